@@ -1,0 +1,35 @@
+"""OpenFlow 1.4 as Open vSwitch speaks it: matches, actions and entries as bytes. Features import their words here."""
+from controller.openflow.actions import (
+    IN_PORT,
+    Nat,
+    conjunction,
+    controller,
+    ct,
+    ct_clear,
+    dec_ttl,
+    decap,
+    drop,
+    encap,
+    group,
+    meter,
+    move,
+    output,
+    pop_mpls,
+    pop_vlan,
+    push_mpls,
+    push_vlan,
+    resubmit,
+    set_field,
+)
+from controller.openflow.fields import FIELDS, VLAN_PRESENT
+from controller.openflow.flow import Flow, Why, delete_flow, merge
+from controller.openflow.group import Entry, Group, Key, Meter, delete
+from controller.openflow.match import match
+from controller.openflow.pipeline import Pipeline, Register, Table
+
+__all__ = [
+    "FIELDS", "IN_PORT", "VLAN_PRESENT", "Entry", "Flow", "Group", "Key", "Meter", "Nat", "Pipeline", "Register", "Table",
+    "Why", "conjunction", "controller", "ct", "ct_clear", "dec_ttl", "decap", "delete", "delete_flow", "drop", "encap",
+    "group", "match", "merge", "meter", "move", "output", "pop_mpls", "pop_vlan", "push_mpls", "push_vlan", "resubmit",
+    "set_field",
+]

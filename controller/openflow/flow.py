@@ -1,0 +1,151 @@
+"""A flow entry: a plain value, encoded once and sent to any number of switches."""
+from __future__ import annotations
+
+import hashlib
+import struct
+import zlib
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from controller.openflow.actions import Drop, Metered
+from controller.openflow.pipeline import Table
+
+FlowKey = tuple[int, int, bytes]
+
+VERSION, FLOW_MOD = 5, 14
+_FLOW_MOD = struct.Struct("!BBHIQQBBHHHIIIHH")
+_ADD, _DELETE_STRICT = 0, 4
+_ANY = 0xFFFFFFFF
+_CACHE = 131072
+
+
+class Why(NamedTuple):
+    """Who asked for a flow: app number (0..255), resource (UUID or other text), rule, and a drop's reason."""
+
+    app: int
+    resource: str
+    rule: str
+    reason: str = ""
+
+
+@lru_cache(_CACHE)
+def resource_number(resource: str) -> int:
+    """The 32 bits that stand for a resource in a cookie: the first eight digits of a UUID, else of blake2s."""
+    head = resource[:8]
+    if len(resource) == 36 and resource[8] == "-":
+        try:
+            return int(head, 16)
+        except ValueError:
+            pass
+    return int.from_bytes(hashlib.blake2s(resource.encode(), digest_size=4).digest(), "big")
+
+
+def checksum(body: bytes) -> int:
+    """The 24 bits of a cookie that tell two bodies under one key apart."""
+    return zlib.crc32(body) & 0xFFFFFF
+
+
+_bodies: dict[tuple[Any, ...], tuple[bytes, int, str]] = {}
+
+
+def _encode(do: tuple[Any, ...]) -> tuple[bytes, int, str]:
+    """Instructions, their checksum and the reason of a drop."""
+    head, tail, reason, actions = b"", b"", "", []
+    for item in do:
+        if isinstance(item, bytes) and not tail:
+            actions.append(item)
+        elif isinstance(item, Table) and not tail:
+            tail = struct.pack("!HHB3x", 1, 8, item.number)
+        elif isinstance(item, Metered) and not head:
+            head = struct.pack("!HHI", 6, 8, item.id)
+        elif isinstance(item, Drop) and len(do) == 1:
+            reason = item.reason
+        else:
+            raise ValueError(f"{item!r} cannot stand here among {do!r}")
+    apply = b"".join(actions)
+    if apply:
+        apply = struct.pack("!HHI", 4, 8 + len(apply), 0) + apply
+    body = head + apply + tail
+    if not body and not reason:
+        raise ValueError("a flow without actions drops: say drop(reason)")
+    if len(_bodies) >= _CACHE:
+        _bodies.clear()
+    found = _bodies[do] = body, checksum(body), reason
+    return found
+
+
+class Flow:
+    """What one table does with one kind of packet. Not to be changed once made.
+
+    `do` holds actions (bytes), at most one meter(), a Table as the last item to go on there, or drop(reason) alone.
+    Two flows are equal if they do the same with the same packets; `why` travels in the cookie and takes no part.
+    Raises ValueError if the items of `do` cannot stand together, or a goto leads back.
+    """
+
+    __slots__ = ("table", "priority", "match", "do", "why", "key", "body", "cookie")
+
+    def __init__(self, table: Table, priority: int, match: bytes, do: tuple[Any, ...], why: Why | None = None) -> None:
+        found = _bodies.get(do)
+        self.body, check, reason = found if found is not None else _encode(do)
+        last = do[-1]
+        if last.__class__ is Table and last.number <= table.number:
+            raise ValueError(f"{table} cannot go back to {last}")
+        if not 0 <= priority <= 0xFFFF:
+            raise ValueError(f"a priority is 0..65535, not {priority}")
+        if reason:
+            why = (why or Why(0, "", ""))._replace(reason=reason)
+        self.table, self.priority, self.match, self.do, self.why = table, priority, match, do, why
+        self.key: FlowKey = (table.number, priority, match)
+        self.cookie: int = check if why is None else why.app << 56 | resource_number(why.resource) << 24 | check
+
+    def __eq__(self, other: object) -> bool:
+        return other.__class__ is Flow and self.key == other.key and self.body == other.body
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __repr__(self) -> str:
+        return f"Flow({self.table}, {self.priority}, {self.match.hex()}, {self.body.hex()})"
+
+    @property
+    def conjunctions(self) -> tuple[bytes, ...]:
+        """The conjunction actions, if the body consists of nothing else; otherwise none."""
+        return conjunctions(self.body)
+
+    def add(self) -> bytes:
+        """The message that adds the flow or replaces the one under its key (xid 0)."""
+        fields, body = self.match, self.body
+        return _FLOW_MOD.pack(VERSION, FLOW_MOD, 48 + len(fields) + len(body), 0, self.cookie, 0, self.key[0], _ADD, 0, 0,
+                              self.priority, _ANY, _ANY, _ANY, 0, 0) + fields + body
+
+
+def conjunctions(body: bytes) -> tuple[bytes, ...]:
+    """The conjunction actions of a flow's body, if it consists of nothing else; otherwise none."""
+    if body[:2] != b"\0\4" or int.from_bytes(body[2:4], "big") != len(body):
+        return ()
+    found = tuple(body[at:at + 16] for at in range(8, len(body), 16))
+    return found if all(each[:10] == _CONJUNCTION for each in found) else ()
+
+
+_CONJUNCTION = struct.pack("!HHIH", 0xFFFF, 16, 0x2320, 34)
+
+
+def merge(flows: Iterable[Flow]) -> Flow:
+    """One flow for several that share a key and hold conjunctions only: their union, in an order of its own.
+
+    Raises ValueError if the keys differ or one holds anything else.
+    """
+    wanted = sorted(flows, key=lambda flow: flow.why or Why(0, "", ""))
+    if len({flow.key for flow in wanted}) != 1 or not all(flow.conjunctions for flow in wanted):
+        raise ValueError("only flows of one key that hold nothing but conjunctions can be merged")
+    first = wanted[0]
+    together = tuple(sorted({each for flow in wanted for each in flow.conjunctions}))
+    return Flow(first.table, first.priority, first.match, together, first.why)
+
+
+def delete_flow(key: FlowKey) -> bytes:
+    """The message that deletes exactly the flow under a key (DELETE_STRICT, xid 0)."""
+    table, priority, fields = key
+    return _FLOW_MOD.pack(VERSION, FLOW_MOD, 48 + len(fields), 0, 0, 0, table, _DELETE_STRICT, 0, 0, priority,
+                          _ANY, _ANY, _ANY, 0, 0) + fields

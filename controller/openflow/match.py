@@ -1,0 +1,137 @@
+"""A match as the bytes that Open vSwitch itself would write: its order, no full masks, nothing that matches all."""
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from controller.openflow.fields import FIELDS, VLAN_PRESENT, Field, value_and_mask
+
+_CACHE = 65536          # parts remembered for each field; a field's cache is emptied when it is full
+_LONGEST = 1024         # bytes of a match for which head and padding are laid out in advance
+_OXM = b"\0\1"          # ofp_match_type OXM
+
+
+def part(field: Field, value: object) -> bytes:
+    """One field of a match on the wire; empty if it matches everything. Raises ValueError like value_and_mask."""
+    wanted, mask = value_and_mask(field, value)
+    if not mask:
+        return b""
+    if mask == field.full:
+        return field.header() + wanted.to_bytes(field.size, "big")
+    return field.header(True) + wanted.to_bytes(field.size, "big") + mask.to_bytes(field.size, "big")
+
+
+class _Parts(dict[Any, bytes]):
+    """Encoded parts of one field by the value asked for."""
+
+    def __init__(self, field: Field) -> None:
+        super().__init__()
+        self.field = field
+
+    def __missing__(self, value: object) -> bytes:
+        if len(self) >= _CACHE:
+            self.clear()
+        made = self[value] = part(self.field, value)
+        return made
+
+
+class _Plan(NamedTuple):
+    """How to encode matches over one set of names: their caches in wire order, and which values decide legality."""
+
+    steps: tuple[tuple[str, _Parts], ...]
+    gate: Callable[[Mapping[str, Any]], Any] | None
+    fields: tuple[Field, ...]
+    passed: set[Any]
+    special: bool
+
+
+_parts = {name: _Parts(field) for name, field in FIELDS.items()}
+_plans: dict[tuple[str, ...], _Plan] = {}
+_frames = [(_OXM + (4 + n).to_bytes(2, "big"), bytes(-(4 + n) % 8)) for n in range(_LONGEST)]
+
+
+def match(fields: Mapping[str, Any] | None = None, /, **more: Any) -> bytes:
+    """The ofp_match bytes, padding included, of the packets that a flow is for.
+
+    Fields are named as in `FIELDS`, or by a Register; a value is a number, an address ("10.0.0.0/24", "fe80::/64",
+    "fa:16:3e:00:00:01") or (value, mask). Raises ValueError if a field is unknown, a value does not fit, or a field
+    stands without the fields that it needs (tcp_dst without ip_proto 6).
+    """
+    if fields:
+        more = {**fields, **more} if more else fields  # type: ignore[assignment]
+    names = tuple(more)
+    plan = _plans.get(names) or _make_plan(names)
+    if plan.gate is not None:
+        values = plan.gate(more)
+        if values not in plan.passed:
+            _check(plan, more, values)
+    if plan.special:
+        return _special(more)
+    body = b"".join([parts[more[name]] for name, parts in plan.steps])
+    head, padding = _frames[len(body)]
+    return head + body + padding
+
+
+def _make_plan(names: tuple[str, ...]) -> _Plan:
+    for name in names:
+        if name not in FIELDS:
+            raise ValueError(f"{name} is not a field")
+    fields = tuple(sorted((FIELDS[name] for name in names), key=lambda field: field.order))
+    deciding = sorted({needed for field in fields for needed, _ in field.needs})
+    for field in fields:
+        for needed, values in field.needs:
+            if needed not in names:
+                wanted = " or ".join(f"{value:#x}" for value in sorted(values)) or "a value"
+                raise ValueError(f"{field.name} needs {needed} to be {wanted}")
+    gate = itemgetter(*deciding) if deciding else None
+    plan = _Plan(tuple((field.name, _parts[field.name]) for field in fields), gate, fields, set(),
+                 not _SPECIAL.isdisjoint(names))
+    if len(_plans) >= _CACHE:
+        _plans.clear()
+    _plans[names] = plan
+    return plan
+
+
+def _check(plan: _Plan, asked: Mapping[str, Any], values: Any) -> None:
+    """Refuse a match whose values contradict what its fields need; remember the combination if it is good."""
+    for field in plan.fields:
+        for needed, good in field.needs:
+            value, mask = value_and_mask(FIELDS[needed], asked[needed])
+            if needed == "vlan_vid":
+                legal = bool(value & mask & VLAN_PRESENT)
+            else:
+                legal = mask == FIELDS[needed].full and value in good
+            if not legal:
+                wanted = " or ".join(f"{each:#x}" for each in sorted(good)) or "a tag"
+                raise ValueError(f"{field.name} needs {needed} to be {wanted}, not {asked[needed]!r}")
+    if len(plan.passed) >= _CACHE:
+        plan.passed.clear()
+    plan.passed.add(values)
+
+
+_WIDE = {f"xxreg{n}": tuple(f"reg{4 * n + place}" for place in range(4)) for n in range(4)}
+_SPECIAL = frozenset({"packet_type", *_WIDE})
+_ETHERNET = frozenset({"eth_src", "eth_dst", "eth_type", "vlan_vid"})
+
+
+def _special(asked: Mapping[str, Any]) -> bytes:
+    """A match with fields that Open vSwitch does not write back where, or as, they were given."""
+    plain = {str(name): value for name, value in asked.items() if name not in _SPECIAL}
+    for name in _WIDE.keys() & asked.keys():
+        value, mask = value_and_mask(FIELDS[name], asked[name])
+        for place, register in enumerate(_WIDE[name]):
+            if register in plain:
+                raise ValueError(f"{register} is part of {name}")
+            shift = 96 - 32 * place
+            plain[register] = value >> shift & 0xFFFFFFFF, mask >> shift & 0xFFFFFFFF
+    whole = match(plain)
+    body = whole[4:int.from_bytes(whole[2:4], "big")]
+    if "packet_type" in asked:
+        own = _parts["packet_type"][asked["packet_type"]]
+        if any(own[4:]):
+            body = own + body
+        elif _ETHERNET.isdisjoint(plain):       # packet type Ethernet is written last, and left out where implied
+            body += own
+    head, padding = _frames[len(body)]
+    return head + body + padding

@@ -1,0 +1,141 @@
+"""One emulated host: a network namespace with an Open vSwitch of its own, in its userspace datapath.
+
+eth0 is on the management network; eth1 is the underlay's, inside the bridge br-phy, whose own port carries the tunnel
+address: only there does the userspace datapath find the route for what it encapsulates.
+"""
+
+import functools
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from scenarios import underlay
+from scenarios.capture import Capture
+from scenarios.namespace import Namespace, run
+
+SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
+PROTOCOLS = "OpenFlow14"
+
+DATABASE = """
+ovsdb-server $D/conf.db --remote=punix:$D/db.sock --remote=db:Open_vSwitch,Open_vSwitch,manager_options \\
+  --private-key=db:Open_vSwitch,SSL,private_key --certificate=db:Open_vSwitch,SSL,certificate \\
+  --bootstrap-ca-cert=db:Open_vSwitch,SSL,ca_cert \\
+  --unixctl=$D/ovsdb-server.ctl --pidfile=$D/ovsdb-server.pid -vconsole:err --detach --no-chdir --log-file=$D/ovsdb-server.log
+"""
+SWITCH = """
+ovs-vswitchd unix:$D/db.sock --unixctl=$D/ovs-vswitchd.ctl --pidfile=$D/ovs-vswitchd.pid -vconsole:err --detach --no-chdir \\
+  --disable-system --enable-dummy --log-file=$D/ovs-vswitchd.log
+ip addr replace $TUNNEL/24 dev br-phy
+ip link set br-phy up
+"""
+FIRST = """
+ip link set lo up
+ip addr add $MANAGEMENT/24 dev eth0
+ip link set eth0 up
+ip link set eth1 up
+ethtool -K eth1 tx off >/dev/null 2>&1
+""" + DATABASE + """
+ovs-vsctl --no-wait -- init -- set Open_vSwitch . ovs_version=$VERSION external_ids:system-id=$NAME \\
+  external_ids:hostname=$NAME external_ids:hadron-ip=$TUNNEL \\
+  -- add-br br-phy -- set Bridge br-phy datapath_type=netdev fail_mode=standalone other_config:disable-in-band=true \\
+  -- add-port br-phy eth1
+""" + SWITCH
+
+
+class Host:
+    """A host of a cloud; `name` is also its system-id and hostname."""
+
+    def __init__(self, prefix: str, number: int, directory: Path, cloud_number: int) -> None:
+        self.number = number
+        self.name = f"{prefix}-h{number}"
+        self.directory = directory / f"h{number}"
+        self.tunnel_address = underlay.tunnel_address(number)
+        self.management_address = underlay.management_address(cloud_number, number)
+        self.controller_address = underlay.controller_address(cloud_number)
+        places = {f"OVS_{kind}DIR": str(self.directory) for kind in ("RUN", "LOG", "DB", "SYSCONF")}
+        self.namespace = Namespace(self.name, places | {
+            "D": str(self.directory), "NAME": self.name, "TUNNEL": self.tunnel_address,
+            "MANAGEMENT": self.management_address, "VERSION": ovs_version(),
+        })
+
+    def start(self, database: Path) -> None:
+        """Bring up the links and Open vSwitch, with a copy of this empty database."""
+        self.directory.mkdir()
+        shutil.copy(database, self.directory / "conf.db")
+        self.namespace.script(FIRST)
+
+    def run(self, command: Sequence[str], *, check: bool = True,
+            timeout: float = 30) -> "subprocess.CompletedProcess[str]":
+        """Run a command on the host; the Open vSwitch tools find this host's daemons by themselves."""
+        return self.namespace.run(command, check=check, timeout=timeout)
+
+    def vsctl(self, *words: str, timeout: int = 10) -> str:
+        """ovs-vsctl; waits for ovs-vswitchd to follow unless --no-wait is among the words. Returns what it prints."""
+        return self.run(["ovs-vsctl", f"--timeout={timeout}", *words], timeout=timeout + 5).stdout.strip()
+
+    def ofctl(self, *words: str, timeout: float = 30) -> str:
+        """ovs-ofctl in OpenFlow 1.4. Returns what it prints."""
+        return self.run(["ovs-ofctl", "-O", PROTOCOLS, *words], timeout=timeout).stdout
+
+    def appctl(self, *words: str, daemon: str = "ovs-vswitchd") -> str:
+        """ovs-appctl, to ovs-vswitchd unless said otherwise. Returns what it prints."""
+        return self.run(["ovs-appctl", "-t", str(self.directory / f"{daemon}.ctl"), *words]).stdout
+
+    def dump_flows(self, bridge: str = "br-int", *, counters: bool = False) -> list[str]:
+        """All flows of a bridge as ovs-ofctl writes them, one in each item, sorted; with packet counters if asked for."""
+        text = self.ofctl("dump-flows", bridge, *([] if counters else ["--no-stats"]))
+        return sorted(line.strip() for line in text.splitlines() if "reply" not in line and line.strip())
+
+    def set_manager(self, target: str | None = None) -> None:
+        """What an administrator does to put the host under a controller; tcp:<controller>:6640 unless said otherwise."""
+        self.vsctl("set-manager", target or f"tcp:{self.controller_address}:6640")
+
+    def capture(self, expression: str = "", *, device: str = "eth1", direction: str = "inout") -> Capture:
+        """Record frames on a device of the host (the underlay's if not said otherwise); as VM.capture."""
+        return Capture(self.namespace, device, expression, direction)
+
+    def pid(self, daemon: str = "ovs-vswitchd") -> int | None:
+        """The daemon's process, if it runs."""
+        try:
+            pid = int((self.directory / f"{daemon}.pid").read_text())
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (OSError, ValueError):
+            return None
+        return None if state in "ZX" else pid  # one that has ended may wait seconds for init to take notice
+
+    def stop_vswitchd(self, *, kill: bool = False) -> None:
+        """End ovs-vswitchd: in good order, or as a crash would."""
+        deadline = time.monotonic() + 10
+        if pid := self.pid():
+            os.kill(pid, signal.SIGKILL if kill else signal.SIGTERM)
+        while self.pid():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.name}: ovs-vswitchd does not end")
+            time.sleep(0.005)
+
+    def start_vswitchd(self) -> None:
+        """Start ovs-vswitchd, and give br-phy its address back, which may have gone with the device."""
+        self.namespace.script(SWITCH)
+
+    def restart_vswitchd(self, *, kill: bool = False) -> None:
+        """Stop and start ovs-vswitchd: all flows are gone, the database stays."""
+        self.stop_vswitchd(kill=kill)
+        self.start_vswitchd()
+
+
+@functools.cache
+def ovs_version() -> str:
+    """The version of Open vSwitch on this machine, such as 3.1.0."""
+    found = re.search(r"\d+(\.\d+)+", run(["ovs-vswitchd", "--version"]).stdout)
+    return found.group() if found else "unknown"
+
+
+def empty_database(path: Path) -> Path:
+    """A new Open vSwitch database file, to be copied for every host."""
+    run(["ovsdb-tool", "create", str(path), SCHEMA])
+    return path

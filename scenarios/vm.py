@@ -1,0 +1,123 @@
+"""One emulated virtual machine: a namespace with one interface, eth0, plugged into a host's integration bridge."""
+
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scenarios.capture import Capture
+from scenarios.host import Host
+from scenarios.lease import Lease, take_lease
+from scenarios.namespace import Namespace, ip_batch, run
+
+# Without this the sender leaves checksums to a network card that is not there.
+PLAIN_NIC = "ethtool -K eth0 tx off tso off gso off >/dev/null 2>&1"
+
+
+@dataclass(frozen=True)
+class Ping:
+    """What ping counted; true if every request was answered."""
+
+    sent: int
+    received: int
+    times: tuple[float, ...] = ()
+    """Milliseconds until each answer, in order."""
+
+    def __bool__(self) -> bool:
+        return self.sent == self.received > 0
+
+
+@dataclass(frozen=True)
+class Plug:
+    """What a compute manager tells Open vSwitch of a virtual interface."""
+
+    host: int
+    name: str
+    port_id: str
+    mac: str
+    mtu: int = 1450
+
+    @property
+    def device(self) -> str:
+        """Name of the interface on the host, as Nova makes it."""
+        return f"tap{self.port_id[:11]}"
+
+
+class VM:
+    """A virtual machine of a cloud; made by Cloud.plug."""
+
+    def __init__(self, prefix: str, plug: Plug, host: Host, directory: Path) -> None:
+        self.plug, self.host, self.name = plug, host, plug.name
+        self.directory = directory
+        self.namespace = Namespace(f"{prefix}-{plug.name}")
+
+    @property
+    def mac(self) -> str:
+        return self.plug.mac
+
+    @property
+    def port_id(self) -> str:
+        return self.plug.port_id
+
+    def run(self, command: Sequence[str], *, check: bool = True, timeout: float = 30,
+            text: str | None = None) -> "subprocess.CompletedProcess[str]":
+        """Run a command inside to its end. Raises CommandFailed if it fails."""
+        return self.namespace.run(command, check=check, timeout=timeout, text=text)
+
+    def start(self, command: Sequence[str]) -> "subprocess.Popen[bytes]":
+        """Start a command inside and leave it running; it ends with the cloud at the latest."""
+        return self.namespace.start(command)
+
+    def ping(self, address: str, count: int = 1, *, interval: float = 0.2, wait: float = 1, size: int = 56) -> Ping:
+        """Send so many echo requests, each with `size` octets, `interval` seconds apart; wait so long for the last answer."""
+        done = self.run(["ping", "-n", "-c", str(count), "-i", str(interval), "-W", str(wait), "-s", str(size), address],
+                        check=False, timeout=30 + count * (interval + wait))
+        counted = re.search(r"(\d+) packets transmitted, (\d+) received", done.stdout)
+        if not counted:  # such as: no route
+            return Ping(0, 0)
+        times = tuple(float(each) for each in re.findall(r"time=([\d.]+) ms", done.stdout))
+        return Ping(int(counted[1]), int(counted[2]), times)
+
+    def address(self, address: str, *, gateway: str | None = None) -> None:
+        """Set an address with its prefix length by hand, IPv4 or IPv6 (without the wait for duplicates), and a gateway."""
+        family, wait = ("-6", ["nodad"]) if ":" in address else ("-4", [])
+        ip = ["ip", "-n", self.namespace.name, family]
+        run([*ip, "addr", "replace", address, "dev", "eth0", *wait])
+        if gateway:
+            run([*ip, "route", "replace", "default", "via", gateway, "dev", "eth0"])
+
+    def dhcp(self, *, client: str = "udhcpc", seconds: float = 10, request: str | None = None,
+             options: Mapping[str, str] | None = None) -> Lease:
+        """Take an IPv4 lease with a real client (udhcpc or dhclient), use it, and say what it was. Raises NoLease."""
+        return take_lease(self.namespace, self.directory / f"{self.name}.lease", client=client, seconds=seconds,
+                          request=request, options=options or {})
+
+    def capture(self, expression: str = "", *, device: str = "eth0", direction: str = "inout") -> Capture:
+        """Record the frames that fit a tcpdump expression: `with vm.capture("icmp", direction="in") as seen: ...`."""
+        return Capture(self.namespace, device, expression, direction)
+
+
+def build(prefix: str, plugs: Sequence[Plug]) -> None:
+    """Make the namespaces and wires of virtual machines, not yet plugged."""
+    lines = [f"netns add {prefix}-{plug.name}" for plug in plugs]
+    ip_batch(lines + [wire(prefix, plug) for plug in plugs])
+    for plug in plugs:
+        Namespace(f"{prefix}-{plug.name}").script(f"ip link set lo up; {PLAIN_NIC}; ip link set eth0 up")
+
+
+def wire(prefix: str, plug: Plug) -> str:
+    """The `ip` command that joins a virtual machine with its host."""
+    return (f"link add {plug.device} mtu {plug.mtu} netns {prefix}-h{plug.host} type veth "
+            f"peer name eth0 address {plug.mac} mtu {plug.mtu} netns {prefix}-{plug.name}")
+
+
+def attach(host: Host, plugs: Sequence[Plug], *, bridge: str = "br-int", seconds: int = 10) -> None:
+    """Plug interfaces into the host's bridge in one transaction, waiting so long for the bridge to exist."""
+    ip_batch([f"link set {plug.device} up" for plug in plugs], namespace=host.name)
+    words = ["wait-until", "Bridge", bridge]
+    for plug in plugs:
+        words += ["--", "add-port", bridge, plug.device, "--", "set", "Interface", plug.device,
+                  f"external_ids:iface-id={plug.port_id}", f'external_ids:attached-mac="{plug.mac}"',
+                  "external_ids:iface-status=active", f"external_ids:vm-id={plug.name}"]
+    host.vsctl(*words, timeout=seconds)

@@ -53,6 +53,11 @@ class Group:
     def __hash__(self) -> int:
         return hash(self.key)
 
+    def explained(self, why: Why) -> Group:
+        """The same group, saying who asked for it."""
+        self.why = self.why or why
+        return self
+
     def __repr__(self) -> str:
         return f"Group({self.id}, {self.type}, {self.body.hex()})"
 
@@ -94,6 +99,11 @@ class Meter:
 
     def __hash__(self) -> int:
         return hash(self.key)
+
+    def explained(self, why: Why) -> Meter:
+        """The same meter, saying who asked for it."""
+        self.why = self.why or why
+        return self
 
     def __repr__(self) -> str:
         return f"Meter({self.id}, pps={self.pps}, kbps={self.kbps}, burst={self.burst})"

@@ -41,7 +41,7 @@ class Table:
                  writes: tuple[Register, ...] = (), levels: Mapping[str, int] | None = None) -> None:
         self.number, self.name, self.purpose = number, name, purpose
         self.reads, self.writes = reads, writes
-        self.levels: Mapping[str, int] = MappingProxyType(dict(levels or {}))
+        self.levels: Mapping[str, int] = MappingProxyType({**(levels or {}), "rest": 0})
 
     def __repr__(self) -> str:
         return f"{self.name}({self.number})"

@@ -1,0 +1,77 @@
+"""The path of a packet through a switch, top to bottom. The first file to read.
+
+          from a port ─► ADMIT ─► GUARD ─► ND_GUARD ─► ANSWER ─► OUT_TRACK ─► OUT_RULES ─┐
+                           │                             │ (ARP, ND and DHCP are answered) │
+        from a tunnel ─────┼─────────────────────────────┼─────────────────────────────────┤
+                           ▼                                                               ▼
+                        (unknown: dropped)                                              FORWARD
+                                                                                           │ RECEIVER is known
+             DELIVER ◄─ COMMIT ◄─ IN_RULES ◄─ IN_TRACK ◄──────────────────────────────────┤
+                │          ▲                                    a port of this host          │
+                ▼          └─────────────────────────────────────────────────────────────────┘
+              output                                            a tunnel to another host
+
+A connection is looked up once in its network's conntrack zone, by whoever guards it first, and committed once,
+after both sides have allowed it. Replies pass on the strength of that; every packet in the original direction
+is held against the rules again, so a connection ends when the rule that allowed it goes (`security_groups.py`).
+
+Before adding a table: can a priority level in an existing one say it? Then choose a number between its
+neighbours; the declaration refuses disorder, and `hadron pipeline` draws it.
+"""
+from controller.openflow.pipeline import Pipeline
+
+PIPELINE = Pipeline()
+table, register = PIPELINE.table, PIPELINE.register
+
+ADMIT = table(
+    0, "admit", "Which port or tunnel did it come from? Load its network and its sender.",
+    levels={"known": 100})
+GUARD = table(
+    10, "guard", "May this port send from these addresses?",
+    levels={"never": 300, "own": 200, "arp": 60, "any": 50})
+ND_GUARD = table(
+    12, "nd_guard", "Does it claim only its own addresses in neighbour discovery?",
+    levels={"own": 100, "claim": 50})
+ANSWER = table(
+    20, "answer", "Can ARP, neighbour discovery or DHCP be answered on the spot?",
+    levels={"probe": 150, "known": 100, "exempt": 50, "dispatch": 10})
+ND_REPLY = table(
+    22, "nd_reply", "Finish the neighbour advertisement and send it back.",
+    levels={"advertise": 100})
+OUT_TRACK = table(
+    30, "out_track", "Look the sender's connection up.",
+    levels={"look_up": 100})
+OUT_RULES = table(
+    31, "out_rules", "Do the sender's security groups let it out?",
+    levels={"tracked": 300, "rule": 100, "remote": 90, "cut": 1})
+FORWARD = table(
+    40, "forward", "Find the receiver: a port here, or a tunnel to its host.",
+    levels={"port": 100, "flood_here": 80, "flood": 70, "unknown_here": 20, "unknown": 10})
+IN_TRACK = table(
+    50, "in_track", "Look the receiver's connection up, unless the sender's side has.",
+    levels={"exempt": 200, "tracked": 110, "look_up": 100})
+IN_RULES = table(
+    51, "in_rules", "Do the receiver's security groups let it in?",
+    levels={"tracked": 300, "rule": 100, "remote": 90, "cut": 1})
+IN_FREE = table(
+    52, "in_free", "Do the receiver's stateless security groups let it in?",
+    levels={"exempt": 200, "rule": 100, "remote": 90, "other": 10})
+COMMIT = table(
+    55, "commit", "Both sides allow it: remember the connection.",
+    levels={"new": 100})
+DELIVER = table(
+    60, "deliver", "Hand it to the receiver's port or tunnel.",
+    levels={"known": 100})
+
+UNGUARDED, STATEFUL, STATELESS = 0, 1, 2
+RECEIVER = register(5, "key of the port it goes to; 1 to 15: a tunnel")
+NETWORK  = register(6, "key of the network it is in; also its conntrack zone")
+GUARDS   = register(4, "who guards the sender: 0 nobody, 1 stateful groups, 2 stateless groups")
+SENDER   = register(7, "key of the port it came from; 0: a tunnel")
+
+# Tunnels: one flow-based OpenFlow port per type, at a fixed number on every integration bridge; to RECEIVER
+# a tunnel is one of these small keys (ports' keys start at 16).
+TUNNEL_PORT = {"vxlan": 65001, "geneve": 65002, "gre": 65003}
+TUNNEL_KEY = {"vxlan": 1, "geneve": 2, "gre": 3}
+
+PIPELINE.name_registers(vars())

@@ -1,0 +1,85 @@
+"""Where things are: which interface a port is plugged into, which switches a network lives on.
+
+The only file that turns facts (hosts, switches, interfaces: seen) into places. Other apps ask it; none looks at
+interfaces itself.
+"""
+from controller.app import Spread, query, tally
+
+
+@query
+def interface_of(world, port_id):
+    """The interface that is the port, or None: named by `external_ids:iface-id`, usable, on the host it is bound to.
+
+    Two hosts may show the same port (a live migration, a mistake, or a host that lies). `binding:host_id`
+    decides; a port bound nowhere is taken where it was first seen by name.
+    """
+    port = world.get("port", port_id)
+    if port is None:
+        return None
+    found = [seen for seen in world.find("interface", "port_id", port_id) if seen.ofport and seen.switch_id]
+    if port.binding_host_id:
+        found = [seen for seen in found if port.binding_host_id in (seen.host_id, _hostname(world, seen.host_id))]
+    return found[0] if found else None
+
+
+def _hostname(world, host_id):
+    host = world.get("host", host_id)
+    return host.hostname if host else None
+
+
+@query
+def plugged(world, port_id):
+    """The interface through which the port takes part in its network; None while it is down or away."""
+    port = world.get("port", port_id)
+    if port is None or not port.admin_state_up or not world.need("network", port.network_id).admin_state_up:
+        return None
+    return world.ask(interface_of, port_id)
+
+
+def home(world, port):
+    """The switch that the port is plugged into."""
+    seen = world.ask(plugged, port.id)
+    return (seen.switch_id,) if seen else ()
+
+
+@tally(per="port")
+def homes(world, port):
+    """Networks gather the switches they live on, and each of those its ports there."""
+    seen = world.ask(plugged, port.id)
+    if seen:
+        yield port.network_id, seen.switch_id
+        yield (port.network_id, seen.switch_id), port.id
+
+
+def switches_of(world, network_id):
+    """The switches with a port of the network."""
+    return world.gathered(homes, network_id)
+
+
+def ports_on(world, network_id, switch_id):
+    """The ids of the network's ports that are plugged into one switch, in order."""
+    return sorted(world.gathered(homes, (network_id, switch_id)))
+
+
+def network_wide(world, port):
+    """Every switch on which the port's network lives, if the port is somewhere."""
+    return Spread(switches_of(world, port.network_id)) if home(world, port) else ()
+
+
+def peers(world, port):
+    """Every other switch on which the port's network lives."""
+    here = home(world, port)
+    return Spread(switches_of(world, port.network_id), frozenset(here)) if here else ()
+
+
+def everywhere(world, switch):
+    """The switch itself: for standing flows, per="switch"."""
+    return (switch.id,)
+
+
+@query
+def tunnel_address(world, switch_id):
+    """The underlay address at which the switch's host takes tunnels, or None."""
+    switch = world.get("switch", switch_id)
+    host = world.get("host", switch.host_id) if switch and switch.host_id else None
+    return host.tunnel_ip if host else None

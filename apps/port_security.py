@@ -1,0 +1,91 @@
+"""Port security: a port sends only from its own addresses, and plays neither router nor DHCP server.
+
+Own are the fixed addresses with the port's MAC, the allowed address pairs, and the link-local IPv6 address made
+from each MAC (RFC 4291 appendix A). On a network without subnets there are no addresses to impersonate: any
+frame with the port's MAC passes (ARP must name that MAC too).
+"""
+from apps.pipeline import ANSWER, GUARD, ND_GUARD, SENDER
+from apps.places import everywhere, home
+from controller.app import flows, query
+from controller.openflow.actions import drop
+from controller.openflow.match import match
+from controller.values import eui64
+
+APP = 3
+LINK_LOCAL = "fe80::/64"
+ARP, IPV4, IPV6, UDP, ICMPV6 = 0x806, 0x800, 0x86dd, 17, 58
+SOLICITATION, ADVERTISEMENT = 135, 136
+
+
+@flows(per="switch", on=everywhere)
+def stand(world, switch):
+    yield GUARD, "never", match(eth_type=IPV4, ip_proto=UDP, udp_src=67), (drop("a port may not be a DHCP server"),)
+    yield GUARD, "never", match(eth_type=IPV6, ip_proto=UDP, udp_src=547), (drop("a port may not be a DHCPv6 server"),)
+    for message, name in ((134, "advertise a router"), (137, "redirect")):
+        yield GUARD, "never", match(eth_type=IPV6, ip_proto=ICMPV6, icmpv6_type=message), (drop(f"a port may not {name}"),)
+    yield GUARD, "arp", match(eth_type=ARP), (drop("ARP with an address that is not the port's"),)
+    yield GUARD, "rest", match(), (drop("source address is not the port's"),)
+    yield ND_GUARD, "own", match(eth_type=IPV6, ip_proto=ICMPV6, icmpv6_type=SOLICITATION, nd_sll=0), (ANSWER,)
+    for message in (SOLICITATION, ADVERTISEMENT):
+        yield ND_GUARD, "claim", match(eth_type=IPV6, ip_proto=ICMPV6, icmpv6_type=message), (
+            drop("neighbour discovery for an address that is not the port's"),)
+    yield ND_GUARD, "rest", match(), (ANSWER,)
+
+
+@query
+def has_subnets(world, network_id):
+    return bool(world.find("subnet", "network_id", network_id))
+
+
+def pairs(port):
+    """(MAC, IP) from which the port may send; the IP may be a CIDR."""
+    own = [(port.mac_address, fixed.ip_address) for fixed in port.fixed_ips]
+    own += [(pair.mac_address or port.mac_address, pair.ip_address) for pair in port.allowed_address_pairs]
+    return list(dict.fromkeys(own))
+
+
+@flows(per="port", on=home)
+def guard(world, port):
+    if not port.port_security_enabled:
+        return
+    if not world.ask(has_subnets, port.network_id):
+        yield from guard_mac(port)
+        return
+    own = pairs(port)
+    macs = list(dict.fromkeys([port.mac_address, *(mac for mac, _ in own)]))
+    yield from guard_ipv4(port, macs, [pair for pair in own if ":" not in pair[1]])
+    yield from guard_ipv6(port, macs, [pair for pair in own if ":" in pair[1]])
+
+
+def guard_mac(port):
+    mac = {SENDER: port.key, "eth_src": port.mac_address}
+    yield GUARD, "own", match({**mac, "eth_type": ARP, "arp_sha": port.mac_address}), (ANSWER,)
+    yield GUARD, "any", match(mac), (ANSWER,)
+
+
+def guard_ipv4(port, macs, own):
+    for mac, ip in own:
+        sender = {SENDER: port.key, "eth_src": mac}
+        yield GUARD, "own", match({**sender, "eth_type": ARP, "arp_sha": mac, "arp_spa": ip}), (ANSWER,)
+        yield GUARD, "own", match({**sender, "eth_type": IPV4, "ipv4_src": ip}), (ANSWER,)
+    for mac in macs:
+        sender = {SENDER: port.key, "eth_src": mac}
+        # Is an address free (RFC 5227)? Asked before one has any; so is the first DHCP question.
+        yield GUARD, "own", match({**sender, "eth_type": ARP, "arp_op": 1, "arp_sha": mac, "arp_spa": "0.0.0.0"}), (ANSWER,)
+        yield GUARD, "own", match({**sender, "eth_type": IPV4, "ipv4_src": "0.0.0.0", "ip_proto": UDP,
+                                   "udp_src": 68, "udp_dst": 67}), (ANSWER,)
+
+
+def guard_ipv6(port, macs, own):
+    own = list(dict.fromkeys([*own, *((mac, eui64(LINK_LOCAL, mac)) for mac in macs)]))
+    for mac, ip in own:
+        sender = {SENDER: port.key, "eth_src": mac, "eth_type": IPV6}
+        yield GUARD, "own", match({**sender, "ipv6_src": ip}), (ND_GUARD,)
+        # Duplicate address detection (RFC 4862 §5.4): from nobody, about one's own address.
+        yield GUARD, "own", match({**sender, "ipv6_src": "::", "ip_proto": ICMPV6, "icmpv6_type": SOLICITATION,
+                                   "nd_target": ip}), (ANSWER,)
+        yield ND_GUARD, "own", match({SENDER: port.key, "eth_type": IPV6, "ip_proto": ICMPV6,
+                                      "icmpv6_type": ADVERTISEMENT, "nd_target": ip}), (ANSWER,)
+    for mac in macs:
+        yield ND_GUARD, "own", match({SENDER: port.key, "eth_type": IPV6, "ip_proto": ICMPV6,
+                                      "icmpv6_type": SOLICITATION, "nd_sll": mac}), (ANSWER,)

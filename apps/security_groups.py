@@ -1,0 +1,230 @@
+"""Security groups: which connections a port may open or accept.
+
+    out_track ─ct─► out_rules ──► forward ──► in_track ─ct─► in_rules ──► commit ──► deliver
+                    the sender's groups                      the receiver's groups
+
+A new connection, and every later packet in its original direction, must match a rule of the sender's groups
+(egress) and one of the receiver's (ingress). Replies pass because the connection was committed. When the rules
+stop allowing the original direction its next packet marks the connection dead, and then its replies end too.
+Guarded by stateless groups, a port's packets are held against its rules in both directions and never tracked.
+
+A rule with a remote group needs the members' addresses × the ports that use the rule. A conjunction makes that
+a sum: clause 1 is one flow for each member's address on a host, whatever rules or networks use the group;
+clause 2 is one for each port and rule; the conjunction's id is the remote group's key.
+"""
+from apps.pipeline import (
+    ANSWER,
+    COMMIT,
+    DELIVER,
+    FORWARD,
+    GUARDS,
+    IN_FREE,
+    IN_RULES,
+    IN_TRACK,
+    NETWORK,
+    OUT_RULES,
+    OUT_TRACK,
+    RECEIVER,
+    SENDER,
+    STATEFUL,
+    STATELESS,
+)
+from apps.places import everywhere, home, plugged
+from apps.port_security import LINK_LOCAL, has_subnets, pairs
+from apps.protocols import number_of
+from apps.switching import guard_of
+from controller.app import Spread, flows, query, tally
+from controller.openflow.actions import conjunction, ct, drop
+from controller.openflow.match import match
+from controller.openflow.ranges import port_masks
+from controller.values import eui64
+
+APP = 5
+FAMILY = {"IPv4": 0x800, "IPv6": 0x86dd}
+FAMILIES = tuple(FAMILY.values())
+SOURCE = {0x800: "ipv4_src", 0x86dd: "ipv6_src"}
+DESTINATION = {0x800: "ipv4_dst", 0x86dd: "ipv6_dst"}
+NUMBER = {"tcp": 6, "udp": 17, "sctp": 132}
+PORT_FIELD = {6: "tcp_dst", 17: "udp_dst", 132: "sctp_dst"}
+TYPE_FIELDS = {1: ("icmpv4_type", "icmpv4_code"), 58: ("icmpv6_type", "icmpv6_code")}
+
+# Connection state (ovs-fields(7)): new 1, established 2, related 4, reply 8, invalid 16, tracked 32.
+NEW, INVALID, RELATED = (0x21, 0x21), (0x30, 0x30), (0x24, 0x25)
+REPLY, ORIGINAL, TRACKED, UNTRACKED = (0x2a, 0x2a), (0x22, 0x2a), (0x20, 0x20), (0, 0x20)
+ALIVE, DEAD = 0, 1
+# Neighbour discovery and multicast listener messages belong to the network and not to a conversation.
+ALWAYS = (130, 131, 132, 133, 134, 135, 136, 143)
+
+
+# ---- standing flows
+
+@flows(per="switch", on=everywhere)
+def dispatch(world, switch):
+    """After ANSWER: to whoever guards the sender; only IP is held against rules."""
+    for message in ALWAYS:
+        signal = {"eth_type": 0x86dd, "ip_proto": 58, "icmpv6_type": message}
+        yield ANSWER, "exempt", match(signal), (FORWARD,)
+        yield IN_TRACK, "exempt", match(signal), (DELIVER,)
+        yield IN_FREE, "exempt", match(signal), (DELIVER,)
+    for family in FAMILIES:
+        yield ANSWER, "dispatch", match({GUARDS: STATEFUL, "eth_type": family}), (OUT_TRACK,)
+        yield ANSWER, "dispatch", match({GUARDS: STATELESS, "eth_type": family}), (OUT_RULES,)
+        yield IN_FREE, "other", match(eth_type=family), (drop("no rule of the receiver's groups allows it in"),)
+    yield ANSWER, "rest", match(), (FORWARD,)
+    yield IN_FREE, "rest", match(), (DELIVER,)
+
+
+@flows(per="switch", on=everywhere)
+def follow_connections(world, switch):
+    zone = NETWORK
+    for family in FAMILIES:
+        yield OUT_TRACK, "look_up", match(eth_type=family), (ct(zone, OUT_RULES),)
+        yield IN_TRACK, "tracked", match(eth_type=family, ct_state=TRACKED), (IN_RULES,)
+        yield IN_TRACK, "look_up", match(eth_type=family, ct_state=UNTRACKED), (ct(zone, IN_RULES),)
+        yield COMMIT, "new", match(eth_type=family, ct_state=NEW), (ct(zone, commit=True, mark=ALIVE), DELIVER)
+        yield COMMIT, "new", match(eth_type=family, ct_state=ORIGINAL, ct_mark=DEAD), (
+            ct(zone, commit=True, mark=ALIVE), DELIVER)
+        for rules, onward, whose in ((OUT_RULES, FORWARD, "sender"), (IN_RULES, COMMIT, "receiver")):
+            yield rules, "tracked", match(eth_type=family, ct_state=INVALID), (drop("not part of any connection"),)
+            yield rules, "tracked", match(eth_type=family, ct_state=REPLY, ct_mark=ALIVE), (onward,)
+            yield rules, "tracked", match(eth_type=family, ct_state=REPLY, ct_mark=DEAD), (
+                drop("a rule that allowed the connection went"),)
+            yield rules, "tracked", match(eth_type=family, ct_state=RELATED), (onward,)
+            yield rules, "cut", match(eth_type=family, ct_state=ORIGINAL), (ct(zone, commit=True, mark=DEAD),)
+            yield rules, "rest", match(eth_type=family), (drop(f"no rule of the {whose}'s groups allows it"),)
+    yield OUT_TRACK, "rest", match(), (FORWARD,)
+    yield IN_TRACK, "rest", match(), (DELIVER,)
+    yield COMMIT, "rest", match(), (DELIVER,)
+
+
+# ---- rules of a port
+
+@query
+def openings(world, group_id):
+    """What a group's rules allow: (direction, family, remote group or None, match fields), each once."""
+    found = []
+    for rule in world.find("security_group_rule", "security_group_id", group_id):
+        family = FAMILY[rule.ethertype]
+        fields = {"eth_type": family}
+        if rule.remote_ip_prefix and not rule.remote_ip_prefix.endswith("/0"):
+            fields[(SOURCE if rule.direction == "ingress" else DESTINATION)[family]] = rule.remote_ip_prefix
+        found += [(rule.direction, family, rule.remote_group_id, {**fields, **talk})
+                  for talk in conversations(rule, family)]
+    return tuple(found)
+
+
+def conversations(rule, family):
+    """The protocol, ports or ICMP types of a rule as matches; a range of ports becomes several."""
+    protocol = number_of(rule.protocol, family)
+    if protocol is None:
+        return [{}]
+    least, most = rule.port_range_min, rule.port_range_max
+    if protocol in TYPE_FIELDS:
+        of_type, of_code = TYPE_FIELDS[protocol]
+        return [{"ip_proto": protocol} | ({of_type: least} if least is not None else {})
+                | ({of_code: most} if most is not None else {})]
+    if least is None or protocol not in PORT_FIELD:
+        return [{"ip_proto": protocol}]
+    return [{"ip_proto": protocol, PORT_FIELD[protocol]: ports} for ports in port_masks(least, most)]
+
+
+@query
+def peers_in(world, group_id):
+    """The conjunction id of a remote group: its key."""
+    return world.need("security_group", group_id).key
+
+
+@flows(per="port", on=home)
+def allow(world, port):
+    """Rules that need no remote group stand alone; the others are clause 2 of the remote group's conjunction."""
+    if not port.port_security_enabled:
+        return
+    ingress = IN_FREE if world.ask(guard_of, port.id) == STATELESS else IN_RULES
+    alone, shared = {}, {}
+    for group in port.security_groups:
+        for direction, _, remote, fields in world.ask(openings, group) or ():
+            table, onward, side = (OUT_RULES, FORWARD, SENDER) if direction == "egress" else (ingress, COMMIT, RECEIVER)
+            wanted = match({side: port.key, **fields})
+            if remote is None:
+                alone[table, wanted] = onward
+            else:
+                shared.setdefault((table, wanted), set()).add(world.ask(peers_in, remote))
+    for (table, wanted), onward in alone.items():
+        yield table, "rule", wanted, (onward,)
+    for (table, wanted), groups in shared.items():
+        if (table, wanted) not in alone:
+            yield table, "remote", wanted, tuple(conjunction(id, 2, 2) for id in sorted(groups) if id)
+
+
+# ---- remote groups
+
+@tally(per="port")
+def users(world, port):
+    """Groups gather the switches, and the kinds of guard there, of the ports that they guard."""
+    seen = world.ask(plugged, port.id)
+    if seen and port.port_security_enabled:
+        for group in port.security_groups:
+            yield group, (seen.switch_id, world.ask(guard_of, port.id))
+
+
+@query
+def consulted(world, group_id):
+    """Where a group's members must be known, as the remote group of some rule: {table: switches}."""
+    found = {}
+    for rule in world.find("security_group_rule", "remote_group_id", group_id):
+        for switch, guard in world.gathered(users, rule.security_group_id):
+            table = OUT_RULES if rule.direction == "egress" else IN_FREE if guard == STATELESS else IN_RULES
+            found.setdefault((table.number, FAMILY[rule.ethertype]), set()).add(switch)
+    return {key: frozenset(switches) for key, switches in found.items()}
+
+
+@query
+def consulting(world, *group_ids):
+    """The switches on which any of these groups is somebody's remote group."""
+    places = [world.ask(consulted, group) or {} for group in group_ids]
+    return frozenset().union(*(switches for place in places for switches in place.values()))
+
+
+@query
+def tables_of(world, group_id):
+    """The tables in which a group is looked up as remote group, by family; changes seldom."""
+    return tuple(sorted(world.ask(consulted, group_id) or ()))
+
+
+def members_known(world, port):
+    return Spread(world.ask(consulting, *port.security_groups)) if home(world, port) else ()
+
+
+def addresses(world, port):
+    """The addresses by which a port is a member of its groups. A pair for everything is not one of them."""
+    own = [ip for _, ip in pairs(port) if not ip.endswith("/0")]
+    return own or ([] if world.ask(has_subnets, port.network_id) else [eui64(LINK_LOCAL, port.mac_address)])
+
+
+@flows(per="port", on=members_known)
+def belong(world, port):
+    """Clause 1: the port's addresses are members of its groups."""
+    if not port.port_security_enabled:
+        return
+    members = {}
+    for group in port.security_groups:
+        for number, family in world.ask(tables_of, group) or ():
+            for ip in addresses(world, port):
+                if (":" in ip) == (family == 0x86dd):
+                    members.setdefault((number, family, ip), []).append(world.ask(peers_in, group))
+    for (number, family, ip), groups in members.items():
+        table = TABLES[number]
+        side = (DESTINATION if table is OUT_RULES else SOURCE)[family]
+        yield table, "remote", match({"eth_type": family, side: ip}), tuple(
+            conjunction(id, 1, 2) for id in sorted(filter(None, groups)))
+
+
+TABLES = {table.number: table for table in (OUT_RULES, IN_RULES, IN_FREE)}
+
+
+@flows(per="security_group", on=lambda world, group: Spread(world.ask(consulting, group.id)))
+def join(world, group):
+    """Both clauses hold: the conjunction allows it."""
+    for number in sorted({number for number, _ in world.ask(tables_of, group.id) or ()}):
+        yield TABLES[number], "remote", match(conj_id=group.key), (FORWARD if number == OUT_RULES.number else COMMIT,)
+

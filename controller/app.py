@@ -1,0 +1,118 @@
+"""What an app file imports: the words in which a feature is written.
+
+    @query                          a question other rules may ask; remembered until what it read changes
+    @tally(per="port")              pairs (key, value) that a row adds to a gathering; world.gathered reads it
+    @flows(per="port", on=home)     for each object of a kind these flows, on these switches
+    @flows(…, each=True)            … with flows of their own on every switch: rule(world, row, switch)
+    @answers(of=rule)               the packets to send back for one that the rule's flows sent to us
+
+A rule yields flows as (table, level, match, actions): the level is one of the table's named priorities; or a
+Group or a Meter. Rules are pure: they read only through `world`, and import no os_ken, time, random or socket.
+"""
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from controller.compile import NOWHERE, Spread
+from controller.openflow.flow import Flow, Why
+from controller.world import Missing
+
+__all__ = ["APPS", "RULES", "TALLIES", "Missing", "Rule", "Spread", "answers", "flows", "query", "tally"]
+
+RULES: list[Rule] = []
+TALLIES: list[Tally] = []
+APPS: dict[int, str] = {}              # number in the cookie -> name of the app
+
+
+def query(ask: Callable) -> Callable:
+    """Declare a question; its answer is remembered until what it read changes."""
+    ask.role, ask.nothing, ask.name = "query", None, f"{ask.__module__}.{ask.__name__}"   # type: ignore[attr-defined]
+    return ask
+
+
+class Tally:
+    role, nothing = "tally", ()
+
+    def __init__(self, pairs: Callable, per: str) -> None:
+        self.pairs, self.per, self.name = pairs, per, f"{pairs.__module__}.{pairs.__name__}"
+
+    def __call__(self, world: Any, id: str) -> tuple:
+        row = world.get(self.per, id)
+        return tuple(self.pairs(world, row)) if row is not None else ()
+
+
+def tally(per: str) -> Callable[[Callable], Tally]:
+    """Declare what each row of a kind adds to gatherings: yields (key, value) pairs."""
+    def declare(pairs: Callable) -> Tally:
+        TALLIES.append(Tally(pairs, per))
+        return TALLIES[-1]
+    return declare
+
+
+class _Where:
+    role, nothing = "where", NOWHERE
+
+    def __init__(self, rule: Rule, on: Callable) -> None:
+        self.rule, self._on, self.name = rule, on, f"{rule.name} (where)"
+
+    def __call__(self, world: Any, id: str) -> Spread:
+        row = world.get(self.rule.per, id)
+        if row is None:
+            return NOWHERE
+        found = self._on(world, row)
+        return found if isinstance(found, Spread) else Spread(frozenset(found or ()))
+
+
+class Rule:
+    """One rule of an app: what flows an object means (`make`), and apart from that where (`where`)."""
+    role, nothing = "flows", ()
+
+    def __init__(self, make: Callable, per: str, on: Callable, each: bool) -> None:
+        self.make, self.per, self.each = make, per, each
+        self.name = f"{make.__module__}.{make.__name__}"
+        self.app = _app_number(make.__module__)
+        self.where = _Where(self, on)
+        self.answers: Callable | None = None
+
+    def __call__(self, world: Any, *args: str) -> tuple:
+        row = world.get(self.per, args[0])
+        if row is None:
+            return ()
+        why = Why(self.app, args[0], self.name)
+        made: Iterable = self.make(world, row, *args[1:])
+        return tuple([Flow(entry[0], entry[0].levels[entry[1]], entry[2], entry[3], why) if type(entry) is tuple
+                      else entry.explained(why) for entry in made])
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def _app_number(module: str) -> int:
+    """The app's number in cookies: `APP = 7` in its file, the only one with that number."""
+    number = sys.modules[module].__dict__.get("APP")
+    if not isinstance(number, int) or not 0 < number < 256:
+        raise ImportError(f"{module}: declare APP = a number from 1 to 255 (it goes into the cookie of each flow)")
+    if APPS.setdefault(number, module) != module:
+        raise ImportError(f"{module}: APP = {number} belongs to {APPS[number]}")
+    return number
+
+
+def flows(per: str, on: Callable, *, each: bool = False) -> Callable[[Callable], Rule]:
+    """Declare a rule: for each object of kind `per`, these flows, on these switches."""
+    def declare(make: Callable) -> Rule:
+        RULES.append(Rule(make, per, on, each))
+        return RULES[-1]
+    return declare
+
+
+def answers(of: Rule, per: str | None = None) -> Callable[[Callable], Callable]:
+    """Declare the answer to packets that `of`'s flows send to the controller: answer(world, row, frame) -> frames."""
+    if per not in (None, of.per):
+        raise ImportError(f"{of.name} is per {of.per}; its answer cannot be per {per}")
+
+    def declare(answer: Callable) -> Callable:
+        of.answers = answer
+        return answer
+    return declare

@@ -1,0 +1,274 @@
+"""From the model to flows: the rules applied to every object, kept up as rows change.
+
+    rule × object  =  unit        its flows (kept once, however many switches hold them) and where they belong
+    unit wants a flow under a key =  claim      nearly always one; of several, `holder` says which stands
+
+Read `controller/world.py` first: it says how a changed row finds the rules that read it.
+"""
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from controller.openflow.flow import Flow, merge
+from controller.world import World
+
+Key = tuple
+Unit = tuple            # (rule, args)
+
+
+class Spread(NamedTuple):
+    """Where a unit's flows belong: on all of these switches but those.
+
+    `all` is usually one shared frozenset (the switches of a network), so placing ten thousand ports on five
+    hundred switches costs ten thousand steps and not five million.
+    """
+    all: frozenset = frozenset()
+    but: frozenset = frozenset()
+
+    def __contains__(self, switch: object) -> bool:
+        return switch in self.all and switch not in self.but
+
+    def switches(self) -> frozenset:
+        return self.all - self.but if self.but else self.all
+
+
+NOWHERE = Spread()
+
+
+class Delta(NamedTuple):
+    """What an update means: per switch the keys with the entry now wanted (None: gone), and per object its switches."""
+    changes: dict[str, dict[Key, Any]]
+    concerned: dict[tuple[str, str], set[str]]
+
+
+class Compiler:
+    """Keeps, for each rule and object, its flows and the switches they belong on."""
+
+    def __init__(self, model: Any, rules: Iterable[Any], tallies: Iterable[Any] = (), *, strict: bool = False) -> None:
+        self.model, self.world = model, World(model, strict=strict)
+        self.rules_of: defaultdict[str, list] = defaultdict(list)
+        self.tallies_of: defaultdict[str, list] = defaultdict(list)
+        for rule in rules:
+            self.rules_of[rule.per].append(rule)
+        for tally in tallies:
+            self.tallies_of[tally.per].append(tally)
+        self.units: dict[Unit, tuple[dict[Key, Any], Spread]] = {}
+        self.claims: dict[Key, Any] = {}                   # key -> a unit, or a dict of units where several want it
+        self.spread: dict[Unit, Spread] = {}               # rules with one unit per switch: where they are now
+        self._under: defaultdict[frozenset, dict[Unit, None]] = defaultdict(dict)
+        self._sets_of: defaultdict[str, dict[frozenset, None]] = defaultdict(dict)
+        self.punts: dict[int, Unit] = {}                   # cookie -> the unit whose flow sends packets to us
+
+    # ---- keeping up
+    def update(self, changes: Iterable[Any], tell: bool = True) -> Delta:
+        """Take in changed rows (model.Change); says what each switch must change."""
+        dirty: dict[Unit, None] = {}
+        facts: dict[Any, None] = {}
+        for kind, id, *_, touched in changes:
+            facts.update(dict.fromkeys(touched))
+            self._appear_or_go(kind, id, dirty, facts)
+        for question, args in self.world.refresh(facts):
+            if question.role == "where":
+                dirty[question.rule, args] = None
+            elif question.role == "flows":
+                dirty[question, args] = None
+        delta = Delta(defaultdict(dict), defaultdict(set))
+        for unit in dirty:
+            self._place(unit, delta if tell else None)
+        return delta
+
+    def _appear_or_go(self, kind: str, id: str, dirty: dict, facts: dict) -> None:
+        there = id in self.model.rows[kind]
+        for tally in self.tallies_of.get(kind, ()):
+            change = self.world.count if there else self.world.drop
+            facts.update(dict.fromkeys(change(tally, id)))
+        for rule in self.rules_of.get(kind, ()):
+            known = self.spread if rule.each else self.units
+            if ((rule, (id,)) in known) != there:
+                dirty[rule, (id,)] = None
+
+    def _place(self, unit: Unit, delta: Delta | None) -> None:
+        rule, args = unit
+        if not rule.each:
+            there = args[0] in self.model.rows[rule.per]
+            self._settle(unit, self.world.ask(rule.where, *args) if there else None, delta)
+        elif len(args) == 2:
+            if unit in self.units:                           # where it stands is decided by its object's own turn
+                self._settle(unit, self.units[unit][1], delta)
+        else:
+            self._place_each(unit, delta)
+
+    def _place_each(self, unit: Unit, delta: Delta | None) -> None:
+        """A rule with flows of its own on every switch: one unit for each switch of the object."""
+        rule, (id,) = unit
+        was = self.spread.pop(unit, NOWHERE).switches()
+        now: frozenset = frozenset()
+        if id in self.model.rows[rule.per]:
+            self.spread[unit] = self.world.ask(rule.where, id)
+            now = self.spread[unit].switches()
+        else:
+            self.world.forget((rule.where, (id,)))
+        for switch in sorted(was - now):
+            self._settle((rule, (id, switch)), None, delta)
+        for switch in sorted(now - was):
+            self._settle((rule, (id, switch)), Spread(frozenset((switch,))), delta)
+
+    def _settle(self, unit: Unit, where: Spread | None, delta: Delta | None) -> None:
+        """The unit now belongs `where` (None: it is gone): keep the claims, and tell the switches."""
+        rule, args = unit
+        old, was = self.units.pop(unit, ({}, NOWHERE))
+        if where is None:
+            new, now = {}, NOWHERE
+            self.world.forget((rule, args))
+            if not rule.each:
+                self.world.forget((rule.where, args))
+        else:
+            new, now = {entry.key: entry for entry in self.world.ask(rule, *args)}, where
+            self.units[unit] = new, now
+        if was.all != now.all:
+            self._register(unit, was, now)
+        changed = [key for key in old.keys() | new.keys() if old.get(key) != new.get(key)] if old or new else []
+        for key in changed:
+            if key in new:
+                self._claim(key, unit)
+            else:
+                self._unclaim(key, unit)
+        if rule.answers:
+            self._remember_punts(unit, old, new)
+        if delta is not None:
+            self._tell(unit, old, was, new, now, changed, delta)
+
+    def _register(self, unit: Unit, was: Spread, now: Spread) -> None:
+        """Keep the two indexes: set of switches -> units, switch -> sets of switches."""
+        if was.all:
+            under = self._under[was.all]
+            under.pop(unit, None)
+            if not under:
+                del self._under[was.all]
+                for switch in was.all:
+                    self._sets_of[switch].pop(was.all, None)
+        if now.all:
+            if now.all not in self._under:
+                for switch in now.all:
+                    self._sets_of[switch][now.all] = None
+            self._under[now.all][unit] = None
+
+    def _tell(self, unit: Unit, old: dict, was: Spread, new: dict, now: Spread, changed: list, delta: Delta) -> None:
+        """Note, per switch, the keys on which this unit has something new to say."""
+        rule, args = unit
+        before, after = was.switches(), now.switches()
+        concerned: set[str] = set()
+        for keys, switches in ((changed, before & after), (new, after - before), (old, before - after)):
+            if not keys or not switches:
+                continue
+            concerned |= switches
+            leaving = keys is old
+            alone = {key: None if leaving else new.get(key) for key in keys if self.claims.get(key, unit) == unit}
+            shared = [key for key in keys if key not in alone]
+            for switch in switches:
+                told = delta.changes[switch]
+                told.update(alone)
+                for key in shared:
+                    told[key] = self.holder(switch, key)
+        if concerned:
+            delta.concerned[rule.per, args[0]] |= concerned
+
+    def _remember_punts(self, unit: Unit, old: dict, new: dict) -> None:
+        for entry in old.values():
+            self.punts.pop(entry.cookie, None)
+        for entry in new.values():
+            self.punts[entry.cookie] = unit
+
+    # ---- claims
+    def _claim(self, key: Key, unit: Unit) -> None:
+        held = self.claims.get(key)
+        if held is None:
+            self.claims[key] = unit
+        elif isinstance(held, dict):
+            held[unit] = None
+        elif held != unit:
+            self.claims[key] = {held: None, unit: None}
+
+    def _unclaim(self, key: Key, unit: Unit) -> None:
+        held = self.claims.get(key)
+        if isinstance(held, dict):
+            held.pop(unit, None)
+            if len(held) == 1:
+                self.claims[key] = next(iter(held))
+        elif held == unit:
+            del self.claims[key]
+
+    def claimants(self, switch: str, key: Key) -> list[Unit]:
+        """The units that want a flow under this key on this switch, the one that holds it first."""
+        held = self.claims.get(key)
+        if held is None:
+            return []
+        units = held if isinstance(held, dict) else (held,)
+        here = [unit for unit in units if unit in self.units and switch in self.units[unit][1]]
+        return here if len(here) < 2 else sorted(here, key=_rank)
+
+    def holder(self, switch: str, key: Key) -> Any:
+        """The entry a switch should hold under a key.
+
+        Clauses of conjunctions under one key are the union of all claims (an address may be a member of groups
+        of several tenants); otherwise the first unit by name holds, and `conflicts` reports the others.
+        """
+        here = self.claimants(switch, key)
+        if not here:
+            return None
+        entries = [self.units[unit][0][key] for unit in here]
+        if len(entries) > 1 and all(isinstance(entry, Flow) and entry.conjunctions for entry in entries):
+            return merge(entries)
+        return entries[0]
+
+    def conflicts(self) -> Iterator[tuple[str, Key, list[Unit]]]:
+        """Keys for which two units want different things on one switch: there should be none."""
+        for key, held in self.claims.items():
+            if not isinstance(held, dict):
+                continue
+            for switch in {switch for unit in held if unit in self.units for switch in self.units[unit][1].switches()}:
+                here = self.claimants(switch, key)
+                entries = [self.units[unit][0][key] for unit in here]
+                if len({entry.body for entry in entries}) > 1 and not all(entry.conjunctions for entry in entries):
+                    yield switch, key, here
+
+    # ---- what a switch should hold
+    def desired(self, switch: str) -> dict[Key, Any]:
+        """All that a switch should hold: {key: entry}."""
+        wanted: dict[Key, Any] = {}
+        contested: set[Key] = set()
+        for unit in self._here(switch):
+            for key, entry in self.units[unit][0].items():
+                if key in wanted:
+                    contested.add(key)
+                wanted[key] = entry
+        for key in contested:
+            wanted[key] = self.holder(switch, key)
+        return wanted
+
+    def _here(self, switch: str) -> Iterator[Unit]:
+        for switches in self._sets_of.get(switch, ()):
+            for unit in self._under[switches]:
+                if switch not in self.units[unit][1].but:
+                    yield unit
+
+    def switches(self) -> set[str]:
+        """Every switch that should hold something."""
+        return {switch for switch, sets in self._sets_of.items() if sets}
+
+    def why(self, switch: str, key: Key) -> list[Unit]:
+        """The units (rule, object) behind a flow, the holder first."""
+        return self.claimants(switch, key)
+
+
+def _rank(unit: Unit) -> tuple:
+    rule, args = unit
+    return rule.name, args
+
+
+def differences(wanted: Mapping[Key, Any], other: Mapping[Key, Any]) -> dict[Key, tuple]:
+    """Where two sets of flows differ; for tests and for `hadron audit --recompute`."""
+    return {key: (wanted.get(key), other.get(key)) for key in wanted.keys() | other.keys()
+            if wanted.get(key) != other.get(key)}

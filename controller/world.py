@@ -1,0 +1,205 @@
+"""What the rules see: rows of the model and answers of questions, each reading noted down.
+
+A *question* (a query, a tally, or an app's rule for one object) is answered once. While it is being
+answered, every row, index entry, question or gathering that it reads is noted. When a row changes, only the
+questions that read it are asked again; an answer equal to the one before disturbs nobody.
+
+    row changes ──► questions that read it ──► (answer differs?) ──► questions that asked those ──► …
+
+Four roles, asked again in this order, lowest first, until nothing waits:
+
+    query   a question other rules may ask                       places.interface_of(port)
+    tally   pairs (key, value) that one row adds to a gathering  (network, switch) for each bound port
+    where   the switches a rule's flows belong on
+    flows   the flows of a rule for one object
+
+A gathering is the set of all values that the rows tallied under one key. It is kept by counting, so a port
+that joins a network of ten thousand costs one step, and those who read the gathering hear of it only if the
+*set* has changed.
+"""
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import Any
+
+log = logging.getLogger("hadron.compile")
+
+LEVEL = {"query": 0, "tally": 1, "where": 2, "flows": 3}
+NOBODY: frozenset = frozenset()
+
+
+class Missing(Exception):
+    """A rule needs a row that is not there (yet): it has no flows until the row appears."""
+
+
+class World:
+    """The model as rules read it. Only `refresh`, `forget` and `drop` are for the compiler."""
+
+    def __init__(self, model: Any, *, strict: bool = False) -> None:
+        self._model, self._strict = model, strict
+        self._answers: dict[tuple, tuple[Any, tuple]] = {}        # (question, args) -> answer, what it read
+        self._readers: defaultdict[Hashable, set] = defaultdict(set)
+        self._asking: list[set] = []
+        self._counts: defaultdict[tuple, dict[Any, int]] = defaultdict(dict)   # (tally, key) -> value -> how often
+        self._gathered: dict[tuple, frozenset] = {}
+        self.broken: dict[tuple, str] = {}                         # questions that raised: no flows, and why
+
+    # ---- reading
+    def get(self, kind: str, id: str) -> Any:
+        """The row, or None."""
+        if self._asking:
+            self._asking[-1].add((kind, id))
+        return self._model.rows[kind].get(id)
+
+    def need(self, kind: str, id: str | None) -> Any:
+        """The row; without it the asking rule has nothing to say (and is asked again when it appears)."""
+        row = self.get(kind, id) if id else None
+        if row is None:
+            raise Missing(kind, id)
+        return row
+
+    def find(self, kind: str, index: str, key: Any) -> list:
+        """The rows under one key of an index, in order of their ids."""
+        if self._asking:
+            self._asking[-1].add((kind, index, key))
+        return self._model.find(kind, index, key)
+
+    def gathered(self, tally: Any, key: Any) -> frozenset:
+        """The values that all rows tallied under `key`."""
+        fact = (tally, key)
+        if self._asking:
+            self._asking[-1].add(fact)
+        found = self._gathered.get(fact)
+        if found is None:
+            counts = self._counts.get(fact)
+            found = self._gathered[fact] = frozenset(counts) if counts else NOBODY
+        return found
+
+    def ask(self, question: Any, *args: Any) -> Any:
+        """A question's answer, remembered until something that it read changes."""
+        asked = (question, args)
+        if self._asking:
+            self._asking[-1].add(asked)
+        known = self._answers.get(asked)
+        if known is None:
+            self._answer(asked)
+            known = self._answers[asked]
+        return known[0]
+
+    # ---- keeping up
+    def refresh(self, facts: Iterable[Hashable]) -> Iterator[tuple]:
+        """Ask again all that read `facts`; yields each (question, args) whose answer is a new one."""
+        waiting: list[dict[tuple, None]] = [{}, {}, {}, {}]      # dicts: ordered, so every run is alike
+
+        def wake(fact: Hashable) -> None:
+            for asked in self._readers.get(fact, ()):
+                waiting[LEVEL[asked[0].role]][asked] = None
+
+        for fact in facts:
+            wake(fact)
+        while level := next((some for some in waiting if some), None):
+            asked = next(iter(level))
+            del level[asked]
+            if asked not in self._answers:
+                continue
+            before = self._answers[asked][0]
+            if not self._answer(asked):
+                continue
+            if asked[0].role == "tally":
+                for fact in self._recount(asked[0], before, self._answers[asked][0]):
+                    wake(fact)
+            else:
+                wake(asked)
+                yield asked
+
+    def count(self, tally: Any, id: str) -> list[Hashable]:
+        """A row with a tally appeared: take in its pairs; returns the gatherings that changed."""
+        asked = (tally, (id,))
+        if asked in self._answers:
+            return []
+        self._answer(asked)
+        return self._recount(tally, (), self._answers[asked][0])
+
+    def drop(self, tally: Any, id: str) -> list[Hashable]:
+        """A row with a tally went; returns the gatherings that changed."""
+        asked = (tally, (id,))
+        before = self._answers[asked][0] if asked in self._answers else ()
+        self.forget(asked)
+        return self._recount(tally, before, ())
+
+    def _recount(self, tally: Any, before: Iterable, now: Iterable) -> list[Hashable]:
+        old, new = set(before), set(now)
+        changed = []
+        for key, value in old - new:
+            fact = (tally, key)
+            counts = self._counts[fact]
+            counts[value] -= 1
+            if not counts[value]:
+                del counts[value]
+                changed.append(fact)
+                if not counts:
+                    del self._counts[fact]
+        for key, value in new - old:
+            fact = (tally, key)
+            counts = self._counts[fact]
+            counts[value] = counts.get(value, 0) + 1
+            if counts[value] == 1:
+                changed.append(fact)
+        for fact in changed:
+            self._gathered.pop(fact, None)
+        return changed
+
+    def _answer(self, asked: tuple) -> bool:
+        """Ask (again); says whether the answer is a new one."""
+        question, args = asked
+        reads: set = set()
+        self._asking.append(reads)
+        self.broken.pop(asked, None)
+        try:
+            answer = question(self, *args)
+        except Missing:
+            answer = question.nothing
+        except Exception as error:
+            if self._strict:
+                raise
+            # One object's rule fails closed; the others go on. `hadron audit` shows what is broken.
+            log.exception("%s failed for %s", getattr(question, "name", question), args)
+            self.broken[asked] = f"{type(error).__name__}: {error}"
+            answer = question.nothing
+        finally:
+            self._asking.pop()
+        known = self._answers.get(asked)
+        self._answers[asked] = (answer, tuple(reads))
+        readers = self._readers
+        if known is None:
+            for fact in reads:
+                readers[fact].add(asked)
+            return True
+        once = known[1]
+        for fact in reads.difference(once):
+            readers[fact].add(asked)
+        for fact in once:
+            if fact not in reads:
+                self._unread(fact, asked)
+        return bool(answer != known[0])
+
+    def _unread(self, fact: Hashable, asked: tuple) -> None:
+        readers = self._readers[fact]
+        readers.discard(asked)
+        if not readers:
+            del self._readers[fact]
+            if fact in self._answers and fact[0].role == "query":     # type: ignore[index]
+                self.forget(fact)                                     # type: ignore[arg-type]
+
+    def forget(self, asked: tuple) -> None:
+        """Nobody asks this any more."""
+        known = self._answers.pop(asked, None)
+        self.broken.pop(asked, None)
+        if known:
+            for fact in known[1]:
+                self._unread(fact, asked)
+
+
+Question = Callable[..., Any]

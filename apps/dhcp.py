@@ -1,0 +1,278 @@
+"""DHCPv4: every port is told its own address by the switch that it is plugged into; no other machine hears of it.
+
+A port's questions come here, so many a second and no more; the answer follows from the model alone. There are no
+leases to keep: the address is the port's for as long as the model says so, and the lease time is only how often a
+client asks whether that still holds. Answered as RFC 2131 §4.3 says:
+
+    DISCOVER                 OFFER
+    REQUEST for its address  ACK; for another one NAK; to another server silence
+    INFORM                   ACK, without address and lease
+    RELEASE, DECLINE         nothing: there is no other address to give
+
+Several addresses: the first on a subnet with DHCP is the one given, as there is one lease for each client.
+"""
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from apps.dhcp_options import SWITCHED_OFF, Extra, extras
+from apps.pipeline import ANSWER, NETWORK, SENDER
+from apps.places import home, plugged, switches_of
+from controller.app import Spread, answers, flows, query
+from controller.openflow import IN_PORT, Meter, controller, match, meter, move, set_field
+from controller.packet import dhcp, ethernet, ipv4, udp
+from controller.packet import dhcp_options as option
+from controller.values import prefix
+
+APP = 7
+ARP, IPV4, UDP = 0x806, 0x800, 17
+LEASE = 86400                       # seconds; renewed after half, asked of anyone after seven eighths (RFC 2131 §4.4.5)
+RATE = 20                           # questions a second from one port; a client asks four times a minute
+WITHOUT_GATEWAY = "169.254.169.254"     # the server's address on a subnet that has no gateway to speak as
+ALWAYS = (option.LEASE_TIME, option.RENEW_TIME, option.REBIND_TIME, option.NETMASK, option.ROUTER, option.MTU)
+OF_A_LEASE = {option.LEASE_TIME, option.RENEW_TIME, option.REBIND_TIME}
+
+
+class Terms(NamedTuple):
+    """What a subnet's DHCP server says to every port on it. Addresses are raw bytes."""
+    server: bytes
+    mac: bytes
+    options: tuple[option.Option, ...]
+    routes: bytes                   # classless static routes, but for the default one
+    longest: int                    # packet that the network carries, in bytes
+
+
+class Lease(NamedTuple):
+    """What one port is told."""
+    address: bytes
+    terms: Terms
+    extras: tuple[Extra, ...]
+
+
+class Told(NamedTuple):
+    """What goes into an answer: options in order of importance, and three fields of the header."""
+    options: tuple[option.Option, ...]
+    next_server: bytes
+    server_name: bytes
+    boot_file: bytes
+
+
+# ---- what the model says
+
+def server_mac(network: Any) -> str:
+    """The MAC address that a network's DHCP server speaks from; ports' own start with fa:16:3e."""
+    return f"fa:16:3f:00:{network.key >> 8 & 255:02x}:{network.key & 255:02x}"
+
+
+@query
+def server_address(world, subnet_id):
+    """The address that DHCP on a subnet is served from, or None if it is not served there."""
+    subnet = world.get("subnet", subnet_id)
+    if subnet is None or not subnet.enable_dhcp or subnet.ip_version != 4:
+        return None
+    return subnet.gateway_ip or WITHOUT_GATEWAY
+
+
+@query
+def terms_of(world, subnet_id):
+    """What every port on a subnet is told, or None if its DHCP is off."""
+    server = world.ask(server_address, subnet_id)
+    if server is None:
+        return None
+    subnet = world.need("subnet", subnet_id)
+    network = world.need("network", subnet.network_id)
+    neighbours = [other.cidr for other in world.find("subnet", "network_id", network.id)
+                  if other.ip_version == 4 and other.id != subnet_id]
+    routes = [(cidr, "0.0.0.0") for cidr in neighbours]       # on the link (RFC 3442)
+    routes += [(route.destination, route.nexthop) for route in subnet.host_routes]
+    defaults = [router for destination, router in routes if destination == "0.0.0.0/0"]
+    return Terms(ipv4.address(server), ethernet.address(server_mac(network)),
+                 tuple(_options(subnet, network, subnet.gateway_ip or next(iter(defaults), None))),
+                 b"".join(_route(*route) for route in routes if route[0] != "0.0.0.0/0"), network.mtu)
+
+
+def _route(destination: str, router: str) -> bytes:
+    block = prefix(destination)
+    return option.route(block.first.to_bytes(4, "big"), block.length, ipv4.address(router))
+
+
+def _options(subnet, network, router):
+    block = prefix(subnet.cidr)
+    yield from _lease_times(LEASE)
+    yield option.NETMASK, (0xFFFFFFFF << 32 - block.length & 0xFFFFFFFF).to_bytes(4, "big")
+    if router:
+        yield option.ROUTER, ipv4.address(router)
+    yield option.MTU, network.mtu.to_bytes(2, "big")
+    servers = [ip for ip in subnet.dns_nameservers if ":" not in ip and ip != "0.0.0.0"]   # 0.0.0.0: Neutron's "none"
+    if servers:
+        yield option.DNS, b"".join(map(ipv4.address, servers))
+    yield option.BROADCAST_ADDRESS, block.last.to_bytes(4, "big")
+
+
+def _lease_times(seconds: int):
+    forever = seconds == 0xFFFFFFFF
+    for code, part in ((option.LEASE_TIME, 8), (option.RENEW_TIME, 4), (option.REBIND_TIME, 7)):
+        yield code, (seconds if forever else seconds * part // 8).to_bytes(4, "big")
+
+
+def leased(world, port) -> Lease | None:
+    """What the port is told, or None if DHCP is not for it."""
+    mine = extras(port.extra_dhcp_opts)
+    if SWITCHED_OFF in mine:
+        return None
+    for fixed in port.fixed_ips:
+        terms = world.ask(terms_of, fixed.subnet_id)
+        if terms is None:
+            continue
+        address = ipv4.address(fixed.ip_address)
+        if address == terms.server:             # a machine that is the gateway itself: it cannot hear itself
+            terms = terms._replace(server=ipv4.address(WITHOUT_GATEWAY))
+        return Lease(address, terms, mine)
+    return None
+
+
+# ---- flows
+
+@flows(per="port", on=home)
+def ask_dhcp(world, port):
+    """A port's questions come to the controller, at most RATE a second of them."""
+    seen = world.ask(plugged, port.id)
+    served = any(world.ask(server_address, fixed.subnet_id) for fixed in port.fixed_ips)
+    if seen is None or not served or SWITCHED_OFF in extras(port.extra_dhcp_opts):
+        return
+    yield Meter(seen.ofport, pps=RATE, burst=RATE)
+    yield ANSWER, "known", match({SENDER: port.key, "eth_type": IPV4, "ip_proto": UDP, "udp_src": 68, "udp_dst": 67}), (
+        meter(seen.ofport), controller())
+
+
+@flows(per="network", on=lambda world, network: Spread(switches_of(world, network.id)))
+def answer_server_address(world, network):
+    """ARP for the servers' addresses, so that clients can renew by unicast; unless a machine has that address."""
+    mac = server_mac(network)
+    servers = {world.ask(server_address, subnet.id) for subnet in world.find("subnet", "network_id", network.id)}
+    for ip in sorted(servers - {None}):
+        if world.ask(is_taken, network.id, ip):
+            continue
+        yield ANSWER, "known", match({NETWORK: network.key, "eth_type": ARP, "arp_op": 1, "arp_tpa": ip}), (
+            move("eth_src", "eth_dst"), set_field(eth_src=mac), set_field(arp_op=2),
+            move("arp_sha", "arp_tha"), set_field(arp_sha=mac), move("arp_spa", "arp_tpa"), set_field(arp_spa=ip), IN_PORT)
+
+
+@query
+def is_taken(world, network_id, ip):
+    """Whether a port of the network has the address, or may take it."""
+    having = [*world.find("port", "fixed_ips.ip_address", ip), *world.find("port", "allowed_address_pairs.ip_address", ip)]
+    return any(port.network_id == network_id for port in having)
+
+
+# ---- answers
+
+@answers(of=ask_dhcp)
+def offer(world, port, frame: bytes) -> tuple[bytes, ...]:
+    """The frames to hand to the port for one that it sent: none, or one."""
+    asked = udp.read(frame)
+    if asked is None or (asked.from_port, asked.to_port) != (dhcp.CLIENT_PORT, dhcp.SERVER_PORT):
+        return ()
+    message = dhcp.read(asked.payload)
+    if message is None or message.relay != ipv4.ANY or not _is_own(port, message.hardware.hex(":")):
+        return ()
+    lease = leased(world, port)
+    kind = verdict(message, lease) if lease else None
+    if lease is None or kind is None:
+        return ()
+    raw = _nak(message, lease) if kind == dhcp.NAK else _give(message, lease, kind)
+    to_mac, to_ip = _whither(message, lease, kind, asked.from_ip)
+    return (udp.write(udp.Datagram(to_mac, lease.terms.mac, to_ip, lease.terms.server,
+                                   dhcp.CLIENT_PORT, dhcp.SERVER_PORT, raw)),)
+
+
+def _is_own(port, mac: str) -> bool:
+    return mac == port.mac_address or any(mac == pair.mac_address for pair in port.allowed_address_pairs)
+
+
+def verdict(message: dhcp.Message, lease: Lease) -> int | None:
+    """The kind of answer, or None for silence (RFC 2131 §4.3).
+
+    A REQUEST says which address it means in option 50 (selecting an offer, or after a restart) or in ciaddr
+    (renewing, rebinding). We alone know whose address is whose, so a wrong one is always told so.
+    """
+    if message.kind == dhcp.DISCOVER:
+        return dhcp.OFFER
+    if message.kind == dhcp.INFORM:
+        return dhcp.ACK
+    if message.kind != dhcp.REQUEST or message.options.get(option.SERVER_ID, lease.terms.server) != lease.terms.server:
+        return None
+    meant = {message.options.get(option.REQUESTED_ADDRESS, ipv4.ANY), message.client} - {ipv4.ANY}
+    if not meant:
+        return None
+    return dhcp.ACK if meant == {lease.address} else dhcp.NAK
+
+
+def _whither(message: dhcp.Message, lease: Lease, kind: int, from_ip: bytes) -> tuple[bytes, bytes]:
+    """The MAC and IP address that the answer goes to (RFC 2131 §4.1)."""
+    if kind == dhcp.NAK:
+        return ethernet.BROADCAST, ipv4.BROADCAST
+    known = message.client if message.client != ipv4.ANY else from_ip if message.kind == dhcp.INFORM else ipv4.ANY
+    if known != ipv4.ANY:
+        return message.hardware, known
+    if message.flags & dhcp.BROADCAST_FLAG or message.kind == dhcp.INFORM:
+        return ethernet.BROADCAST, ipv4.BROADCAST
+    return message.hardware, lease.address
+
+
+def _nak(message: dhcp.Message, lease: Lease) -> bytes:
+    told = [(option.MESSAGE_TYPE, bytes((dhcp.NAK,))), (option.SERVER_ID, lease.terms.server),
+            *_echo(message), (option.MESSAGE, b"this address is not yours")]
+    nothing = dhcp.Reply(ipv4.ANY, ipv4.ANY, ipv4.ANY, b"", b"")
+    return dhcp.write(message, nothing, told, dhcp.SMALLEST_LIMIT)
+
+
+def _echo(message: dhcp.Message) -> list[option.Option]:
+    """The client's identifier goes back as it came (RFC 6842)."""
+    identifier = message.options.get(option.CLIENT_ID)
+    return [(option.CLIENT_ID, identifier)] if identifier else []
+
+
+def _give(message: dhcp.Message, lease: Lease, kind: int) -> bytes:
+    informs = message.kind == dhcp.INFORM
+    told = tell(lease.terms, lease.extras, message.options.get(option.WANTED), option.ETHERBOOT in message.options, informs)
+    reply = dhcp.Reply(ipv4.ANY if informs else lease.address, message.client if kind == dhcp.ACK else ipv4.ANY,
+                       told.next_server, told.server_name, told.boot_file)
+    options = [(option.MESSAGE_TYPE, bytes((kind,))), (option.SERVER_ID, lease.terms.server), *_echo(message), *told.options]
+    return dhcp.write(message, reply, options, min(message.limit, max(lease.terms.longest, dhcp.SMALLEST_LIMIT)))
+
+
+@lru_cache(maxsize=8192)        # the ports of a subnet hear much the same, and clients of one kind ask alike
+def tell(terms: Terms, mine: tuple[Extra, ...], wanted: bytes | None, ipxe: bool, informs: bool) -> Told:
+    """What a client hears, the most important first: what a lease needs, what it wants, what is the port's own.
+
+    A client that does not say what it wants hears all, but for Microsoft's own number for routes.
+    """
+    known = all_told(terms, mine, ipxe)
+    if wanted is None:
+        wanted = bytes(code for code in known if code not in (option.ROUTES_OF_MICROSOFT, option.NEXT_SERVER))
+    codes = dict.fromkeys((*ALWAYS, *wanted, *(extra.code for extra in mine)))
+    unsaid = {option.NEXT_SERVER, *(OF_A_LEASE if informs else ())}
+    return Told(tuple((code, known[code]) for code in codes if code in known and code not in unsaid),
+                known.get(option.NEXT_SERVER, ipv4.ANY),
+                _field(known.get(option.TFTP_SERVER), 64), _field(known.get(option.BOOT_FILE), 128))
+
+
+def _field(text: bytes | None, size: int) -> bytes:
+    """A text for one of the header's fields, which network cards' boot code reads rather than options."""
+    return text if text and len(text) < size else b""
+
+
+def all_told(terms: Terms, extras: tuple[Extra, ...], ipxe: bool) -> dict[int, bytes]:
+    """Everything known for a port by option code: its subnet's, and over it its own."""
+    mine = {extra.code: extra.value for extra in sorted(extras, key=lambda extra: extra.boots is not None)
+            if extra.boots in (None, ipxe)}
+    told: dict[int, bytes | None] = {**dict(terms.options), **mine}
+    seconds = mine.get(option.LEASE_TIME)
+    if seconds:
+        told.update({**dict(_lease_times(int.from_bytes(seconds, "big"))), **mine})
+    if option.ROUTES not in mine and terms.routes:
+        # A client that takes these disregards the router option, so the default route is among them (RFC 3442).
+        router = told.get(option.ROUTER)
+        told[option.ROUTES] = terms.routes + (option.route(bytes(4), 0, router[:4]) if router else b"")
+    told.setdefault(option.ROUTES_OF_MICROSOFT, told.get(option.ROUTES))
+    return {code: value for code, value in told.items() if value is not None}

@@ -1,4 +1,5 @@
 """OpenFlow 1.4 as Open vSwitch speaks it: matches, actions and entries as bytes. Features import their words here."""
+from controller.openflow import actions as _actions
 from controller.openflow.actions import (
     IN_PORT,
     Nat,
@@ -10,7 +11,6 @@ from controller.openflow.actions import (
     decap,
     drop,
     encap,
-    group,
     meter,
     move,
     output,
@@ -26,6 +26,8 @@ from controller.openflow.flow import Flow, Why, delete_flow, merge
 from controller.openflow.group import Entry, Group, Key, Meter, delete
 from controller.openflow.match import match
 from controller.openflow.pipeline import Pipeline, Register, Table
+
+group = _actions.group      # the word, not the module `group`: importing that has taken the name
 
 __all__ = [
     "FIELDS", "IN_PORT", "VLAN_PRESENT", "Entry", "Flow", "Group", "Key", "Meter", "Nat", "Pipeline", "Register", "Table",

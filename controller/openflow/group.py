@@ -77,7 +77,7 @@ class Group:
 class Meter:
     """A limit on packets (`pps`) or on kilobits (`kbps`) each second; what exceeds it is dropped.
 
-    `burst` is the bucket's size in packets or kilobits; without it, one second's worth.
+    `burst` is the bucket's size in packets or kilobits; without it, one second's worth (what Open vSwitch then says).
     """
 
     __slots__ = ("id", "pps", "kbps", "burst", "why", "key", "body")
@@ -92,7 +92,8 @@ class Meter:
         self.id, self.pps, self.kbps, self.burst, self.why = id, pps, kbps, burst, why
         self.key: MeterKey = ("meter", id)
         flags = (_KBPS if pps is None else _PPS) | (0 if burst is None else _BURST)
-        self.body = struct.pack("!HHHII4x", flags, _DROP_BAND, 16, pps or kbps or 0, burst or 0)
+        rate = pps or kbps or 0
+        self.body = struct.pack("!HHHII4x", flags, _DROP_BAND, 16, rate, rate if burst is None else burst)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Meter) and self.key == other.key and self.body == other.body

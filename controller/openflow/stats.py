@@ -1,0 +1,172 @@
+"""Ask a switch what it holds, and read the answers into {key: (cookie, body)}: the form in which flows are compared."""
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+from controller.openflow.actions import PORT_ANY
+from controller.openflow.flow import FlowKey
+from controller.openflow.frame import (
+    HEADER_SIZE,
+    MULTIPART_REPLY,
+    MULTIPART_REQUEST,
+    Malformed,
+    expect,
+    message,
+)
+from controller.openflow.group import GroupKey, MeterKey
+from controller.openflow.match import match
+from controller.openflow.ports import Port, read_port
+
+FLOWS, GROUP_DESC, METER_CONFIG, METER_FEATURES, PORT_DESC = 1, 7, 10, 11, 13
+_MORE = 1
+_BODY = HEADER_SIZE + 8         # where a multipart message's body begins
+_FLOW = struct.Struct("!HB9xHHH6xQ16xHH")
+_ALL_TABLES, _ALL_METERS = 0xFF, 0xFFFFFFFF
+_ANY = match()
+
+FlowsHeld = dict[FlowKey, tuple[int, bytes]]
+GroupsHeld = dict[GroupKey, tuple[int, bytes]]
+MetersHeld = dict[MeterKey, tuple[int, bytes]]
+
+
+def _request(kind: int, body: bytes, xid: int) -> bytes:
+    return message(MULTIPART_REQUEST, struct.pack("!HH4x", kind, 0) + body, xid)
+
+
+def flow_stats_request(xid: int = 0, *, table: int = _ALL_TABLES, cookie: int = 0, cookie_mask: int = 0) -> bytes:
+    """Ask for all flows; or those of a table, or those whose cookie agrees in the mask's bits."""
+    body = struct.pack("!B3xII4xQQ", table, PORT_ANY, PORT_ANY, cookie, cookie_mask) + _ANY
+    return _request(FLOWS, body, xid)
+
+
+def group_desc_request(xid: int = 0) -> bytes:
+    """Ask for all groups."""
+    return _request(GROUP_DESC, b"", xid)
+
+
+def meter_config_request(xid: int = 0) -> bytes:
+    """Ask for all meters."""
+    return _request(METER_CONFIG, struct.pack("!I4x", _ALL_METERS), xid)
+
+
+def meter_features_request(xid: int = 0) -> bytes:
+    """Ask how many meters the switch can hold."""
+    return _request(METER_FEATURES, b"", xid)
+
+
+def port_desc_request(xid: int = 0) -> bytes:
+    """Ask for all ports."""
+    return _request(PORT_DESC, b"", xid)
+
+
+def multipart_kind(whole: bytes) -> tuple[int, bool]:
+    """What a multipart reply is about (FLOWS, GROUP_DESC, ...) and whether more of it follows."""
+    expect(whole, MULTIPART_REPLY, _BODY)
+    kind, flags = struct.unpack_from("!HH", whole, HEADER_SIZE)
+    return kind, bool(flags & _MORE)
+
+
+def _expect(whole: bytes, kind: int) -> int:
+    found, _ = multipart_kind(whole)
+    if found != kind:
+        raise Malformed(f"a multipart reply of type {found} where {kind} was expected")
+    return len(whole)
+
+
+def read_flow_stats(whole: bytes) -> FlowsHeld:
+    """The flows in one multipart reply.
+
+    A flow that will expire by itself is given cookie 0: none of ours does, so it counts as different from ours.
+    """
+    end, at, held = _expect(whole, FLOWS), _BODY, {}
+    unpack = _FLOW.unpack_from
+    last = end - 56                 # the smallest entry: its fixed part, then an empty match
+    while at <= last:
+        length, table, priority, idle, hard, cookie, kind, fields = unpack(whole, at)
+        begin = at + 48
+        body = begin + (fields + 7 & -8)
+        at += length
+        if fields < 4 or kind != 1 or body > at or at > end:
+            raise Malformed(f"a flow of {length} bytes with a match of type {kind} and {fields} bytes")
+        held[table, priority, whole[begin:body]] = (0 if idle or hard else cookie, whole[body:at])
+    if at != end:
+        raise Malformed(f"{end - at} bytes after the last flow")
+    return held
+
+
+class Counted(NamedTuple):
+    """What went through a flow."""
+
+    cookie: int
+    table: int
+    packets: int
+    bytes: int
+
+
+def read_flow_counters(whole: bytes) -> list[Counted]:
+    """The counters in one multipart reply about flows."""
+    end, at, found = _expect(whole, FLOWS), _BODY, []
+    while at < end:
+        if end - at < 56:
+            raise Malformed(f"{end - at} bytes after the last flow")
+        length, table, cookie, packets, bytes_ = struct.unpack_from("!HB21xQQQ", whole, at)
+        if length < 56 or at + length > end:
+            raise Malformed(f"a flow of {length} bytes where {end - at} are left")
+        found.append(Counted(cookie, table, packets, bytes_))
+        at += length
+    return found
+
+
+def read_groups(whole: bytes) -> GroupsHeld:
+    """The groups in one multipart reply (cookie 0)."""
+    end, at = _expect(whole, GROUP_DESC), _BODY
+    held: GroupsHeld = {}
+    while at < end:
+        if end - at < 8:
+            raise Malformed(f"{end - at} bytes after the last group")
+        length, kind, number = struct.unpack_from("!HBxI", whole, at)
+        if length < 8 or at + length > end:
+            raise Malformed(f"a group of {length} bytes where {end - at} are left")
+        held["group", number] = 0, bytes((kind, 0)) + whole[at + 8:at + length]
+        at += length
+    return held
+
+
+def read_meters(whole: bytes) -> MetersHeld:
+    """The meters in one multipart reply (cookie 0)."""
+    end, at = _expect(whole, METER_CONFIG), _BODY
+    held: MetersHeld = {}
+    while at < end:
+        if end - at < 8:
+            raise Malformed(f"{end - at} bytes after the last meter")
+        length, flags, number = struct.unpack_from("!HHI", whole, at)
+        if length < 8 or at + length > end:
+            raise Malformed(f"a meter of {length} bytes where {end - at} are left")
+        held["meter", number] = 0, flags.to_bytes(2, "big") + whole[at + 8:at + length]
+        at += length
+    return held
+
+
+class MeterFeatures(NamedTuple):
+    """How many meters a switch can hold, and how many bands each."""
+
+    meters: int
+    bands: int
+
+
+def read_meter_features(whole: bytes) -> MeterFeatures:
+    """The switch's answer to meter_features_request."""
+    if _expect(whole, METER_FEATURES) < _BODY + 16:
+        raise Malformed("meter features cut short")
+    meters, bands = struct.unpack_from("!I8xB", whole, _BODY)
+    return MeterFeatures(meters, bands)
+
+
+def read_ports(whole: bytes) -> list[Port]:
+    """The ports in one multipart reply."""
+    end, at, found = _expect(whole, PORT_DESC), _BODY, []
+    while at < end:
+        port, at = read_port(whole, at, end)
+        found.append(port)
+    return found

@@ -1,0 +1,226 @@
+"""A real Open vSwitch without privileges: a private ovsdb-server and ovs-vswitchd whose ports are dummies.
+
+    with DummyOvs() as ovs:
+        bridge = ovs.add_bridge("br-int")
+        ovs.add_ports("br-int", {"web": 1, "db": 2})        # name -> OpenFlow port number
+        bridge.ask([flow.add()])                            # [] or the switch's refusals and answers
+        bridge.held()                                       # {key: (cookie, body)}
+        print(ovs.trace("br-int", "in_port=1,tcp,...", ct_next=["trk,new"]))
+
+Everything lives in one directory under /tmp and ends with the block, or with the process that started it.
+"""
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import pytest
+
+from controller.openflow import bundle as bundles
+from controller.openflow import messages, stats
+from controller.openflow.errors import Refusal, read_error
+from controller.openflow.group import Key
+
+SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
+_DEADLINE = 20.0        # seconds to wait for anything the daemons do
+_PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+class Bridge:
+    """One OpenFlow 1.4 connection to one bridge."""
+
+    def __init__(self, path: Path) -> None:
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(_DEADLINE)
+        self.socket.connect(str(path))
+        self.received = bytearray()
+        self.waiting: list[bytes] = []
+        self.xid = 0
+        self.socket.sendall(messages.hello())
+        assert messages.VERSION in messages.read_hello(self.read())
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def read(self) -> bytes:
+        """The next message, whatever it is; echo requests are answered on the way."""
+        while True:
+            while not self.waiting:
+                more = self.socket.recv(1 << 18)
+                if not more:
+                    raise ConnectionError("the switch hung up")
+                self.received += more
+                self.waiting = messages.split(self.received)
+            found = self.waiting.pop(0)
+            if found[1] != messages.ECHO_REQUEST:
+                return found
+            self.socket.sendall(messages.echo_reply(found))
+
+    def ask(self, wanted: Iterable[bytes]) -> list[bytes]:
+        """Send messages and a barrier; everything that came back before the barrier's reply."""
+        self.xid += 1
+        self.socket.sendall(b"".join(wanted) + messages.barrier_request(self.xid))
+        found = []
+        while True:
+            each = self.read()
+            if each[1] == messages.BARRIER_REPLY and messages.xid_of(each) == self.xid:
+                return found
+            found.append(each)
+
+    def refusals(self, wanted: Iterable[bytes]) -> list[Refusal]:
+        """Send messages; what the switch refused."""
+        return [read_error(each) for each in self.ask(wanted) if each[1] == messages.ERROR]
+
+    def commit(self, wanted: Sequence[bytes]) -> list[Refusal]:
+        """Send messages as one bundle; the refusals, if any, in which case the bundle was discarded."""
+        self.xid += 1
+        number = self.xid
+        opened = [bundles.bundle_open(number)]
+        added = [bundles.bundle_add(number, each, xid) for xid, each in enumerate(wanted, start=1)]
+        refused = self.refusals([*opened, *added, bundles.bundle_close(number)])
+        end = bundles.bundle_discard(number) if refused else bundles.bundle_commit(number)
+        return refused + self.refusals([end])
+
+    def held(self) -> dict[Key, tuple[int, bytes]]:
+        """Everything the bridge holds."""
+        wanted = [stats.flow_stats_request(1), stats.group_desc_request(2), stats.meter_config_request(3)]
+        found: dict[Key, tuple[int, bytes]] = {}
+        for each in self.ask(wanted):
+            if each[1] == messages.ERROR:
+                raise AssertionError(read_error(each))
+            kind, _ = stats.multipart_kind(each)
+            if kind == stats.FLOWS:
+                found.update(stats.read_flow_stats(each))
+            elif kind == stats.GROUP_DESC:
+                found.update(stats.read_groups(each))
+            else:
+                found.update(stats.read_meters(each))
+        return found
+
+
+class DummyOvs:
+    """A private Open vSwitch with dummy ports."""
+
+    def __init__(self) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="dovs", dir="/tmp"))
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self.bridges: dict[str, Bridge] = {}
+        self.database = f"unix:{self.directory}/db.sock"
+        self.environment = os.environ | {name: str(self.directory) for name in
+                                         ("OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR", "OVS_SYSCONFDIR")}
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self) -> None:
+        here = self.directory
+        self._run("ovsdb-tool", "create", str(here / "conf.db"), str(SCHEMA))
+        self._daemon("ovsdb-server", str(here / "conf.db"), f"--remote=punix:{here}/db.sock",
+                     f"--unixctl={here}/ovsdb.ctl", f"--log-file={here}/ovsdb.log")
+        self._until((here / "db.sock").exists)
+        self.vsctl("--no-wait", "init")
+        self._daemon("ovs-vswitchd", self.database, f"--unixctl={here}/vswitchd.ctl", f"--log-file={here}/vswitchd.log",
+                     "--disable-system", "--enable-dummy=override")
+        self._until((here / "vswitchd.ctl").exists)
+
+    def _daemon(self, *command: str) -> None:
+        self.processes.append(subprocess.Popen(
+            command, env=self.environment, preexec_fn=_die_with_parent,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+
+    def _run(self, *command: str) -> str:
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=_DEADLINE)
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout
+
+    def _until(self, condition) -> None:
+        deadline = time.monotonic() + _DEADLINE
+        while not condition():
+            for process in self.processes:
+                if process.poll() is not None:
+                    raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"Open vSwitch did not come up in {self.directory}")
+            time.sleep(0.005)
+
+    def __enter__(self) -> DummyOvs:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End both daemons and remove their directory."""
+        for bridge in self.bridges.values():
+            bridge.close()
+        for process in reversed(self.processes):
+            process.terminate()
+            try:
+                process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def vsctl(self, *arguments: str) -> str:
+        """Run ovs-vsctl against this Open vSwitch."""
+        return self._run("ovs-vsctl", f"--db={self.database}", "--timeout=15", *arguments)
+
+    def appctl(self, *arguments: str) -> str:
+        """Run ovs-appctl against this ovs-vswitchd."""
+        return self._run("ovs-appctl", "-t", str(self.directory / "vswitchd.ctl"), *arguments)
+
+    def ofctl(self, command: str, bridge: str, *arguments: str) -> str:
+        """Run ovs-ofctl, speaking OpenFlow 1.4, against a bridge."""
+        return self._run("ovs-ofctl", "-O", "OpenFlow14", command, f"unix:{self.directory}/{bridge}.mgmt", *arguments)
+
+    def add_bridge(self, name: str, *, switch_id: str | None = None) -> Bridge:
+        """A bridge that does nothing by itself, and a connection to it."""
+        command = ["add-br", name, "--", "set", "bridge", name, "datapath_type=dummy", "fail_mode=secure",
+                   "protocols=OpenFlow14"]
+        if switch_id:
+            command.append(f"other_config:datapath-id={switch_id}")
+        self.vsctl(*command)
+        self._until((self.directory / f"{name}.mgmt").exists)
+        self.bridges[name] = Bridge(self.directory / f"{name}.mgmt")
+        return self.bridges[name]
+
+    def add_ports(self, bridge: str, ports: Mapping[str, int]) -> None:
+        """Dummy ports of given names and OpenFlow port numbers."""
+        command: list[str] = []
+        for name, number in ports.items():
+            command += ["--", "add-port", bridge, name, "--", "set", "interface", name, "type=dummy",
+                        f"ofport_request={number}"]
+        self.vsctl(*command[1:])
+
+    def trace(self, bridge: str, packet: str, *, ct_next: Iterable[str] = ()) -> str:
+        """What Open vSwitch says it would do with a packet ("in_port=1,tcp,..."); `ct_next` are the connection
+        states ("trk,new") that its successive lookups find.
+        """
+        states = [part for state in ct_next for part in ("--ct-next", state)]
+        return self.appctl("ofproto/trace", bridge, packet, *states)
+
+
+@pytest.fixture(scope="module")
+def dummy_ovs() -> Iterator[DummyOvs]:
+    """One private Open vSwitch for a module's tests."""
+    if not shutil.which("ovs-vswitchd") or not SCHEMA.exists():
+        pytest.skip("Open vSwitch is not installed")
+    with DummyOvs() as ovs:
+        yield ovs

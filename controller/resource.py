@@ -1,0 +1,252 @@
+"""One declaration per resource: what may be said of it, and what follows from that.
+
+From a Resource come validation, routes, quotas, documentation, command-line columns, indexes and the derived tests.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from controller.errors import Conflict, Forbidden, Invalid, Missing, OverQuota, Refused, Stale, Unsupported
+from controller.rows import plain, row_class
+from controller.types import Record, Type, freeze
+
+__all__ = ["NOTHING", "Attribute", "Check", "Conflict", "Forbidden", "Invalid", "Missing", "OverQuota", "Record",
+           "Refused", "Resource", "Resources", "Stale", "Type", "Unsupported", "freeze", "plain"]
+
+
+class _Nothing:
+    """No default: the attribute is absent until somebody sets it."""
+
+    def __repr__(self) -> str:
+        return "NOTHING"
+
+
+NOTHING: Any = _Nothing()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attribute:
+    """One attribute of a resource, or one part of a record. Words are those of the model file."""
+
+    name: str
+    type: Type
+    description: str = ""
+    required: bool = False
+    default: Any = NOTHING
+    settable: str = "always"              # never (the server sets it), create, update, always
+    values: tuple = ()
+    length: int | None = None
+    min: int | None = None
+    max: int | None = None
+    nullable: bool = False
+    null: Any = NOTHING                   # what null means, where it means something
+    admin: bool = False                   # only an administrator may set it
+    visible: str = "everyone"             # everyone, admin, nobody
+    stored: bool = True                   # part of the row
+    refers_to: str | None = None          # kind of the resource that it names
+    on_delete: str = "refuse"             # when that resource goes: refuse, cascade, ignore
+    revises: bool = False                 # a change here counts as a revision of that resource too
+    bookkeeping: bool = False             # flows never depend on it, so a change of it recompiles nothing
+    index: tuple[str, ...] = ()           # index names: its own, or parts of its records
+    serves: tuple | None = None           # the only values that Hadron serves
+    unserved: str = ""                    # why
+    alias: str | None = None              # another name for the same thing
+    number: Mapping[str, Any] | None = None   # the pool it is taken from
+    computed: Any = None                  # function of (model, row), or "live"
+
+    @property
+    def field(self) -> str:
+        return plain(self.name)
+
+    @property
+    def has_default(self) -> bool:
+        return self.default is not NOTHING
+
+    def read(self, value: Any) -> Any:
+        """The canonical value, or Invalid without a field, or Unsupported with it."""
+        if value is None and not self.nullable:
+            raise Invalid("", "must not be null")
+        if value is None:
+            return None if self.null is NOTHING else self.null
+        value = self.type.read(value)
+        if self.values and value not in self.values:
+            raise Invalid("", f"must be one of {', '.join(map(str, self.values))}")
+        if self.length is not None and len(value) > self.length:
+            raise Invalid("", f"must not be longer than {self.length} characters")
+        if (self.min is not None and value < self.min) or (self.max is not None and value > self.max):
+            raise Invalid("", f"must be {self._range()}")
+        return value
+
+    def _range(self) -> str:
+        if self.max is None:
+            return f"{self.min} or more"
+        return f"{self.max} or less" if self.min is None else f"between {self.min} and {self.max}"
+
+    def check_served(self, value: Any) -> None:
+        if self.serves is not None and value not in self.serves:
+            raise Unsupported(self.name, self.unserved or "this value is not served yet")
+
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the value, for OpenAPI."""
+        extra = {"enum": list(self.values), "maxLength": self.length, "minimum": self.min, "maximum": self.max,
+                 "description": self.description, "readOnly": self.settable == "never", "nullable": self.nullable}
+        if self.has_default and self.default is not None:
+            extra["default"] = self.default
+        return {**self.type.schema, **{word: value for word, value in extra.items() if value or value == 0 and
+                                       value is not False}}
+
+    def examples(self) -> tuple:
+        """Right values, for tests and documentation."""
+        if self.values:
+            return self.values
+        good = self.serves if self.serves is not None else self.type.good
+        fitting = tuple(value for value in good if value is not None and self._fits(value))
+        if fitting or self.min is None and self.max is None:
+            return fitting
+        return (self.min if self.min is not None else self.max,)
+
+    def _fits(self, value: Any) -> bool:
+        try:
+            self.read(value)
+        except Invalid:
+            return False
+        return True
+
+    def counterexamples(self) -> Iterator[Any]:
+        """Wrong values, for tests."""
+        yield from self.type.bad
+        if not self.nullable:
+            yield None
+        if self.values:
+            yield "no such value" if isinstance(self.values[0], str) else 987654321
+        if self.length is not None:
+            yield "x" * (self.length + 1)
+        if self.min is not None:
+            yield self.min - 1
+        if self.max is not None:
+            yield self.max + 1
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check between attributes or resources: a word of checks.py and what it was given."""
+
+    word: str
+    given: Any
+    run: Callable[..., None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """A kind of object. `kind` names it in the model, `path` in URLs, `name` and `plural` in bodies."""
+
+    kind: str
+    name: str
+    plural: str
+    path: str
+    service: str                              # the API it belongs to (info.name)
+    version: str
+    key: str                                  # the attribute that identifies one
+    attributes: Mapping[str, Attribute]
+    description: str = ""
+    source: str = ""                          # the model file
+    proton: bool = False                      # from a user's model file, not part of the core
+    policies: Mapping[str, str] = field(default_factory=dict)
+    parent: str | None = None
+    parent_key: str | None = None
+    checks: tuple[Check, ...] = ()
+    indexes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)   # composite ones
+    columns: tuple[str, ...] = ()
+    quota: int | None = None
+    fact: bool = False                        # seen, not asked for: read-only
+    prepare: Mapping[str, Callable[..., None]] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def row(self) -> Any:
+        """The class of its rows."""
+        return row_class(self.kind, [name for name, one in self.attributes.items() if one.stored])
+
+    @cached_property
+    def owner(self) -> str | None:
+        """The attribute that says whose it is."""
+        return next((name for name in ("project_id", "tenant_id") if name in self.attributes), None)
+
+    def read(self, body: Any, *, creating: bool = True, admin: bool = True) -> dict[str, Any]:
+        """What a request asks for, canonical, without defaults; or Invalid, Unsupported or Forbidden, naming the attribute.
+
+        `admin` says whether the asker may set what only administrators may.
+        """
+        if not isinstance(body, Mapping):
+            raise Invalid(self.name, "must be a JSON object")
+        asked: dict[str, Any] = {}
+        for said, value in body.items():
+            name = self.aliases.get(said, said)
+            attribute = self._settable(name, creating)
+            try:
+                value = attribute.read(value)
+            except Invalid as wrong:
+                raise wrong.inside(said) from None
+            attribute.check_served(value)
+            if attribute.admin and not admin:
+                raise Forbidden(f"{said}: may be set by an administrator only")
+            if name in asked and asked[name] != value:
+                raise Invalid(said, f"must be the same as {next(one for one in body if one != said and self.aliases.get(one, one) == name)}")
+            asked[name] = value
+        if creating:
+            self._check_complete(asked)
+        return asked
+
+    def _settable(self, name: str, creating: bool) -> Attribute:
+        attribute = self.attributes.get(name)
+        if attribute is None or attribute.visible == "nobody" and attribute.serves is None:
+            raise Invalid(str(name), f"is not an attribute of {self.name}; leave it out")
+        if attribute.settable == "never":
+            raise Invalid(name, "cannot be set; leave it out")
+        if attribute.settable == "create" and not creating:
+            raise Invalid(name, "cannot be changed once it is created; leave it out")
+        if attribute.settable == "update" and creating:
+            raise Invalid(name, "cannot be set at creation; leave it out")
+        return attribute
+
+    def _check_complete(self, asked: Mapping[str, Any]) -> None:
+        for name, attribute in self.attributes.items():
+            if attribute.required and name not in asked and not attribute.has_default and attribute.settable != "never":
+                raise Invalid(name, "is required")
+
+    @cached_property
+    def defaults(self) -> Mapping[str, Any]:
+        """A document with nothing asked for."""
+        return {name: one.default if one.has_default else None for name, one in self.attributes.items() if one.stored}
+
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of a body, for OpenAPI."""
+        shown = {name: one for name, one in self.attributes.items() if one.visible != "nobody"}
+        return {"type": "object", "description": self.description,
+                "required": [name for name, one in shown.items() if one.required],
+                "properties": {name: one.schema() for name, one in shown.items()}}
+
+    def wrong_bodies(self, right: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """For tests: every way of getting one attribute of a right body wrong, with the attribute's name."""
+        for name, attribute in self.attributes.items():
+            if attribute.settable not in ("always", "create") or attribute.visible == "nobody":
+                if attribute.serves is None:
+                    yield name, {**right, name: (attribute.examples() or (1,))[0]}
+                continue
+            for bad in attribute.counterexamples():
+                yield name, {**right, name: bad}
+            if attribute.required and not attribute.has_default:
+                yield name, {key: value for key, value in right.items() if key != name}
+        yield "nonsense", {**right, "nonsense": 1}
+
+
+class Resources(dict[str, Resource]):
+    """All resources by kind, and the settings that their features understand."""
+
+    def __init__(self, resources: Mapping[str, Resource] = {}, settings: Mapping[str, Attribute] = {}) -> None:  # noqa: B006
+        super().__init__(resources)
+        self.settings = dict(settings)
+        self.referrers: dict[str, list[tuple[str, Attribute, str]]] = {}

@@ -4,8 +4,8 @@
                            │                             │ (ARP, ND and DHCP are answered) │
         from a tunnel ─────┼─────────────────────────────┼─────────────────────────────────┤
                            ▼                                                               ▼
-                        (unknown: dropped)                                              FORWARD
-                                                                                           │ RECEIVER is known
+                        (unknown: dropped)                        COPIES ◄─ (to many) ─ FORWARD
+                                                                     │                     │ RECEIVER is known
              DELIVER ◄─ COMMIT ◄─ IN_RULES ◄─ IN_TRACK ◄──────────────────────────────────┤
                 │          ▲                                    a port of this host          │
                 ▼          └─────────────────────────────────────────────────────────────────┘
@@ -46,7 +46,10 @@ OUT_RULES = table(
     levels={"tracked": 300, "rule": 100, "remote": 90, "cut": 1})
 FORWARD = table(
     40, "forward", "Find the receiver: a port here, or a tunnel to its host.",
-    levels={"port": 100, "flood_here": 80, "flood": 70, "unknown_here": 20, "unknown": 10})
+    levels={"port": 100, "here": 80, "flood": 70, "unknown": 10})
+COPIES = table(
+    45, "copies", "Which ports of this host get a copy?",
+    levels={"all": 100, "unknown": 10})
 IN_TRACK = table(
     50, "in_track", "Look the receiver's connection up, unless the sender's side has.",
     levels={"exempt": 200, "tracked": 110, "look_up": 100})
@@ -61,7 +64,7 @@ COMMIT = table(
     levels={"new": 100})
 DELIVER = table(
     60, "deliver", "Hand it to the receiver's port or tunnel.",
-    levels={"known": 100})
+    levels={"self": 200, "known": 100})
 
 UNGUARDED, STATEFUL, STATELESS = 0, 1, 2
 RECEIVER = register(5, "key of the port it goes to; 1 to 15: a tunnel")

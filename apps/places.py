@@ -3,7 +3,7 @@
 The only file that turns facts (hosts, switches, interfaces: seen) into places. Other apps ask it; none looks at
 interfaces itself.
 """
-from controller.app import Spread, query, tally
+from controller.app import Missing, query, spread, tally
 
 
 @query
@@ -36,6 +36,14 @@ def plugged(world, port_id):
     return world.ask(interface_of, port_id)
 
 
+def here(world, port):
+    """The interface through which the port takes part; without one the asking rule has no flows."""
+    seen = world.ask(plugged, port.id)
+    if seen is None:
+        raise Missing("interface", port.id)
+    return seen
+
+
 def home(world, port):
     """The switch that the port is plugged into."""
     seen = world.ask(plugged, port.id)
@@ -63,13 +71,13 @@ def ports_on(world, network_id, switch_id):
 
 def network_wide(world, port):
     """Every switch on which the port's network lives, if the port is somewhere."""
-    return Spread(switches_of(world, port.network_id)) if home(world, port) else ()
+    return spread(switches_of(world, port.network_id)) if home(world, port) else ()
 
 
 def peers(world, port):
     """Every other switch on which the port's network lives."""
     here = home(world, port)
-    return Spread(switches_of(world, port.network_id), frozenset(here)) if here else ()
+    return spread(switches_of(world, port.network_id), but=here) if here else ()
 
 
 def everywhere(world, switch):

@@ -33,7 +33,7 @@ from apps.places import everywhere, home, plugged
 from apps.port_security import LINK_LOCAL, has_subnets, pairs
 from apps.protocols import number_of
 from apps.switching import guard_of
-from controller.app import Spread, flows, query, tally
+from controller.app import flows, query, spread, tally
 from controller.openflow.actions import conjunction, ct, drop
 from controller.openflow.match import match
 from controller.openflow.ranges import port_masks
@@ -148,12 +148,14 @@ def allow(world, port):
             if remote is None:
                 alone[table, wanted] = onward
             else:
-                shared.setdefault((table, wanted), set()).add(world.ask(peers_in, remote))
+                id = world.ask(peers_in, remote)
+                if id is not None:
+                    shared.setdefault((table, wanted), set()).add(id)
     for (table, wanted), onward in alone.items():
         yield table, "rule", wanted, (onward,)
     for (table, wanted), groups in shared.items():
         if (table, wanted) not in alone:
-            yield table, "remote", wanted, tuple(conjunction(id, 2, 2) for id in sorted(groups) if id)
+            yield table, "remote", wanted, tuple(conjunction(id, 2, 2) for id in sorted(groups))
 
 
 # ---- remote groups
@@ -179,10 +181,9 @@ def consulted(world, group_id):
 
 
 @query
-def consulting(world, *group_ids):
-    """The switches on which any of these groups is somebody's remote group."""
-    places = [world.ask(consulted, group) or {} for group in group_ids]
-    return frozenset().union(*(switches for place in places for switches in place.values()))
+def consulting(world, group_id):
+    """The switches on which a group is somebody's remote group."""
+    return frozenset().union(*(world.ask(consulted, group_id) or {}).values())
 
 
 @query
@@ -192,7 +193,7 @@ def tables_of(world, group_id):
 
 
 def members_known(world, port):
-    return Spread(world.ask(consulting, *port.security_groups)) if home(world, port) else ()
+    return spread(*(world.ask(consulting, group) for group in port.security_groups)) if home(world, port) else ()
 
 
 def addresses(world, port):
@@ -208,21 +209,22 @@ def belong(world, port):
         return
     members = {}
     for group in port.security_groups:
+        id = world.ask(peers_in, group)
         for number, family in world.ask(tables_of, group) or ():
             for ip in addresses(world, port):
-                if (":" in ip) == (family == 0x86dd):
-                    members.setdefault((number, family, ip), []).append(world.ask(peers_in, group))
+                if id is not None and (":" in ip) == (family == 0x86dd):
+                    members.setdefault((number, family, ip), []).append(id)
     for (number, family, ip), groups in members.items():
         table = TABLES[number]
         side = (DESTINATION if table is OUT_RULES else SOURCE)[family]
         yield table, "remote", match({"eth_type": family, side: ip}), tuple(
-            conjunction(id, 1, 2) for id in sorted(filter(None, groups)))
+            conjunction(id, 1, 2) for id in sorted(groups))
 
 
 TABLES = {table.number: table for table in (OUT_RULES, IN_RULES, IN_FREE)}
 
 
-@flows(per="security_group", on=lambda world, group: Spread(world.ask(consulting, group.id)))
+@flows(per="security_group", on=lambda world, group: spread(world.ask(consulting, group.id)))
 def join(world, group):
     """Both clauses hold: the conjunction allows it."""
     for number in sorted({number for number, _ in world.ask(tables_of, group.id) or ()}):

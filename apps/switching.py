@@ -10,6 +10,7 @@ from apps.pipeline import (
     ADMIT,
     ANSWER,
     COMMIT,
+    COPIES,
     DELIVER,
     FORWARD,
     GUARD,
@@ -25,8 +26,8 @@ from apps.pipeline import (
     TUNNEL_PORT,
     UNGUARDED,
 )
-from apps.places import everywhere, home, peers, plugged, ports_on, switches_of, tunnel_address
-from controller.app import Spread, flows, query, tally
+from apps.places import everywhere, here, home, peers, plugged, ports_on, switches_of, tunnel_address
+from controller.app import flows, query, spread, tally
 from controller.openflow.actions import drop, output, resubmit, set_field
 from controller.openflow.match import match
 
@@ -59,14 +60,16 @@ def stand(world, switch):
     for kind, key in TUNNEL_KEY.items():
         yield DELIVER, "known", match({RECEIVER: key}), (output(TUNNEL_PORT[kind]),)
     yield ADMIT, "rest", match(), (drop("not a known port, or a tag that the port may not send"),)
+    yield FORWARD, "here", match({SENDER: 0}), (COPIES,)       # what came through a tunnel never leaves by one
     yield FORWARD, "rest", match(), (drop("no such receiver in the network"),)
+    yield COPIES, "rest", match(), (drop("no port here may have that address"),)
     yield DELIVER, "rest", match(), (drop("receiver is not here"),)
 
 
 @flows(per="port", on=home)
 def admit(world, port):
     """A guarded port sends untagged frames and is held to its addresses; an unguarded one may send anything."""
-    network, seen = world.need("network", port.network_id), world.ask(plugged, port.id)
+    network, seen = world.need("network", port.network_id), here(world, port)
     guard = world.ask(guard_of, port.id)
     known = {"in_port": seen.ofport} if guard == UNGUARDED else {"in_port": seen.ofport, "vlan_vid": NOT_TAGGED}
     yield ADMIT, "known", match(known), (
@@ -76,7 +79,7 @@ def admit(world, port):
 
 @flows(per="port", on=home)
 def deliver_here(world, port):
-    network, seen = world.need("network", port.network_id), world.ask(plugged, port.id)
+    network, seen = world.need("network", port.network_id), here(world, port)
     yield FORWARD, "port", match({NETWORK: network.key, "eth_dst": port.mac_address}), (
         set_field({RECEIVER: port.key}), way_in(world, port.id))
     yield DELIVER, "known", match({RECEIVER: port.key}), (output(seen.ofport),)
@@ -84,12 +87,11 @@ def deliver_here(world, port):
 
 # ---- tunnels
 
-def tunnel(world, network, switch_id):
-    """The actions that address a frame to another host."""
+@query
+def tunnel(world, switch_id):
+    """The action that addresses a frame to another host, or none if it has no address there."""
     address = world.ask(tunnel_address, switch_id)
-    if address is None:
-        return ()
-    return (set_field({"tun_ipv6_dst" if ":" in address else "tun_dst": address}),)
+    return (set_field({"tun_ipv6_dst" if ":" in address else "tun_dst": address}),) if address else ()
 
 
 def enter_tunnel(network):
@@ -98,7 +100,20 @@ def enter_tunnel(network):
             set_field({"tunnel_id": network.provider_segmentation_id}))
 
 
-@flows(per="network", on=lambda world, network: Spread(switches_of(world, network.id)))
+def network_lives(world, network):
+    return spread(switches_of(world, network.id))
+
+
+@flows(per="switch", on=everywhere)
+def keep_from_itself(world, switch):
+    """Lists of peers are the same on every host, its own address among them."""
+    own = world.ask(tunnel_address, switch.id)
+    if own:
+        yield DELIVER, "self", match({RECEIVER: (0, ~15 & 0xFFFFFFFF), "tun_ipv6_dst" if ":" in own else "tun_dst": own}), (
+            drop("this host itself, on the list of its network's hosts"),)
+
+
+@flows(per="network", on=network_lives)
 def admit_from_tunnel(world, network):
     yield ADMIT, "known", match({"in_port": TUNNEL_PORT[network.provider_network_type],
                                  "tunnel_id": network.provider_segmentation_id}), (
@@ -107,8 +122,8 @@ def admit_from_tunnel(world, network):
 
 @flows(per="port", on=peers)
 def send_through_tunnel(world, port):
-    network, seen = world.need("network", port.network_id), world.ask(plugged, port.id)
-    there = tunnel(world, network, seen.switch_id) if seen else ()
+    network, seen = world.need("network", port.network_id), here(world, port)
+    there = world.ask(tunnel, seen.switch_id)
     if there:
         yield FORWARD, "port", match({NETWORK: network.key, "eth_dst": port.mac_address}), (
             *enter_tunnel(network), *there, COMMIT)
@@ -126,42 +141,39 @@ def wanderers(world, port):
         yield (port.network_id, seen.switch_id), port.id
 
 
-def copies_here(world, port_ids):
+def copies(world, port_ids):
     """A copy for each of these ports of this switch (OpenFlow never sends one back to where it came from)."""
     for id in port_ids:
         yield set_field({RECEIVER: world.need("port", id).key})
         yield resubmit(way_in(world, id))
 
 
-def copies_there(world, network, switch_ids):
-    """A copy for each of these other hosts."""
-    tunnels = [tunnel(world, network, switch_id) for switch_id in sorted(switch_ids)]
-    if any(tunnels):
-        yield from enter_tunnel(network)
-    for there in filter(None, tunnels):
-        yield from there
-        yield resubmit(COMMIT)
+@flows(per="network", on=network_lives)
+def flood(world, network):
+    """To every other host of the network, then to the ports here. One flow, the same on all hosts.
+
+    The copies for tunnels are not committed: nobody replies to a connection with a group address.
+    """
+    peers = [world.ask(tunnel, switch) for switch in sorted(switches_of(world, network.id))]
+    yield FORWARD, "flood", match({NETWORK: network.key, "eth_dst": GROUP_BIT}), (
+        *enter_tunnel(network), *(action for there in peers if there for action in (*there, resubmit(DELIVER))), COPIES)
 
 
-@flows(per="network", on=lambda world, network: Spread(switches_of(world, network.id)), each=True)
-def flood(world, network, switch_id):
-    here = tuple(copies_here(world, ports_on(world, network.id, switch_id)))
-    there = tuple(copies_there(world, network, switches_of(world, network.id) - {switch_id}))
-    to_all = {NETWORK: network.key, "eth_dst": GROUP_BIT}
-    if there:
-        yield FORWARD, "flood_here", match({SENDER: 0, **to_all}), here
-    yield FORWARD, "flood", match(to_all), (*there, *here)
-
-
-@flows(per="network", on=lambda world, network: Spread(switches_of(world, network.id)), each=True)
-def send_unknown(world, network, switch_id):
-    """Unknown unicast goes to the wanderers alone."""
+@flows(per="network", on=network_lives)
+def send_unknown(world, network):
+    """Unknown unicast goes to the hosts that have wanderers, and to the wanderers here."""
     places = world.gathered(wanderers, network.id)
-    here = tuple(copies_here(world, sorted(world.gathered(wanderers, (network.id, switch_id)))))
-    there = tuple(copies_there(world, network, places - {switch_id}))
-    if here:
-        yield FORWARD, "unknown_here", match({SENDER: 0, NETWORK: network.key}), here
-    if here or there:
-        yield FORWARD, "unknown", match({NETWORK: network.key}), (*there, *here)
+    peers = [world.ask(tunnel, switch) for switch in sorted(places)]
+    if places:
+        yield FORWARD, "unknown", match({NETWORK: network.key}), (
+            *enter_tunnel(network), *(action for there in peers if there for action in (*there, resubmit(COMMIT))), COPIES)
 
 
+@flows(per="network", on=network_lives, each=True)
+def copy_here(world, network, switch_id):
+    to_all = tuple(copies(world, ports_on(world, network.id, switch_id)))
+    if to_all:
+        yield COPIES, "all", match({NETWORK: network.key, "eth_dst": GROUP_BIT}), to_all
+    to_wanderers = tuple(copies(world, sorted(world.gathered(wanderers, (network.id, switch_id)))))
+    if to_wanderers:
+        yield COPIES, "unknown", match({NETWORK: network.key}), to_wanderers

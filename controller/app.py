@@ -15,11 +15,11 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from controller.compile import NOWHERE, Spread
+from controller.compile import NOWHERE, Spread, spread
 from controller.openflow.flow import Flow, Why
 from controller.world import Missing
 
-__all__ = ["APPS", "RULES", "TALLIES", "Missing", "Rule", "Spread", "answers", "flows", "query", "tally"]
+__all__ = ["APPS", "RULES", "TALLIES", "Missing", "Rule", "answers", "flows", "query", "spread", "tally"]
 
 RULES: list[Rule] = []
 TALLIES: list[Tally] = []
@@ -62,7 +62,7 @@ class _Where:
         if row is None:
             return NOWHERE
         found = self._on(world, row)
-        return found if isinstance(found, Spread) else Spread(frozenset(found or ()))
+        return found if isinstance(found, Spread) else spread(found or ())
 
 
 class Rule:

@@ -19,19 +19,27 @@ Unit = tuple            # (rule, args)
 
 
 class Spread(NamedTuple):
-    """Where a unit's flows belong: on all of these switches but those.
+    """Where a unit's flows belong: on all switches of these sets but those.
 
-    `all` is usually one shared frozenset (the switches of a network), so placing ten thousand ports on five
-    hundred switches costs ten thousand steps and not five million.
+    The sets are usually shared (the switches of a network, of a group's users), so placing ten thousand ports on
+    five hundred switches costs ten thousand steps and not five million.
     """
-    all: frozenset = frozenset()
+    sets: tuple[frozenset, ...] = ()
     but: frozenset = frozenset()
 
     def __contains__(self, switch: object) -> bool:
-        return switch in self.all and switch not in self.but
+        return switch not in self.but and any(switch in one for one in self.sets)
 
     def switches(self) -> frozenset:
-        return self.all - self.but if self.but else self.all
+        if not self.sets:
+            return frozenset()
+        together = self.sets[0] if len(self.sets) == 1 else self.sets[0].union(*self.sets[1:])
+        return together - self.but if self.but else together
+
+
+def spread(*sets: Iterable[str], but: Iterable[str] = ()) -> Spread:
+    """The switches of these sets but those; empty sets do not count."""
+    return Spread(tuple([one if isinstance(one, frozenset) else frozenset(one) for one in sets if one]), frozenset(but))
 
 
 NOWHERE = Spread()
@@ -57,7 +65,7 @@ class Compiler:
         self.units: dict[Unit, tuple[dict[Key, Any], Spread]] = {}
         self.claims: dict[Key, Any] = {}                   # key -> a unit, or a dict of units where several want it
         self.spread: dict[Unit, Spread] = {}               # rules with one unit per switch: where they are now
-        self._under: defaultdict[frozenset, dict[Unit, None]] = defaultdict(dict)
+        self._under: defaultdict[frozenset, dict[Unit, int]] = defaultdict(dict)
         self._sets_of: defaultdict[str, dict[frozenset, None]] = defaultdict(dict)
         self.punts: dict[int, Unit] = {}                   # cookie -> the unit whose flow sends packets to us
 
@@ -113,7 +121,7 @@ class Compiler:
         for switch in sorted(was - now):
             self._settle((rule, (id, switch)), None, delta)
         for switch in sorted(now - was):
-            self._settle((rule, (id, switch)), Spread(frozenset((switch,))), delta)
+            self._settle((rule, (id, switch)), Spread((frozenset((switch,)),)), delta)
 
     def _settle(self, unit: Unit, where: Spread | None, delta: Delta | None) -> None:
         """The unit now belongs `where` (None: it is gone): keep the claims, and tell the switches."""
@@ -127,7 +135,7 @@ class Compiler:
         else:
             new, now = {entry.key: entry for entry in self.world.ask(rule, *args)}, where
             self.units[unit] = new, now
-        if was.all != now.all:
+        if was.sets != now.sets:
             self._register(unit, was, now)
         changed = [key for key in old.keys() | new.keys() if old.get(key) != new.get(key)] if old or new else []
         for key in changed:
@@ -142,18 +150,17 @@ class Compiler:
 
     def _register(self, unit: Unit, was: Spread, now: Spread) -> None:
         """Keep the two indexes: set of switches -> units, switch -> sets of switches."""
-        if was.all:
-            under = self._under[was.all]
-            under.pop(unit, None)
-            if not under:
-                del self._under[was.all]
-                for switch in was.all:
-                    self._sets_of[switch].pop(was.all, None)
-        if now.all:
-            if now.all not in self._under:
-                for switch in now.all:
-                    self._sets_of[switch][now.all] = None
-            self._under[now.all][unit] = None
+        for switches in was.sets:
+            under = self._under.get(switches)
+            if under is not None and under.pop(unit, None) is not None and not under:
+                del self._under[switches]
+                for switch in switches:
+                    self._sets_of[switch].pop(switches, None)
+        for switches in now.sets:
+            if switches not in self._under:
+                for switch in switches:
+                    self._sets_of[switch][switches] = None
+            self._under[switches][unit] = 1
 
     def _tell(self, unit: Unit, old: dict, was: Spread, new: dict, now: Spread, changed: list, delta: Delta) -> None:
         """Note, per switch, the keys on which this unit has something new to say."""
@@ -241,9 +248,8 @@ class Compiler:
         contested: set[Key] = set()
         for unit in self._here(switch):
             for key, entry in self.units[unit][0].items():
-                if key in wanted:
+                if wanted.setdefault(key, entry) is not entry:
                     contested.add(key)
-                wanted[key] = entry
         for key in contested:
             wanted[key] = self.holder(switch, key)
         return wanted

@@ -88,6 +88,11 @@ class World:
             known = self._answers[asked]
         return known[0]
 
+    def known(self, question: Any, *args: Any) -> Any:
+        """A question's answer if it has been asked, else None; any thread may look."""
+        known = self._answers.get((question, args))
+        return known[0] if known else None
+
     # ---- keeping up
     def refresh(self, facts: Iterable[Hashable]) -> Iterator[tuple]:
         """Ask again all that read `facts`; yields each (question, args) whose answer is a new one."""

@@ -1,0 +1,41 @@
+# `make demo` and `make test` do all the set-up on a fresh Debian 12 or Ubuntu machine, as root.
+SHELL := /bin/bash
+VENV ?= .venv
+PY := $(VENV)/bin/python
+APT := openvswitch-switch iproute2 ethtool tcpdump iputils-ping busybox iperf3 python3-venv isc-dhcp-client procps openssl
+
+.PHONY: demo test lint check bench setup system venv clean
+
+demo: setup            ## two tenants with the same addresses on three hosts, measured; stays up until Ctrl-C
+	$(PY) -m scenarios.demo
+
+test: setup lint       ## everything: style, types, all tests
+	$(PY) -m pytest -q tests
+
+lint: setup
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+bench: setup           ## figures as JSON
+	$(PY) -m tests.bench
+
+setup: system venv
+
+# Only what is missing is installed; a machine that has it all needs no network.
+system:
+	@missing=""; for package in $(APT); do dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
+	if [ -n "$$missing" ]; then echo "installing:$$missing"; apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
+
+venv: $(VENV)/.ready
+
+$(VENV)/.ready: requirements.txt requirements-test.txt setup.py
+	@echo "making the virtual environment $(VENV)"
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Hadron needs Python 3.11 or later"; exit 1; }
+	@python3 -m venv $(VENV)
+	@$(VENV)/bin/pip install -q --disable-pip-version-check -r requirements.txt -r requirements-test.txt
+	@$(VENV)/bin/pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,130 @@
+"""The configuration: one YAML file, every value with a default that is safe, checked before anything starts."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+class BadConfig(ValueError):
+    """The configuration is wrong; says which entry, and what to write instead."""
+
+
+@dataclass(frozen=True)
+class Tls:
+    """Files in PEM form. With `ca`, clients must show a certificate that it signed."""
+    certificate: str
+    key: str
+    ca: str = ""
+
+
+@dataclass(frozen=True)
+class Listener:
+    address: str
+    port: int
+    tls: Tls | None = None
+    allow_plain: bool = False           # a plain listener off loopback must be asked for
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that can be set. `rest`, `openflow` and `ovsdb` are where Hadron listens."""
+    store: str = "hadron.db"                                       # a SQLite file, or "memory"
+    rest: Listener = Listener("127.0.0.1", 9696)
+    openflow: Listener = Listener("0.0.0.0", 6653, allow_plain=True)
+    ovsdb: Listener = Listener("0.0.0.0", 6640, allow_plain=True)
+    auth: dict[str, Any] = field(default_factory=lambda: {"mode": "none"})
+    bridge: str = "br-int"
+    controller_target: str = ""            # what bridges connect to; empty: the address their OVSDB reached us at
+    tunnels: tuple[str, ...] = ("vxlan", "geneve", "gre")
+    network_type: str = "vxlan"            # of networks whose request does not say
+    underlay_mtu: int = 1500
+    audit_interval: float = 300.0          # seconds between two audits of one switch; 0: never
+    quotas: dict[str, int] = field(default_factory=dict)
+    apps: tuple[str, ...] = ()             # more directories with apps
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def load(path: str | Path | None = None, **given: Any) -> Config:
+    """The configuration of a file, with what flags or the environment gave on top. Raises BadConfig."""
+    values: dict[str, Any] = {}
+    if path:
+        try:
+            values = yaml.safe_load(Path(path).read_text()) or {}
+        except OSError as error:
+            raise BadConfig(f"{path}: {error.strerror}") from None
+        except yaml.YAMLError as error:
+            raise BadConfig(f"{path}: not YAML: {error}") from None
+        if not isinstance(values, dict):
+            raise BadConfig(f"{path}: must hold entries like `store: hadron.db`")
+    values.update({name: value for name, value in given.items() if value is not None})
+    return read(values)
+
+
+def read(values: dict[str, Any]) -> Config:
+    """A Config from plain values."""
+    known = {f.name: f for f in fields(Config)}
+    for name in values:
+        if name not in known:
+            raise BadConfig(f"{name}: no such entry; there are {', '.join(sorted(known))}")
+    made = dict(values)
+    for name in ("rest", "openflow", "ovsdb"):
+        if name in made and not isinstance(made[name], Listener):
+            made[name] = _listener(name, made[name])
+    for name in ("tunnels", "apps"):
+        if name in made:
+            if not isinstance(made[name], (list, tuple)):
+                raise BadConfig(f"{name}: must be a list")
+            made[name] = tuple(made[name])
+    config = Config(**made)
+    _check(config)
+    return config
+
+
+def _listener(name: str, value: Any) -> Listener:
+    if isinstance(value, str):
+        value = {"listen": value}
+    if not isinstance(value, dict):
+        raise BadConfig(f"{name}: must be ADDRESS:PORT, or entries listen, tls, allow_plain")
+    unknown = value.keys() - {"listen", "tls", "allow_plain"}
+    if unknown:
+        raise BadConfig(f"{name}.{sorted(unknown)[0]}: no such entry; there are listen, tls, allow_plain")
+    address, colon, port = str(value.get("listen", "")).rpartition(":")
+    if not colon or not port.isdigit() or not 0 <= int(port) <= 65535:
+        raise BadConfig(f"{name}.listen: must be ADDRESS:PORT, like 127.0.0.1:9696 or [::1]:9696")
+    tls = value.get("tls")
+    if tls is not None:
+        try:
+            tls = Tls(**tls)
+        except TypeError:
+            raise BadConfig(f"{name}.tls: must hold the files certificate and key, and may hold ca") from None
+        for what in ("certificate", "key", "ca"):
+            file = getattr(tls, what)
+            if file and not Path(file).is_file():
+                raise BadConfig(f"{name}.tls.{what}: no file {file}")
+    return Listener(address.strip("[]"), int(port), tls, bool(value.get("allow_plain", name != "rest")))
+
+
+def is_loopback(address: str) -> bool:
+    return address in ("localhost", "::1") or address.startswith("127.")
+
+
+def _check(config: Config) -> None:
+    for name in ("rest", "openflow", "ovsdb"):
+        listener = getattr(config, name)
+        if listener.tls is None and not listener.allow_plain and not is_loopback(listener.address):
+            raise BadConfig(f"{name}.listen: {listener.address} is not loopback; give tls, or allow_plain: true")
+    if config.auth.get("mode") not in ("none", "tokens"):
+        raise BadConfig("auth.mode: must be none or tokens")
+    if config.auth["mode"] == "none" and not is_loopback(config.rest.address) and not config.auth.get("allow_remote"):
+        raise BadConfig("auth.mode: none makes everybody the administrator, so it listens on loopback only; "
+                        "use tokens, or say allow_remote: true")
+    unknown = set(config.tunnels) - {"vxlan", "geneve", "gre"}
+    if unknown or not config.tunnels:
+        raise BadConfig("tunnels: must be some of vxlan, geneve, gre")
+    if config.network_type not in config.tunnels:
+        raise BadConfig(f"network_type: must be one of tunnels ({', '.join(config.tunnels)})")
+    if not 1280 <= config.underlay_mtu <= 65535:
+        raise BadConfig("underlay_mtu: must be from 1280 to 65535")

@@ -1,0 +1,271 @@
+"""Control: what the desk does with what it hears. Facts and packets in, differences out, and what is true of each port.
+
+    HostFacts ───────► writer.learn ─► rows change ─┐
+    REST writes ─────► writer.create … ─────────────┴─► compiler.update ─► switches.change(id, changes, seq)
+    SwitchGreeted ───► known? read it               SwitchRead ─► difference(desired, have) ─► switches.change
+    SwitchConfirmed ─► who waited for it?           PacketReceived ─► the rule's answer ─► switches.send_packet
+
+`seq` counts the batches that changed flows; a switch that has confirmed seq n holds all that was wanted then.
+"""
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from controller.compile import Compiler
+from controller.openflow.actions import output
+from controller.switch import events
+from controller.switch.ovsdb import HostFacts
+from controller.switch.sync import difference
+
+log = logging.getLogger("hadron.control")
+
+FLOOD = 15                 # packets of one port to the controller within a second that are called a flood
+PACKETS = 64               # answered in one turn
+KEPT = 200                 # alarms kept for `hadron audit` and the log
+
+
+@dataclass
+class Standing:
+    """What is known of one switch's keeping step."""
+    in_step: bool = False                    # its first read is done and what differed is confirmed
+    sent: int = 0                            # the last seq that changed it
+    confirmed: int = 0
+    first: int | None = None                 # the seq that brings it into step
+    waiting: deque = field(default_factory=deque)          # (seq, object) for objects that it must confirm
+    audit: dict[str, Any] = field(default_factory=dict)    # what the last read found
+
+
+class Control:
+    """Lives on the desk thread, but for `status`, `wait_realized` and `explain`, which any thread may ask."""
+
+    def __init__(self, *, model: Any, writer: Any, compiler: Compiler, switches: Any,
+                 home: Callable[[str], str | None], now: Callable[[], float], audit_interval: float = 300.0) -> None:
+        self.model, self.writer, self.compiler, self.switches = model, writer, compiler, switches
+        self.home, self.now, self.audit_interval = home, now, audit_interval
+        self.seq = 0
+        self.standing: dict[str, Standing] = {}                          # switches that are connected
+        self.pending: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        self.refused: dict[tuple[str, tuple], str] = {}                  # (switch, key) -> the switch's words
+        self.errors: dict[tuple[str, str], str] = {}                     # object -> why a switch refuses it
+        self.alarms: deque[dict[str, Any]] = deque(maxlen=KEPT)
+        self.packets: Counter = Counter()                                # object -> packets sent to us, in all
+        self._recent: Counter = Counter()
+        self._second = 0
+        self._next_audit: dict[str, float] = {}
+        self._changed = threading.Condition()
+        self._on: dict[type, Callable[[Any], None]] = {
+            events.SwitchGreeted: self._greeted, events.SwitchGone: self._gone, events.SwitchRead: self._read,
+            events.SwitchConfirmed: self._confirmed, events.SwitchRefused: self._refused,
+            events.PacketsWaiting: self._packets, events.SwitchTwice: self._twice,
+            events.SwitchDemoted: self._demoted, HostFacts: self._facts, Tick: self._tick}
+
+    # ---- what the desk calls
+    def on_event(self, event: Any) -> None:
+        handle = self._on.get(type(event))
+        if handle:
+            handle(event)
+
+    def after_batch(self) -> None:
+        """Rows changed: let each switch concerned have its difference."""
+        changes = self.writer.changes[:]
+        if not changes:
+            return
+        del self.writer.changes[:len(changes)]
+        delta = self.compiler.update(changes)
+        for kind, id, *_ in changes:
+            if kind == "switch" and id in self.model.rows["switch"]:
+                self._greet_known(id)
+        if delta.changes:
+            self._send(delta)
+
+    def load(self) -> None:
+        """Compile everything, before anybody is told."""
+        rows = [(kind, id, None, None, ()) for kind, held in self.model.rows.items() for id in held]
+        self.compiler.update(rows, tell=False)
+
+    def _send(self, delta: Any) -> None:
+        self.seq += 1
+        for switch, changes in delta.changes.items():
+            standing = self.standing.get(switch)
+            if standing is None or standing.first is None:
+                continue                     # away, or not read yet: the read will find the difference
+            for key in changes:
+                self._forgive(switch, key)
+            standing.sent = self.seq
+            self.switches.change(switch, changes, self.seq)
+        for thing, concerned in delta.concerned.items():
+            for switch in concerned:
+                standing = self.standing.get(switch)
+                if standing is not None and standing.sent == self.seq:
+                    standing.waiting.append((self.seq, thing))
+                    self.pending[thing].add(switch)
+
+    # ---- switches
+    def _greeted(self, event: Any) -> None:
+        self.standing[event.switch_id] = Standing()
+        if event.switch_id in self.model.rows["switch"]:
+            self.switches.read(event.switch_id)
+        else:
+            log.warning("switch %s (%s) is unknown: watched, never written", event.switch_id, event.address)
+
+    def _greet_known(self, switch: str) -> None:
+        standing = self.standing.get(switch)
+        if standing is not None and standing.first is None:
+            self.switches.read(switch)
+
+    def _gone(self, event: Any) -> None:
+        standing = self.standing.pop(event.switch_id, None)
+        if standing:
+            self._release(event.switch_id, standing, None)
+        self._notify()
+
+    def _read(self, event: Any) -> None:
+        """The switch says what it holds: send what differs from what it should hold."""
+        standing = self.standing.get(event.switch_id)
+        if standing is None or event.switch_id not in self.model.rows["switch"]:
+            return
+        found = difference(self.compiler.desired(event.switch_id), event.have, changed=event.changed)
+        changes = {key: entry for key, entry in found.items() if (event.switch_id, key) not in self.refused}
+        standing.audit = {"at": self.now(), "held": len(event.have), "alien": len(found.alien),
+                          "missing": len(found.missing), "altered": len(found.altered)}
+        self._next_audit[event.switch_id] = self.now() + self.audit_interval
+        if standing.first is None:
+            standing.first = self.seq = self.seq + 1
+            log.info("switch %s: %d entries held, %d to change", event.switch_id, len(event.have), len(changes))
+        elif changes:
+            self.seq += 1
+            self._alarm("drift", switch=event.switch_id, alien=len(found.alien), missing=len(found.missing),
+                        altered=len(found.altered))
+        standing.sent = self.seq
+        self.switches.change(event.switch_id, changes, self.seq)
+
+    def _confirmed(self, event: Any) -> None:
+        standing = self.standing.get(event.switch_id)
+        if standing is None:
+            return
+        standing.confirmed = max(standing.confirmed, event.seq)
+        if standing.first is not None and standing.confirmed >= standing.first:
+            standing.in_step = True
+        self._release(event.switch_id, standing, event.seq)
+        self._notify()
+
+    def _release(self, switch: str, standing: Standing, seq: int | None) -> None:
+        """The switch has confirmed up to `seq` (None: it is gone): nobody waits for that any more."""
+        kept: set = set()
+        if seq is not None:
+            kept = {thing for at, thing in standing.waiting if at > seq}
+        while standing.waiting and (seq is None or standing.waiting[0][0] <= seq):
+            _, thing = standing.waiting.popleft()
+            if thing in kept:
+                continue
+            waited = self.pending.get(thing)
+            if waited is not None:
+                waited.discard(switch)
+                if not waited:
+                    del self.pending[thing]
+
+    def _twice(self, event: Any) -> None:
+        self._alarm("twice", switch=event.switch_id, kept=event.kept, refused=event.refused)
+
+    def _demoted(self, event: Any) -> None:
+        self._alarm("demoted", switch=event.switch_id, said=event.text)
+
+    def _refused(self, event: Any) -> None:
+        self.refused[event.switch_id, event.key] = event.text
+        for rule, args in self.compiler.why(event.switch_id, event.key)[:1]:
+            self.errors[rule.per, args[0]] = event.text
+            self._alarm("refused", switch=event.switch_id, rule=rule.name, object=f"{rule.per} {args[0]}",
+                        said=event.text)
+
+    def _forgive(self, switch: str, key: tuple) -> None:
+        if self.refused and self.refused.pop((switch, key), None) is not None:
+            for rule, args in self.compiler.why(switch, key)[:1]:
+                self.errors.pop((rule.per, args[0]), None)
+
+    # ---- facts and packets
+    def _facts(self, event: Any) -> None:
+        removes = list(event.removes)
+        if event.complete:
+            seen = {(kind, row["id"]) for kind, row in event.puts}
+            removes += [(kind, row.id) for kind in ("interface", "switch")
+                        for row in self.model.find(kind, "host_id", event.host_id) if (kind, row.id) not in seen]
+        self.writer.learn(event.puts, removes)
+
+    def _packets(self, _: Any) -> None:
+        """Some of the packets that wait: the rest comes in its turn, after other work on the queue."""
+        for event in self.switches.packets(PACKETS):
+            self._packet(event)
+
+    def _packet(self, event: Any) -> None:
+        """A packet that one of our flows sent to us: its rule has the answer."""
+        unit = self.compiler.punts.get(event.packet.cookie)
+        if unit is None:
+            return
+        rule, (id, *_) = unit
+        row = self.model.get(rule.per, id)
+        if row is None:
+            return
+        self.packets[rule.per, id] += 1
+        self._recent[event.switch_id, rule.per, id, rule.name] += 1
+        for frame in rule.answers(self.compiler.world, row, event.packet.data):
+            self.switches.send_packet(event.switch_id, output(event.packet.in_port), frame)
+
+    # ---- time
+    def _tick(self, tick: Tick) -> None:
+        """Once a second: name those who flood us; audit the switches whose turn it is."""
+        for (switch, kind, id, rule), count in self._recent.items():
+            if count >= FLOOD:
+                self._alarm("flood", switch=switch, object=f"{kind} {id}", rule=rule, packets=count)
+        self._recent.clear()
+        if self.audit_interval:
+            for switch, standing in self.standing.items():
+                if standing.in_step and self._next_audit.get(switch, 0) <= tick.now:
+                    self._next_audit[switch] = tick.now + self.audit_interval
+                    self.switches.read(switch, audit=True)
+
+    def audit(self, switches: Iterable[str] = ()) -> None:
+        """Read these switches (all, if none is named) again, and repair what differs."""
+        for switch in list(switches) or [id for id, standing in self.standing.items() if standing.in_step]:
+            self.switches.read(switch, audit=True)
+
+    def _alarm(self, what: str, **details: Any) -> None:
+        self.alarms.append({"alarm": what, "at": self.now(), **details})
+        log.warning("%s: %s", what, ", ".join(f"{name} {value}" for name, value in details.items()))
+
+    # ---- what is true of a port; from any thread
+    def status(self, port_id: str) -> str:
+        """DOWN until its interface is seen, BUILD until every switch concerned has confirmed, then ACTIVE."""
+        if ("port", port_id) in self.errors:
+            return "ERROR"
+        home = self.home(port_id)
+        if home is None:
+            return "DOWN"
+        standing = self.standing.get(home)
+        if standing is None or not standing.in_step or ("port", port_id) in self.pending:
+            return "BUILD"
+        return "ACTIVE"
+
+    def wait_realized(self, timeout: float) -> bool:
+        """Wait until every connected switch has confirmed all that was wanted when this was called."""
+        wanted = {id: standing.sent for id, standing in list(self.standing.items()) if standing.first is not None}
+
+        def confirmed() -> bool:
+            return all(id not in self.standing or self.standing[id].confirmed >= seq for id, seq in wanted.items())
+
+        with self._changed:
+            return self._changed.wait_for(confirmed, timeout)
+
+    def _notify(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A second has passed."""
+    now: float

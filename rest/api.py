@@ -1,0 +1,115 @@
+"""The HTTP application: one handler for every resource, derived from its declaration.
+
+A request is read, an answer is made of bytes, and whatever goes wrong on the way becomes a NeutronError. Reading needs
+no lock and no other thread; writing is one piece of work for the desk.
+"""
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from webob import Request, Response
+
+from controller.errors import Refused
+from rest import errors, extensions, versions
+from rest.auth import Authenticator
+from rest.errors import Answered, no_such_address
+from rest.objects import Answer, Objects
+from rest.quotas import Quotas
+from rest.routes import Routes, segments
+from rest.versions import VERSION
+
+log = logging.getLogger(__name__)
+
+Mount = Callable[[Request, Any, list[str]], Response]
+"""(request, context, rest of the path) -> the answer of a part of the API that is not about resources."""
+
+_VERBS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
+
+
+class Api:
+    """A WSGI application over the resources of a model.
+
+    `call` runs a function on the desk and gives its result. `realized` waits, at most so many seconds, until the
+    switches hold what was wanted when it was called. `mounts` are further parts by their first path segment.
+    """
+
+    def __init__(self, *, model: Any, writer: Any, authenticate: Authenticator,
+                 call: Callable[..., Any] | None = None, realized: Callable[[float], bool] | None = None,
+                 mounts: Mapping[str, Mount] = {}) -> None:  # noqa: B006
+        resources = model.resources
+        self._authenticate = authenticate
+        self._routes = Routes(resources)
+        self._objects = Objects(model, writer, call or _directly, realized or _never)
+        self._quotas = Quotas(model, writer, call or _directly, self._objects)
+        self._mounts = dict(mounts)
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """WSGI: one request."""
+        began = time.monotonic()
+        request = Request(environ)
+        try:
+            response = self._answer(request)
+        except Refused as wrong:
+            response = _refusal(wrong)
+        except Exception as wrong:
+            status, body = errors.unexpected(wrong, f"{request.method} {errors.printable(request.path)[:200]}")
+            response = _response(Answer(status, body))
+        response.headers["X-Openstack-Request-Id"] = f"req-{uuid.uuid4()}"
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("%s %s %d %.1f ms", request.method, errors.printable(request.path)[:200], response.status_int,
+                      1000 * (time.monotonic() - began))
+        return response(environ, start_response)
+
+    def _answer(self, request: Request) -> Response:
+        path = segments(request.environ)
+        method = "GET" if request.method == "HEAD" else request.method
+        if not path:
+            return _response(_only_get(method, lambda: versions.versions(versions.root_of(request.environ))))
+        context = self._authenticate(request)
+        if path[0] in self._mounts:
+            return self._mounts[path[0]](request, context, path[1:])
+        if path[0] == VERSION and len(path) > 1 and path[1].removesuffix(".json") == "quotas":
+            return _response(self._quotas.answer(method, context, path[2:], request))
+        if path[0] == VERSION and (len(path) == 1 or path[1].removesuffix(".json") == "extensions"):
+            return _response(self._about(method, path, request))
+        return _response(self._objects.answer(method, context, self._routes.find(path), request))
+
+    def _about(self, method: str, path: list[str], request: Request) -> Answer:
+        """What the API says about itself: its collections and its extensions."""
+        if len(path) == 1:
+            return _only_get(method, lambda: versions.collections(versions.root_of(request.environ), self._routes.served))
+        if len(path) > 3:
+            raise no_such_address()
+        return _only_get(method, lambda: extensions.listed() if len(path) == 2 else
+                         extensions.one(path[2].removesuffix(".json")))
+
+
+def _directly(work: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    return work(*args, **options)
+
+
+def _never(timeout: float) -> bool:
+    return False
+
+
+def _only_get(method: str, made: Callable[[], bytes]) -> Answer:
+    if method == "OPTIONS":
+        return Answer(204, b"", (("Allow", "GET, HEAD, OPTIONS"),))
+    if method != "GET":
+        raise errors.not_allowed(method, ("GET",))
+    return Answer(200, made())
+
+
+def _response(answer: Answer) -> Response:
+    response = Response(status=answer.status, body=answer.body, content_type="application/json", charset="UTF-8")
+    response.headers.extend(answer.headers)
+    if answer.status == 204:
+        del response.content_type
+    return response
+
+
+def _refusal(wrong: Refused) -> Response:
+    headers = wrong.headers if isinstance(wrong, Answered) else ()
+    return _response(Answer(wrong.status, errors.body(wrong.type, str(wrong)), headers))

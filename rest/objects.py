@@ -1,0 +1,289 @@
+"""Objects over HTTP: list, show, create, update, delete and tags, the same for every resource.
+
+It knows no kind by name: what may be said and seen of one comes from its declaration, what may be done from its
+policies, and doing it is the writer's.
+"""
+import re
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from webob import Request
+
+from controller.errors import Missing
+from controller.resource import Resource
+from rest import body, query, tags
+from rest.errors import bad_request, not_allowed
+from rest.render import Shown, dumps
+from rest.routes import Route
+from rest.versions import root_of
+
+PATIENCE = 10.0
+LONGEST_WAIT = 60.0
+"""Seconds that `wait=realized` waits, unless `timeout=` says otherwise, and at most."""
+_WAITING = 16
+"""Requests that may wait at once: each holds a thread of the listener."""
+_IF_MATCH = re.compile(r'"?revision_number=(\d{1,18})"?')
+
+
+class Answer(NamedTuple):
+    """What is sent back: status, JSON, further headers."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Objects:
+    """Answers requests about the objects of a model's resources."""
+
+    def __init__(self, model: Any, writer: Any, call: Callable[..., Any], realized: Callable[[float], bool]) -> None:
+        self._model = model
+        self._writer = writer
+        self._call = call
+        self._realized = realized
+        self._waiting = threading.BoundedSemaphore(_WAITING)
+        self._shown = {(kind, admin): Shown(one, model, admin=admin)
+                       for kind, one in model.resources.items() for admin in (True, False)}
+
+    def answer(self, method: str, context: Any, route: Route, request: Request) -> Answer:
+        """The answer to one request, or Refused."""
+        params = query.pairs(request.environ.get("QUERY_STRING", ""))
+        if route.parent_id is not None:
+            self._parent(context, route)
+        verbs = self._verbs(route)
+        if method == "OPTIONS":
+            return Answer(204, b"", not_allowed(method, tuple(verbs)).headers)
+        if method not in verbs:
+            raise not_allowed(method, tuple(verbs))
+        return verbs[method](context, route, request, params)
+
+    def _verbs(self, route: Route) -> dict[str, Callable[..., Answer]]:
+        if route.tag is not None:
+            return {"GET": self._has_tag, "PUT": self._add_tag, "DELETE": self._remove_tags}
+        if route.tags:
+            return {"GET": self._list_tags, "PUT": self._replace_tags, "POST": self._add_tags,
+                    "DELETE": self._remove_tags}
+        if route.resource.fact:
+            return {"GET": self._list if route.id is None else self._show}
+        if route.id is None:
+            return {"GET": self._list, "POST": self._create}
+        return {"GET": self._show, "PUT": self._update, "DELETE": self._delete}
+
+    # ---- reading
+
+    def find(self, context: Any, resource: Resource, id: str) -> Any:
+        """The row, if the asker may see it; Missing (404) if not, or if there is none."""
+        row = self._model.get(resource.kind, id)
+        if row is None or not self._writer.policy.may(context, resource, "get", row):
+            raise Missing(resource.kind, id)
+        return row
+
+    def _parent(self, context: Any, route: Route) -> None:
+        assert route.resource.parent is not None
+        self.find(context, self._model.resources[route.resource.parent], str(route.parent_id))
+
+    def _one(self, context: Any, route: Route) -> Any:
+        row = self.find(context, route.resource, str(route.id))
+        if route.parent_id is not None and getattr(row, str(route.resource.parent_key)) != route.parent_id:
+            raise Missing(route.resource.kind, route.id)
+        return row
+
+    def _list(self, context: Any, route: Route, request: Request, params: list[tuple[str, str]]) -> Answer:
+        resource, shown = route.resource, self._shown[route.resource.kind, context.is_admin]
+        asked = query.read(resource, params, shown.value, admin=context.is_admin)
+        rows = self._rows(context, route, asked)
+        if asked.marker is not None and all(row[0] != asked.marker for row in rows):
+            rows.append(self.find(context, resource, asked.marker))
+        rows, links = query.page(query.ordered(rows, asked, shown.value), asked, resource)
+        if asked.fields:
+            rendered = [dumps(shown.document(row, asked.fields)) for row in rows]
+        else:
+            rendered = [shown.render(row) for row in rows]
+        text = b'{"%s":[%s]' % (resource.plural.encode(), b",".join(rendered))
+        if links:
+            text += b',"%s_links":%s' % (resource.plural.encode(), dumps(_links(request, asked, links)))
+        return Answer(200, text + b"}")
+
+    def _rows(self, context: Any, route: Route, asked: query.Query) -> list[Any]:
+        """The rows that a list request means, by the narrowest way that leads to them."""
+        resource = route.resource
+        found = self._candidates(context, resource, asked)
+        if route.parent_id is not None:
+            place = resource.row.NAMES.index(resource.parent_key)
+            found = [row for row in found if row[place] == route.parent_id]
+        for condition in asked.conditions:
+            found = [row for row in found if condition.test(row)]
+        return found
+
+    def _candidates(self, context: Any, resource: Resource, asked: query.Query) -> list[Any]:
+        kind, policy = resource.kind, self._writer.policy
+        ways = [one for one in asked.conditions if one.index is not None]
+        if not ways:
+            return policy.visible(context, resource)
+        best = min(ways, key=lambda way: sum(self._model.count(kind, way.index, key) for key in way.keys))
+        rows = {row[0]: row for key in best.keys for row in self._model.find(kind, best.index, key)}
+        return [row for row in rows.values() if policy.may(context, resource, "list", row)]
+
+    def _show(self, context: Any, route: Route, request: Request, params: list[tuple[str, str]]) -> Answer:
+        row, shown = self._one(context, route), self._shown[route.resource.kind, context.is_admin]
+        asked = query.read(route.resource, params, shown.value, admin=context.is_admin)
+        if asked.limit or asked.marker or asked.order or asked.backwards:
+            raise bad_request("query: limit, marker, page_reverse and sort_key belong to lists")
+        if not all(condition.test(row) for condition in asked.conditions):
+            raise Missing(route.resource.kind, route.id)
+        if asked.fields:
+            return Answer(200, dumps({route.resource.name: shown.document(row, asked.fields)}))
+        return Answer(200, _member(route.resource, shown.render(row)))
+
+    # ---- writing
+
+    def _create(self, context: Any, route: Route, request: Request, params: list[tuple[str, str]]) -> Answer:
+        resource, wait = route.resource, _wait(params)
+        whole = body.read(request.body)
+        bodies, many = _bodies(resource, whole)
+        if route.parent_id is not None:
+            bodies = [_in_parent(resource, one, route.parent_id) for one in bodies]
+        rows = self._call(self._writer.create, context, resource.kind, bodies)
+        headers = self._wait(wait)
+        shown = self._shown[resource.kind, context.is_admin]
+        rendered = [shown.render(self._model.get(resource.kind, row[0]) or row) for row in rows]
+        if many:
+            return Answer(201, b'{"%s":[%s]}' % (resource.plural.encode(), b",".join(rendered)), headers)
+        return Answer(201, _member(resource, rendered[0]), headers)
+
+    def _update(self, context: Any, route: Route, request: Request, params: list[tuple[str, str]]) -> Answer:
+        resource, wait, revision = route.resource, _wait(params), _if_match(request)
+        whole = body.read(request.body)
+        if not isinstance(whole, dict) or set(whole) != {resource.name}:
+            raise bad_request(f"body: must be a JSON object with the one member {resource.name!r}")
+        self._one(context, route)
+        row = self._call(self._writer.update, context, resource.kind, route.id, whole[resource.name], revision=revision)
+        headers = self._wait(wait)
+        row = self._model.get(resource.kind, row[0]) or row
+        return Answer(200, _member(resource, self._shown[resource.kind, context.is_admin].render(row)), headers)
+
+    def _delete(self, context: Any, route: Route, request: Request, params: list[tuple[str, str]]) -> Answer:
+        wait, revision = _wait(params), _if_match(request)
+        self._one(context, route)
+        self._call(self._writer.delete, context, route.resource.kind, route.id, revision=revision)
+        return Answer(204, b"", self._wait(wait))
+
+    def _wait(self, timeout: float | None) -> tuple[tuple[str, str], ...]:
+        """Wait for the switches if the request asks for it; the header says whether they have followed."""
+        if timeout is None:
+            return ()
+        done = False
+        if self._waiting.acquire(blocking=False):
+            try:
+                done = self._realized(timeout)
+            finally:
+                self._waiting.release()
+        return (("X-Hadron-Realized", "true" if done else "false"),)
+
+    # ---- tags
+
+    def _list_tags(self, context: Any, route: Route, request: Request, params: list[tuple[str, str]]) -> Answer:
+        _no_params(params)
+        return Answer(200, dumps({"tags": self._one(context, route).tags}))
+
+    def _has_tag(self, context: Any, route: Route, request: Request, params: list[tuple[str, str]]) -> Answer:
+        _no_params(params)
+        if route.tag not in self._one(context, route).tags:
+            raise tags.missing(str(route.tag))
+        return Answer(204)
+
+    def _replace_tags(self, context: Any, route: Route, request: Request, params: list[tuple[str, str]]) -> Answer:
+        row = self._retag(context, route, request, params, "replace", tags.read_list(body.read(request.body)))
+        return Answer(200, dumps({"tags": row.tags}))
+
+    def _add_tags(self, context: Any, route: Route, request: Request, params: list[tuple[str, str]]) -> Answer:
+        row = self._retag(context, route, request, params, "add", tags.read_list(body.read(request.body)))
+        return Answer(200, dumps({"tags": row.tags}))
+
+    def _add_tag(self, context: Any, route: Route, request: Request, params: list[tuple[str, str]]) -> Answer:
+        self._retag(context, route, request, params, "add", tags.checked([route.tag]))
+        return Answer(201)
+
+    def _remove_tags(self, context: Any, route: Route, request: Request, params: list[tuple[str, str]]) -> Answer:
+        if route.tag is None:
+            self._retag(context, route, request, params, "replace", ())
+        else:
+            self._retag(context, route, request, params, "remove", (route.tag,))
+        return Answer(204)
+
+    def _retag(self, context: Any, route: Route, request: Request, params: list[tuple[str, str]], verb: str,
+               given: tuple[str, ...]) -> Any:
+        _no_params(params)
+        revision = _if_match(request)
+
+        def work() -> Any:
+            row = self._one(context, route)
+            after = tags.change(row.tags, verb, given)
+            return self._writer.tag(context, route.resource.kind, row[0], after, revision=revision)
+
+        return self._call(work)
+
+
+def _member(resource: Resource, rendered: bytes) -> bytes:
+    return b'{"%s":%s}' % (resource.name.encode(), rendered)
+
+
+def _bodies(resource: Resource, whole: Any) -> tuple[list[Any], bool]:
+    """The objects that a POST asks for, and whether it names them as a list."""
+    if isinstance(whole, dict) and set(whole) == {resource.name}:
+        return [whole[resource.name]], False
+    if isinstance(whole, dict) and set(whole) == {resource.plural}:
+        many = whole[resource.plural]
+        if not isinstance(many, list) or not many:
+            raise bad_request(f"{resource.plural}: must be a list of at least one {resource.name}")
+        return many, True
+    raise bad_request(f"body: must be a JSON object with the one member {resource.name!r} or {resource.plural!r}")
+
+
+def _in_parent(resource: Resource, one: Any, parent_id: str) -> Any:
+    key = str(resource.parent_key)
+    if isinstance(one, dict) and one.get(key, parent_id) != parent_id:
+        raise bad_request(f"{key}: must be the one in the address, or be left out")
+    return {**one, key: parent_id} if isinstance(one, dict) else one
+
+
+def _wait(params: Sequence[tuple[str, str]]) -> float | None:
+    """Seconds to wait for the switches, None for not at all. Refused (400) for any other parameter of a write."""
+    timeout: float | None = None
+    seconds = PATIENCE
+    for key, text in params:
+        if key == "wait" and text == "realized":
+            timeout = seconds
+        elif key == "timeout" and re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text, re.ASCII):
+            seconds = min(float(text), LONGEST_WAIT)
+        elif key in ("wait", "timeout"):
+            raise bad_request(f"{key}: must be {'realized' if key == 'wait' else 'a number of seconds'}")
+        else:
+            raise bad_request(f"{key}: is not a parameter of a write; there are wait and timeout")
+    return None if timeout is None else seconds
+
+
+def _no_params(params: Sequence[tuple[str, str]]) -> None:
+    if params:
+        raise bad_request(f"{params[0][0]}: is not a parameter here")
+
+
+def _if_match(request: Request) -> int | None:
+    """The revision that `If-Match: revision_number=N` insists on. Refused (400) for any other condition."""
+    text = request.environ.get("HTTP_IF_MATCH")
+    if text is None:
+        return None
+    found = _IF_MATCH.fullmatch(text.strip())
+    if not found:
+        raise bad_request("If-Match: must be revision_number=N")
+    return int(found[1])
+
+
+def _links(request: Request, asked: query.Query, links: list[tuple[str, str, bool]]) -> list[dict[str, str]]:
+    kept = [(key, text) for key, text in asked.params if key not in ("marker", "page_reverse")]
+    path = request.environ.get("REQUEST_URI", "").partition("?")[0] or request.path
+    where = root_of(request.environ) + path
+    return [{"rel": rel, "href": f"{where}?{urlencode([*kept, ('marker', marker), *([('page_reverse', 'True')] * back)])}"}
+            for rel, marker, back in links]

@@ -1,0 +1,75 @@
+"""Rows as JSON. What a row says is rendered once: a row never changes, and what moves is part of the key.
+
+Most rows of a list have been asked for before, so a list is a join of bytes.
+"""
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from controller.resource import Attribute, Resource
+
+_WASTE = 1024
+"""Renderings of rows that are gone, kept before somebody sweeps."""
+
+
+class Shown:
+    """How one kind is shown to one audience: administrators, or everybody else."""
+
+    def __init__(self, resource: Resource, model: Any, *, admin: bool) -> None:
+        self._rows = model.rows[resource.kind]
+        self._model = model
+        self._kind = resource.kind
+        self._place = {name: number for number, name in enumerate(resource.row.NAMES)}
+        shown = [one for one in resource.attributes.values()
+                 if one.visible == "everyone" or (admin and one.visible == "admin")]
+        self._stored = [(name, self._place[one.name]) for one in shown if one.computed is None for name in _names(one)]
+        self._moving = [(one, _names(one)) for one in shown if one.computed is not None]
+        self._kept: dict[str, tuple[Any, tuple, bytes]] = {}
+
+    def value(self, attribute: Attribute, row: Any) -> Any:
+        """What the API shows of one attribute of a row."""
+        if attribute.computed is None:
+            return row[self._place[attribute.name]]
+        if attribute.computed == "live":
+            live = self._model.live.get(f"{self._kind}.{attribute.name}")
+            return live(row) if live is not None else attribute.default if attribute.has_default else None
+        return attribute.computed(self._model, row)
+
+    def document(self, row: Any, fields: Iterable[str] = ()) -> dict[str, Any]:
+        """A row as the API shows it; only `fields` of it, if there are any."""
+        whole = {name: row[place] for name, place in self._stored}
+        for attribute, names in self._moving:
+            value = self.value(attribute, row)
+            for name in names:
+                whole[name] = value
+        return {name: whole[name] for name in whole if name in fields} if fields else whole
+
+    def render(self, row: Any) -> bytes:
+        """A row as JSON, from memory where nothing has moved."""
+        moving = tuple([self.value(attribute, row) for attribute, _ in self._moving])
+        kept = self._kept.get(row[0])
+        if kept is not None and kept[0] is row and kept[1] == moving:
+            return kept[2]
+        whole = {name: row[place] for name, place in self._stored}
+        for (_, names), value in zip(self._moving, moving, strict=True):
+            for name in names:
+                whole[name] = value
+        rendered = dumps(whole)
+        self._kept[row[0]] = (row, moving, rendered)
+        if len(self._kept) > len(self._rows) + _WASTE:
+            self._sweep()
+        return rendered
+
+    def _sweep(self) -> None:
+        for id in [id for id in list(self._kept) if id not in self._rows]:
+            self._kept.pop(id, None)
+
+
+def _names(attribute: Attribute) -> tuple[str, ...]:
+    return (attribute.name, attribute.alias) if attribute.alias else (attribute.name,)
+
+
+def dumps(value: Any) -> bytes:
+    """JSON of a value made of rows' values: Records are objects, tuples and sets are lists."""
+    return orjson.dumps(value, default=list)

@@ -1,0 +1,96 @@
+"""Which address means what. Derived from the resources: a new model file needs no line here.
+
+    /v2.0/networks              a collection            /v2.0/networks/ID/tags[/TAG]    its tags
+    /v2.0/networks/ID           one object              /v2.0/parents/ID/children[/ID]  objects of a parent
+    /proton/API/VERSION/things  users' own models
+"""
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from controller.resource import Resource
+from rest.errors import bad_request, no_such_address
+from rest.versions import VERSION
+
+_LONGEST_SEGMENT = 512
+
+
+class Route(NamedTuple):
+    """Where a path leads: a resource, perhaps one object, perhaps its tags, perhaps inside a parent."""
+
+    resource: Resource
+    id: str | None = None
+    parent_id: str | None = None
+    tags: bool = False
+    tag: str | None = None
+
+
+def segments(environ: Mapping[str, str]) -> list[str]:
+    """The parts of a request's path, decoded one by one, so that `%2F` is a character and no separator.
+
+    Refused (400) when a part is not UTF-8, holds a control character, or is absurdly long.
+    """
+    raw = environ.get("REQUEST_URI", "").partition("?")[0]
+    if not raw:
+        raw = environ.get("PATH_INFO", "/").encode("latin-1").decode("utf-8", "replace")
+    found = []
+    for piece in raw.split("/")[1:]:
+        try:
+            text = unquote_to_bytes(piece).decode("utf-8")
+        except UnicodeDecodeError:
+            raise bad_request("path: is not UTF-8") from None
+        if any(ord(c) < 32 or ord(c) == 127 for c in text):
+            raise bad_request("path: holds control characters")
+        if len(text) > _LONGEST_SEGMENT:
+            raise bad_request(f"path: has a part of more than {_LONGEST_SEGMENT} characters")
+        found.append(text)
+    while found and not found[-1]:
+        found.pop()
+    return found
+
+
+class Routes:
+    """All addresses of a set of resources."""
+
+    def __init__(self, resources: Mapping[str, Resource]) -> None:
+        self._top: dict[tuple[str, ...], Resource] = {}
+        self._inside: dict[tuple[tuple[str, ...], str], Resource] = {}
+        for one in resources.values():
+            if one.parent is None:
+                self._top[self.prefix(one)] = one
+        for one in resources.values():
+            if one.parent is not None:
+                self._inside[self.prefix(resources[one.parent]), one.path] = one
+
+    @staticmethod
+    def prefix(resource: Resource) -> tuple[str, ...]:
+        """The path of a collection that is in no other object."""
+        if resource.proton:
+            return ("proton", resource.service, resource.version, *resource.path.split("/"))
+        return (VERSION, *resource.path.split("/"))
+
+    @property
+    def served(self) -> list[tuple[str, str, str]]:
+        """(member, collection, path) of each collection under the version's root."""
+        return [(one.name, one.plural, "/" + "/".join(path)) for path, one in self._top.items() if path[0] == VERSION]
+
+    def find(self, path: list[str]) -> Route:
+        """Where a path leads, or Refused (404)."""
+        for length in range(2, min(len(path), 6) + 1):
+            last = path[length - 1] if length < len(path) else path[length - 1].removesuffix(".json")
+            resource = self._top.get((*path[:length - 1], last))
+            if resource is not None:
+                return self._below(resource, path[:length], path[length:])
+        raise no_such_address()
+
+    def _below(self, resource: Resource, prefix: list[str], rest: list[str]) -> Route:
+        if not rest:
+            return Route(resource)
+        if len(rest) == 1:
+            return Route(resource, rest[0].removesuffix(".json"))
+        if rest[1] == "tags" and "tags" in resource.attributes and len(rest) <= 3:
+            return Route(resource, rest[0], tags=True, tag=rest[2] if len(rest) == 3 else None)
+        inner = self._inside.get((tuple(prefix), rest[1].removesuffix(".json")))
+        if inner is None or len(rest) > 3:
+            raise no_such_address()
+        return Route(inner, rest[2].removesuffix(".json") if len(rest) == 3 else None, parent_id=rest[0])

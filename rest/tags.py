@@ -1,0 +1,58 @@
+"""Tags of an object: `/v2.0/COLLECTION/ID/tags[/TAG]`.
+
+Reading, changing and writing back happen in one piece of work on the desk, so two clients that tag one object at the
+same time lose nothing.
+"""
+from collections.abc import Sequence
+from typing import Any
+
+from controller.errors import Missing
+from rest.errors import bad_request
+
+MOST = 50
+LONGEST = 255
+
+
+def read_list(body: Any) -> tuple[str, ...]:
+    """The tags of a body `{"tags": [...]}`; each once. Refused (400) naming what is wrong."""
+    if not isinstance(body, dict) or set(body) != {"tags"}:
+        raise bad_request('body: must be {"tags": [...]}')
+    if not isinstance(body["tags"], list):
+        raise bad_request("tags: must be a list")
+    return checked(body["tags"])
+
+
+def checked(tags: Sequence[Any]) -> tuple[str, ...]:
+    """The tags in order, each once, or Refused (400)."""
+    for number, tag in enumerate(tags):
+        if not isinstance(tag, str) or not tag:
+            raise bad_request(f"tags[{number}]: must be a string of at least one character")
+        if len(tag) > LONGEST:
+            raise bad_request(f"tags[{number}]: must not be longer than {LONGEST} characters")
+        if "," in tag or any(ord(c) < 32 or ord(c) == 127 for c in tag):
+            raise bad_request(f"tags[{number}]: must not hold commas or control characters")
+    whole = tuple(dict.fromkeys(tags))
+    if len(whole) > MOST:
+        raise bad_request(f"tags: must not be more than {MOST}")
+    return whole
+
+
+def missing(tag: str) -> Missing:
+    """404 for a tag that the object does not have."""
+    wrong = Missing("tag", tag)
+    wrong.type = "TagNotFound"
+    return wrong
+
+
+def change(now: tuple[str, ...], verb: str, given: tuple[str, ...]) -> tuple[str, ...]:
+    """The tags after `replace`, `add` or `remove`; Missing for removing one that is not there."""
+    if verb == "replace":
+        return checked(given)
+    if verb == "add":
+        return checked([*now, *(tag for tag in given if tag not in now)])
+    for tag in given:
+        if tag not in now:
+            raise missing(tag)
+    return tuple(tag for tag in now if tag not in given)
+
+

@@ -1,0 +1,49 @@
+"""Certificates for tests, made on the spot by an authority of their own."""
+import datetime
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where the PEM files are."""
+
+    certificate: str
+    key: str
+    authority: str
+
+
+def certificate(folder: Path, name: str) -> Files:
+    """A certificate for a name (and 127.0.0.1) with its key, and that of the authority which signed it."""
+    authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    issuer = _name("test authority")
+    authority = _signed(issuer, issuer, authority_key.public_key(), authority_key, authority=True)
+    own = _signed(_name(name), issuer, key.public_key(), authority_key, names=name)
+    files = Files(*(str(folder / f"{name}.{kind}") for kind in ("crt", "key", "ca")))
+    Path(files.certificate).write_bytes(own.public_bytes(serialization.Encoding.PEM))
+    Path(files.authority).write_bytes(authority.public_bytes(serialization.Encoding.PEM))
+    Path(files.key).write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                                  serialization.NoEncryption()))
+    return files
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _signed(subject, issuer, public_key, signing_key, *, authority: bool = False, names: str = "") -> x509.Certificate:
+    now = datetime.datetime.now(datetime.UTC)
+    builder = (x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(public_key)
+               .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
+               .not_valid_after(now + datetime.timedelta(days=30))
+               .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True))
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(
+            [x509.DNSName(names), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+    return builder.sign(signing_key, hashes.SHA256())

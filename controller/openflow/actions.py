@@ -109,7 +109,7 @@ def set_field(fields: Mapping[str, Any] | None = None, /, **more: Any) -> bytes:
         raise ValueError(f"{unknown.args[0]} is not a field") from None
 
 
-_READ_ONLY = frozenset({"packet_type", "conj_id", "actset_output", "ip_frag", "tcp_flags", "ip_proto", "mpls_bos",
+_READ_ONLY = frozenset({"packet_type", "conj_id", "in_port", "actset_output", "ip_frag", "tcp_flags", "ip_proto", "mpls_bos",
                         "ct_state", "ct_zone", "ct_nw_src", "ct_nw_dst", "ct_ipv6_src", "ct_ipv6_dst", "ct_nw_proto",
                         "ct_tp_src", "ct_tp_dst"})
 

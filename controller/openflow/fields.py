@@ -30,6 +30,8 @@ _ARP = _needs(eth_type=(ETH_ARP, ETH_RARP))
 _MPLS = _needs(eth_type=(ETH_MPLS, ETH_MPLS_MULTICAST))
 _TCP, _UDP, _SCTP = (_IP + _needs(ip_proto=number) for number in (6, 17, 132))
 _ICMP4, _ICMP6 = _IP4 + _needs(ip_proto=1), _IP6 + _needs(ip_proto=58)
+_CT4, _CT6, _CT = (each + (("ct_state", frozenset[int]()),) for each in (_IP4, _IP6, _IP))
+_CT_PORTS = _CT + _needs(ct_nw_proto=(1, 6, 17, 58, 132))
 _ND, _NS, _NA = (_ICMP6 + _needs(icmpv6_type=types) for types in ((135, 136), 135, 136))
 
 
@@ -37,7 +39,7 @@ class Field(NamedTuple):
     """One field: where it stands in a match, its header, its width in bytes (`size`) and in bits that may be set.
 
     `kind` says how people write it: "number", "mac", "ipv4" or "ipv6". `needs` names the other fields that a match
-    must hold, and the values they must have. `experimenter` is 0 or the id that follows the header.
+    must hold, and the values they must have (none named: `match` knows which bits). `experimenter` is 0 or the id that follows the header.
     `move_header` is the header that Open vSwitch writes inside a move or load (NXM where NXM has the field).
     """
 
@@ -79,7 +81,7 @@ _LAYOUT: list[_Row] = [
     ("eth_dst", BASIC, 3, *_MAC, _MASK, (), (NXM0, 1)),
     ("eth_type", BASIC, 5, 16, "number", _EXACT, (), (NXM0, 3)),
     ("vlan_vid", BASIC, 6, 13, "number", _MASK, (), None),
-    ("vlan_pcp", BASIC, 7, 3, "number", _EXACT, (("vlan_vid", frozenset()),), None),
+    ("vlan_pcp", BASIC, 7, 3, "number", _EXACT, (("vlan_vid", frozenset[int]()),), None),
     ("mpls_tc", BASIC, 35, 3, "number", _EXACT, _MPLS, None),
     ("mpls_bos", BASIC, 36, 1, "number", _EXACT, _MPLS, None),
     ("mpls_label", BASIC, 34, 20, "number", _EXACT, _MPLS, None),
@@ -122,24 +124,24 @@ _LAYOUT: list[_Row] = [
     *((f"reg{n}", NXM1, n, 32, "number", _MASK, (), None) for n in range(16)),
     *((f"xxreg{n}", NXM1, 111 + n, 128, "number", _MASK, (), None) for n in range(4)),
     ("pkt_mark", NXM1, 33, 32, "number", _MASK, (), None),
-    ("ct_state", NXM1, 105, 32, "number", _MASK, (), None),
+    ("ct_state", NXM1, 105, 8, "number", _MASK, (), None),
     ("ct_zone", NXM1, 106, 16, "number", _EXACT, (), None),
     ("ct_mark", NXM1, 107, 32, "number", _MASK, (), None),
     ("ct_label", NXM1, 108, 128, "number", _MASK, (), None),
-    ("ct_nw_src", NXM1, 120, *_V4, _MASK, _IP4, None),
-    ("ct_ipv6_src", NXM1, 122, *_V6, _MASK, _IP6, None),
-    ("ct_nw_dst", NXM1, 121, *_V4, _MASK, _IP4, None),
-    ("ct_ipv6_dst", NXM1, 123, *_V6, _MASK, _IP6, None),
-    ("ct_nw_proto", NXM1, 119, 8, "number", _EXACT, _IP, None),
-    ("ct_tp_src", NXM1, 124, 16, "number", _MASK, _IP + _needs(ct_nw_proto=(1, 6, 17, 58, 132)), None),
-    ("ct_tp_dst", NXM1, 125, 16, "number", _MASK, _IP + _needs(ct_nw_proto=(1, 6, 17, 58, 132)), None),
+    ("ct_nw_src", NXM1, 120, *_V4, _MASK, _CT4, None),
+    ("ct_ipv6_src", NXM1, 122, *_V6, _MASK, _CT6, None),
+    ("ct_nw_dst", NXM1, 121, *_V4, _MASK, _CT4, None),
+    ("ct_ipv6_dst", NXM1, 123, *_V6, _MASK, _CT6, None),
+    ("ct_nw_proto", NXM1, 119, 8, "number", _EXACT, _CT, None),
+    ("ct_tp_src", NXM1, 124, 16, "number", _MASK, _CT_PORTS, None),
+    ("ct_tp_dst", NXM1, 125, 16, "number", _MASK, _CT_PORTS, None),
     ("metadata", BASIC, 2, 64, "number", _MASK, (), None),
 ]
 
 
 def _field(order: int, row: _Row) -> Field:
     name, cls, number_, bits, kind, maskable, needs, moved = row
-    size = 4 if bits == 20 else (bits + 7) // 8
+    size = 4 if bits == 20 or name == "ct_state" else (bits + 7) // 8
     experimenter = ONF if cls == EXPERIMENTER else 0
     field = Field(name, order, cls, number_, size, bits, kind, maskable, needs, experimenter, b"")
     move = field._replace(cls=moved[0], number=moved[1], experimenter=0).header() if moved else field.header()

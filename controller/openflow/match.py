@@ -17,7 +17,7 @@ def part(field: Field, value: object) -> bytes:
     wanted, mask = value_and_mask(field, value)
     if not mask:
         return b""
-    if mask == field.full:
+    if mask == field.full and field.name != "ct_state":     # all bits of ct_state are still fewer than its header's
         return field.header() + wanted.to_bytes(field.size, "big")
     return field.header(True) + wanted.to_bytes(field.size, "big") + mask.to_bytes(field.size, "big")
 
@@ -82,7 +82,7 @@ def _make_plan(names: tuple[str, ...]) -> _Plan:
     for field in fields:
         for needed, values in field.needs:
             if needed not in names:
-                wanted = " or ".join(f"{value:#x}" for value in sorted(values)) or "a value"
+                wanted = " or ".join(f"{value:#x}" for value in sorted(values)) or _IN_WORDS[needed]
                 raise ValueError(f"{field.name} needs {needed} to be {wanted}")
     gate = itemgetter(*deciding) if deciding else None
     plan = _Plan(tuple((field.name, _parts[field.name]) for field in fields), gate, fields, set(),
@@ -93,17 +93,21 @@ def _make_plan(names: tuple[str, ...]) -> _Plan:
     return plan
 
 
+_IN_WORDS = {"vlan_vid": "a tag", "ct_state": "a valid connection (+est, +new, +trk-inv...)"}
+_IMPLIES: Mapping[str, Callable[[int, int], bool]] = {
+    "vlan_vid": lambda value, mask: bool(value & VLAN_PRESENT),
+    "ct_state": lambda value, mask: bool(value & 0xCF or value & 0x20 and mask & 0x10 and not value & 0x10),
+}
+
+
 def _check(plan: _Plan, asked: Mapping[str, Any], values: Any) -> None:
     """Refuse a match whose values contradict what its fields need; remember the combination if it is good."""
     for field in plan.fields:
         for needed, good in field.needs:
             value, mask = value_and_mask(FIELDS[needed], asked[needed])
-            if needed == "vlan_vid":
-                legal = bool(value & mask & VLAN_PRESENT)
-            else:
-                legal = mask == FIELDS[needed].full and value in good
+            legal = mask == FIELDS[needed].full and value in good if good else _IMPLIES[needed](value, mask)
             if not legal:
-                wanted = " or ".join(f"{each:#x}" for each in sorted(good)) or "a tag"
+                wanted = " or ".join(f"{each:#x}" for each in sorted(good)) or _IN_WORDS[needed]
                 raise ValueError(f"{field.name} needs {needed} to be {wanted}, not {asked[needed]!r}")
     if len(plan.passed) >= _CACHE:
         plan.passed.clear()

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 from apps.dhcp_options import SWITCHED_OFF, Extra, extras
 from apps.pipeline import ANSWER, NETWORK, SENDER
-from apps.places import home, plugged, switches_of
-from controller.app import Spread, answers, flows, query
+from apps.places import home, switches_of
+from controller.app import answers, flows, query, spread
 from controller.openflow import IN_PORT, Meter, controller, match, meter, move, set_field
 from controller.packet import dhcp, ethernet, ipv4, udp
 from controller.packet import dhcp_options as option
@@ -101,7 +101,8 @@ def _options(subnet, network, router):
     yield option.NETMASK, (0xFFFFFFFF << 32 - block.length & 0xFFFFFFFF).to_bytes(4, "big")
     if router:
         yield option.ROUTER, ipv4.address(router)
-    yield option.MTU, network.mtu.to_bytes(2, "big")
+    if network.mtu >= 68:                       # the least that IPv4 allows, and so this option (RFC 2132 §5.1)
+        yield option.MTU, network.mtu.to_bytes(2, "big")
     servers = [ip for ip in subnet.dns_nameservers if ":" not in ip and ip != "0.0.0.0"]   # 0.0.0.0: Neutron's "none"
     if servers:
         yield option.DNS, b"".join(map(ipv4.address, servers))
@@ -135,16 +136,16 @@ def leased(world, port) -> Lease | None:
 @flows(per="port", on=home)
 def ask_dhcp(world, port):
     """A port's questions come to the controller, at most RATE a second of them."""
-    seen = world.ask(plugged, port.id)
     served = any(world.ask(server_address, fixed.subnet_id) for fixed in port.fixed_ips)
-    if seen is None or not served or SWITCHED_OFF in extras(port.extra_dhcp_opts):
+    if not served or SWITCHED_OFF in extras(port.extra_dhcp_opts):
         return
-    yield Meter(seen.ofport, pps=RATE, burst=RATE)
+    # The meter's number is the port's key, one in all the fabric: no two ports ever want the same meter.
+    yield Meter(port.key, pps=RATE, burst=RATE)
     yield ANSWER, "known", match({SENDER: port.key, "eth_type": IPV4, "ip_proto": UDP, "udp_src": 68, "udp_dst": 67}), (
-        meter(seen.ofport), controller())
+        meter(port.key), controller())
 
 
-@flows(per="network", on=lambda world, network: Spread(switches_of(world, network.id)))
+@flows(per="network", on=lambda world, network: spread(switches_of(world, network.id)))
 def answer_server_address(world, network):
     """ARP for the servers' addresses, so that clients can renew by unicast; unless a machine has that address."""
     mac = server_mac(network)
@@ -160,8 +161,8 @@ def answer_server_address(world, network):
 @query
 def is_taken(world, network_id, ip):
     """Whether a port of the network has the address, or may take it."""
-    having = [*world.find("port", "fixed_ips.ip_address", ip), *world.find("port", "allowed_address_pairs.ip_address", ip)]
-    return any(port.network_id == network_id for port in having)
+    return bool(world.find("port", "network_id+ip_address", (network_id, ip))) or any(
+        port.network_id == network_id for port in world.find("port", "allowed_address_pairs.ip_address", ip))
 
 
 # ---- answers

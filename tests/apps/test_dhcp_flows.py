@@ -10,7 +10,7 @@ import apps.dhcp
 import apps.neighbours
 import apps.port_security
 import apps.switching
-from apps.pipeline import ANSWER, NETWORK, SENDER
+from apps.pipeline import ANSWER, SENDER
 from controller.app import RULES, TALLIES
 from controller.compile import Compiler
 from controller.openflow import Flow, Meter, match, messages

@@ -1,0 +1,157 @@
+"""Hosts, by their Open vSwitch databases: `ovs-vsctl set-manager tcp:<controller>:6640` is all that a host needs.
+
+The host connects; its integration bridge, controller target and tunnel ports are then made and kept as they should be, and
+what it says of itself and its interfaces is posted as facts (RFC 7047; no code of Open vSwitch's is needed).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import re
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, cast
+
+from controller.switch.host_facts import HostFacts, HostGone
+from controller.switch.jsonrpc import JsonLink
+from controller.switch.link import Link, Peer, Refused
+from controller.switch.loop import Loop
+from controller.switch.ovsdb_session import HostSession
+from controller.switch.provision import TUNNELS, Wanted
+
+LOG = logging.getLogger(__name__)
+
+PORT = 6640
+TARGET = re.compile(r"(tcp|ssl):\S+\Z")
+LOG_LINES, LOG_SECONDS = 20, 10.0
+
+
+class HostState(NamedTuple):
+    """One connection, for whoever looks for what is wrong."""
+
+    address: str
+    host_id: str | None
+    state: str
+    seconds: float
+    certificate: str
+    problems: tuple[str, ...]
+
+
+class OvsdbServer:
+    """Serves the OVSDB connections of all hosts on one thread, which also calls `post` with HostFacts and HostGone."""
+
+    def __init__(self, post: Callable[[HostFacts | HostGone], None], *, bridge: str = "br-int",
+                 controllers: Sequence[str] = (), openflow_ports: Mapping[str, int] | None = None,
+                 tunnels: Sequence[str] = tuple(TUNNELS), probe_seconds: float = 5.0,
+                 clock: Callable[[], float] = time.monotonic, now_text: Callable[[], str] | None = None) -> None:
+        """`controllers`: what switches are told to connect to, such as tcp:192.0.2.1:6653.
+
+        If there are none, each host is told the address at which it reached this server, with the port in `openflow_ports`
+        (by "tcp" or "ssl"): the kind of its own connection if there is one, else the other. Raises ValueError.
+        """
+        self.bridge, self.probe_seconds = bridge, probe_seconds
+        self._post, self._clock = post, clock
+        self._controllers, self._ports = tuple(controllers), dict(openflow_ports or {"tcp": 6653})
+        if wrong := [each for each in self._controllers if not TARGET.match(each)]:
+            raise ValueError(f"controllers: {wrong[0]!r} must be like tcp:192.0.2.1:6653 or ssl:192.0.2.1:6653")
+        if wrong := [each for each in self._ports if each not in ("tcp", "ssl")]:
+            raise ValueError(f"openflow_ports: {wrong[0]!r} must be tcp or ssl")
+        if wrong := [each for each in tunnels if each not in TUNNELS]:
+            raise ValueError(f"tunnels: {wrong[0]!r} must be one of {', '.join(TUNNELS)}")
+        self._tunnels = tuple(TUNNELS[each] for each in TUNNELS if each in tunnels)
+        self.now_text = now_text or (lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+        self._sessions: set[HostSession] = set()
+        self._hosts: dict[str, HostSession] = {}
+        self._logged: deque[float] = deque()
+        self._unlogged = 0
+        self._loop = Loop(clock=clock)
+        self._thread = threading.Thread(target=self._loop.run, name="ovsdb", daemon=True)
+
+    def listen(self, address: str = "0.0.0.0", port: int = PORT, *, tls: ssl.SSLContext | None = None) -> tuple[str, int]:
+        """Wait for hosts here, too; returns the address and the port. Raises OSError."""
+        return self._loop.listen(address, port, self._welcome, tls=tls, link=JsonLink)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """End all connections. The hosts keep their bridges and flows."""
+        self._loop.stop()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def peers(self) -> list[HostState]:
+        """All connections; may be asked from any thread while the server runs. Raises TimeoutError."""
+        answer: Future[list[HostState]] = Future()
+        self._loop.call(lambda: answer.set_result([self._state(each) for each in self._sessions]))
+        return sorted(answer.result(timeout=5), key=lambda each: each.address)
+
+    def _state(self, session: HostSession) -> HostState:
+        return HostState(session.link.address, session.host_id, session.state, self._clock() - session.since,
+                         session.certificate, tuple(session.problems))
+
+    def _welcome(self, link: Link) -> Peer:
+        session = HostSession(self, cast(JsonLink, link), self._clock)
+        self._sessions.add(session)
+        return cast(Peer, session)
+
+    # What a session asks of its server, on the server's thread.
+
+    def wanted(self, session: HostSession) -> Wanted:
+        """What this host's bridge should be like."""
+        return Wanted(self._controllers or (self._target(session),), self.bridge, self._tunnels)
+
+    def _target(self, session: HostSession) -> str:
+        kind = "ssl" if isinstance(session.link.sock, ssl.SSLSocket) else "tcp"
+        if kind not in self._ports:
+            kind = next(iter(self._ports))
+        address = session.local
+        if ipaddress.ip_address(address).version == 6:
+            address = f"[{address}]"
+        return f"{kind}:{address}:{self._ports[kind]}"
+
+    def claim(self, session: HostSession, host_id: str) -> None:
+        """The session has found out which host it serves. Raises Refused if that host is here already, from elsewhere.
+
+        A host that comes again from the same address has lost its old connection, whatever the old one looks like here.
+        """
+        old = self._hosts.get(host_id)
+        if old and old.remote != session.remote:
+            raise Refused(f"it calls itself {host_id}, which is connected from {old.remote}: two hosts with one system-id?")
+        if old:
+            old.link.close("the host has connected again")
+        self._hosts[host_id] = session
+        LOG.info("host %s: connected from %s", host_id, session.link.address)
+
+    def tell(self, session: HostSession, facts: HostFacts) -> None:
+        self._post(facts)
+
+    def ended(self, session: HostSession, reason: str) -> None:
+        self._sessions.discard(session)
+        self._log_end(session, reason)
+        host_id = session.host_id
+        if host_id and self._hosts.get(host_id) is session:
+            del self._hosts[host_id]
+            self._post(HostGone(host_id, reason))
+
+    def _log_end(self, session: HostSession, reason: str) -> None:
+        """Strangers that come again and again do not fill the log."""
+        now = self._clock()
+        while self._logged and now - self._logged[0] > LOG_SECONDS:
+            self._logged.popleft()
+        if len(self._logged) >= LOG_LINES:
+            self._unlogged += 1
+            return
+        self._logged.append(now)
+        more: Any = f" (and {self._unlogged} others that were not logged)" if self._unlogged else ""
+        self._unlogged = 0
+        LOG.warning("host %s: connection from %s closed: %s%s", session.host_id or "unknown", session.link.address, reason, more)
+
+
+__all__ = ["HostFacts", "HostGone", "HostState", "OvsdbServer"]

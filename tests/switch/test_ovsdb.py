@@ -1,0 +1,354 @@
+"""Hosts connect, their integration bridges become and stay as they should be, and their interfaces are followed.
+
+Against real ovsdb-server and ovs-vswitchd, each host in a namespace of its own.
+"""
+
+import json
+import os
+import random
+
+import pytest
+
+from controller.switch.ovsdb import HostFacts, HostGone, OvsdbServer
+from controller.switch.tls import server_context
+from scenarios.cloud import Cloud
+from tests.kit.certificates import certificate
+from tests.kit.hosts import Hosts
+
+pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="makes network namespaces")]
+PORT = "aaaaaaaa-0000-4000-8000-{:012d}"
+
+
+@pytest.fixture(scope="module")
+def cloud():
+    with Cloud(hosts=2) as made:
+        yield made
+
+
+@pytest.fixture
+def host(cloud):
+    """A host that has never been under a controller."""
+    host = cloud.host(1)
+    yield host
+    forget(host)
+
+
+def forget(host):
+    host.vsctl("del-manager", "--", "--if-exists", "del-br", "br-int", "--", "--if-exists", "del-br", "br-other",
+               "--", "set", "Open_vSwitch", ".", f"external_ids:system-id={host.name}",
+               f"external_ids:hadron-ip={host.tunnel_address}", "--", "remove", "Open_vSwitch", ".", "external_ids",
+               "ovn-encap-ip", "--", "del-ssl")
+
+
+def under(hosts, *machines):
+    for machine in machines:
+        machine.set_manager(f"tcp:{machine.controller_address}:{hosts.port}")
+    for machine in machines:
+        hosts.wait(lambda machine=machine: hosts.provisioned(machine.name))
+
+
+def dummy(host, name, port_id, *more):
+    """Plug an interface that needs no device."""
+    host.vsctl("add-port", "br-int", name, "--", "set", "Interface", name, "type=dummy", f"external_ids:iface-id={port_id}",
+               'external_ids:attached-mac="FA:16:3e:00:00:01"', *more)
+
+
+def transactions(host):
+    """How many transactions of ours the host's database has recorded."""
+    return (host.directory / "conf.db").read_bytes().count(b'"_comment":"Hadron: ')
+
+
+def get(host, table, row, column):
+    return host.vsctl("get", table, row, column).replace('"', "")
+
+
+def test_a_new_host_is_provisioned_in_one_transaction(host):
+    before, others = transactions(host), host.vsctl("list", "Bridge", "br-phy")
+    with Hosts() as hosts:
+        under(hosts, host)
+        assert transactions(host) == before + 1
+    assert get(host, "Bridge", "br-int", "fail_mode") == "secure"
+    assert get(host, "Bridge", "br-int", "datapath_type") == "netdev"
+    assert "OpenFlow14" in get(host, "Bridge", "br-int", "protocols")
+    assert get(host, "Bridge", "br-int", "other_config:disable-in-band") == "true"
+    assert host.vsctl("get-controller", "br-int") == f"tcp:{host.controller_address}:6653"
+    controller = host.vsctl("--columns=max_backoff,inactivity_probe,connection_mode", "--format=json", "list", "Controller")
+    assert json.loads(controller)["data"] == [[1000, 5000, "out-of-band"]]
+    for name, kind, number in (("hv-vxlan", "vxlan", "65001"), ("hv-geneve", "geneve", "65002"), ("hv-gre", "gre", "65003")):
+        assert get(host, "Interface", name, "type") == kind and get(host, "Interface", name, "ofport") == number
+        assert get(host, "Interface", name, "options") == "{key=flow, remote_ip=flow}"
+    assert host.vsctl("list", "Bridge", "br-phy") == others
+    assert "NXST_FLOW" in host.run(["ovs-ofctl", "dump-flows", "br-int"]).stdout
+
+
+def test_the_facts_name_the_host_its_switch_and_its_tunnels(host):
+    with Hosts(now_text=lambda: "now") as hosts:
+        under(hosts, host)
+        assert hosts.posts[0].complete and not any(post.complete for post in hosts.posts[1:])
+        assert hosts.of(host.name, "host")[host.name] == {
+            "id": host.name, "hostname": host.name, "tunnel_ip": host.tunnel_address, "ovs_version": "3.1.0",
+            "datapath_types": ["dummy", "netdev"], "last_seen": "now"}
+        switch_id = get(host, "Bridge", "br-int", "datapath_id")
+        assert hosts.of(host.name, "switch") == {switch_id: {"id": switch_id, "host_id": host.name, "bridge": "br-int"}}
+        assert hosts.interface(host.name, "hv-geneve")["ofport"] == 65002
+
+
+def test_a_host_that_comes_back_is_told_whole_and_changed_in_nothing(host):
+    with Hosts() as hosts:
+        under(hosts, host)
+        dummy(host, "d1", PORT.format(1))
+        hosts.wait(lambda: hosts.interface(host.name, "d1"))
+        rows, port = hosts.rows[host.name], hosts.port
+    assert isinstance(hosts.posts[-1], HostGone)
+    dummy(host, "d2", PORT.format(2))
+    host.vsctl("del-port", "d1")
+    before = (host.directory / "conf.db").stat().st_size
+    with Hosts(port=port) as hosts:
+        hosts.wait(lambda: hosts.posts)
+        assert hosts.posts[0].complete
+        assert hosts.interface(host.name, "d2") and not hosts.interface(host.name, "d1")
+        hosts.server.peers()    # answered after whatever the server had to do
+        assert hosts.of(host.name, "switch") == {row["id"]: row for (kind, _), row in rows.items() if kind == "switch"}
+    written = (host.directory / "conf.db").read_bytes()[before:]
+    assert b"Hadron" not in written
+
+
+@pytest.mark.parametrize("change", [
+    ["set-fail-mode", "br-int", "standalone"],
+    ["del-fail-mode", "br-int"],
+    ["set-controller", "br-int", "tcp:192.0.2.9:6653"],
+    ["del-controller", "br-int"],
+    ["set", "Bridge", "br-int", "protocols=OpenFlow13"],
+    ["set", "Bridge", "br-int", "other_config:disable-in-band=false"],
+    ["clear", "Bridge", "br-int", "other_config"],
+    ["set", "Controller", "br-int", "max_backoff=60000"],
+    ["del-port", "br-int", "hv-vxlan"],
+    ["set", "Interface", "hv-gre", "options:key=7"],
+    ["set", "Interface", "hv-gre", "ofport_request=9"],
+    ["del-br", "br-int"],
+], ids=" ".join)
+def test_what_someone_changes_is_repaired(host, change):
+    with Hosts() as hosts:
+        under(hosts, host)
+        before, right = transactions(host), essentials(host)
+        host.vsctl("--no-wait", *change)
+        hosts.wait(lambda: transactions(host) == before + 1 and hosts.provisioned(host.name) and essentials(host) == right)
+
+
+def essentials(host):
+    words = []
+    for table, row, columns in (("Bridge", "br-int", "fail_mode,protocols,other_config"), ("Controller", "", "target,max_backoff"),
+                                ("Interface", "", "name,type,options,ofport")):
+        shown = host.vsctl(f"--columns={columns}", "--format=json", "list", table, *([row] if row else []))
+        words.append(sorted(map(str, json.loads(shown)["data"])))
+    words[0] = [words[0][0].replace("'OpenFlow11', ", "")]
+    return words
+
+
+def test_an_administrators_own_options_and_ports_are_left_alone(host):
+    host.vsctl("add-br", "br-int", "--", "set", "Bridge", "br-int", "datapath_type=netdev", "other_config:mac-table-size=9",
+               "other_config:datapath-id=00000000000000fe", "--", "add-port", "br-int", "own", "--", "set", "Interface", "own",
+               "type=internal", "--", "set-controller", "br-int", "tcp:192.0.2.9:6653")
+    with Hosts() as hosts:
+        under(hosts, host)
+        assert list(hosts.of(host.name, "switch")) == ["00000000000000fe"]
+        host.vsctl("set", "Interface", "hv-vxlan", "options:local_ip=10.98.0.1", "options:key=3")
+        hosts.wait(lambda: get(host, "Interface", "hv-vxlan", "options:key") == "flow")
+        assert get(host, "Interface", "hv-vxlan", "options:local_ip") == "10.98.0.1"
+    assert "own" in host.vsctl("list-ports", "br-int")
+    assert get(host, "Bridge", "br-int", "other_config:mac-table-size") == "9"
+    assert host.vsctl("get-controller", "br-int") == f"tcp:{host.controller_address}:6653"
+
+
+def test_only_configured_tunnel_types_are_made_and_only_ours_are_removed(host):
+    with Hosts() as hosts:
+        under(hosts, host)
+    with Hosts(port=hosts.port, tunnels=["geneve"], controllers=["tcp:192.0.2.1:6653", "tcp:192.0.2.2:6653"]) as hosts:
+        hosts.wait(lambda: set(host.vsctl("list-ports", "br-int").split()) == {"hv-geneve"})
+        hosts.wait(lambda: list(hosts.of(host.name, "interface")) == [f"{host.name}/hv-geneve"])
+        assert host.vsctl("get-controller", "br-int").split() == ["tcp:192.0.2.1:6653", "tcp:192.0.2.2:6653"]
+
+
+def test_a_tunnel_port_of_someone_else_is_left_alone_and_named_as_a_problem(host):
+    host.vsctl("add-br", "br-other", "--", "set", "Bridge", "br-other", "datapath_type=netdev", "--", "add-port", "br-other",
+               "hv-gre", "--", "set", "Interface", "hv-gre", "type=internal")
+    with Hosts() as hosts:
+        host.set_manager(f"tcp:{host.controller_address}:{hosts.port}")
+        hosts.wait(lambda: len(hosts.of(host.name, "interface")) == 2)
+        assert "hv-gre exists outside br-int" in str(hosts.server.peers()[0].problems)
+    assert get(host, "Interface", "hv-gre", "type") == "internal"
+
+
+def test_interfaces_come_and_go_with_their_numbers(host):
+    with Hosts() as hosts:
+        under(hosts, host)
+        dummy(host, "d1", PORT.format(1), "ofport_request=77")
+        assert hosts.wait(lambda: hosts.interface(host.name, "d1")) == {
+            "id": f"{host.name}/d1", "host_id": host.name, "switch_id": next(iter(hosts.of(host.name, "switch"))),
+            "name": "d1", "port_id": PORT.format(1), "ofport": 77, "mac_address": "fa:16:3e:00:00:01", "mtu": 1500,
+            "link_state": "up", "error": None}
+        host.vsctl("add-port", "br-int", "plain", "--", "set", "Interface", "plain", "type=dummy")
+        host.vsctl("set", "Interface", "plain", "external_ids:iface-id=not-a-uuid")
+        host.vsctl("add-br", "br-other", "--", "add-port", "br-other", "off", "--", "set", "Interface", "off", "type=dummy",
+                   f"external_ids:iface-id={PORT.format(5)}")
+        host.vsctl("del-port", "d1", "--", "add-port", "br-int", "d1", "--", "set", "Interface", "d1", "type=dummy",
+                   f"external_ids:iface-id={PORT.format(2)}")
+        hosts.wait(lambda: (hosts.interface(host.name, "d1") or {}).get("port_id") == PORT.format(2))
+        host.vsctl("clear", "Interface", "d1", "external_ids")
+        hosts.wait(lambda: not hosts.interface(host.name, "d1"))
+        assert not hosts.interface(host.name, "plain") and not hosts.interface(host.name, "off")
+
+
+def test_an_interface_that_open_vswitch_cannot_use_has_no_number_but_its_error(host):
+    with Hosts() as hosts:
+        under(hosts, host)
+        host.run(["ovs-vsctl", "--timeout=5", "add-port", "br-int", "nodevice", "--", "set", "Interface", "nodevice",
+                  f"external_ids:iface-id={PORT.format(3)}"], check=False)
+        seen = hosts.wait(lambda: hosts.interface(host.name, "nodevice"))
+        assert seen["ofport"] is None and "nodevice" in seen["error"]
+
+
+def test_two_hundred_interfaces_plugged_at_once_are_a_few_posts(host):
+    with Hosts() as hosts:
+        under(hosts, host)
+        before = len(hosts.posts)
+        words = []
+        for number in range(200):
+            words += ["--", "add-port", "br-int", f"d{number}", "--", "set", "Interface", f"d{number}", "type=dummy",
+                      f"external_ids:iface-id={PORT.format(number)}"]
+        host.vsctl(*words[1:])
+        hosts.wait(lambda: len(hosts.of(host.name, "interface")) == 203)
+        assert len(hosts.posts) - before <= 3
+        assert all(row["ofport"] for row in hosts.of(host.name, "interface").values())
+
+
+def test_the_same_port_on_two_hosts_is_reported_for_both(cloud, host):
+    second = cloud.host(2)
+    try:
+        with Hosts() as hosts:
+            under(hosts, host, second)
+            for each in (host, second):
+                dummy(each, "d1", PORT.format(1))
+            for each in (host, second):
+                assert hosts.wait(lambda each=each: hosts.interface(each.name, "d1"))["port_id"] == PORT.format(1)
+            assert hosts.of(host.name, "switch").keys() != hosts.of(second.name, "switch").keys()
+    finally:
+        forget(second)
+
+
+def test_the_switch_keeps_its_identity_when_open_vswitch_restarts(host):
+    with Hosts() as hosts:
+        under(hosts, host)
+        dummy(host, "d1", PORT.format(1))
+        hosts.wait(lambda: hosts.interface(host.name, "d1"))
+        before = dict(hosts.rows[host.name])
+        host.restart_vswitchd(kill=True)
+        dummy(host, "d2", PORT.format(2))
+        hosts.wait(lambda: hosts.interface(host.name, "d2"))
+        assert {identity: row for identity, row in hosts.rows[host.name].items() if "d2" not in identity[1]} == before
+
+
+def test_what_is_followed_equals_what_is_read_afresh(host):
+    """Random changes, some of them many in one transaction: the folded posts equal a first post after all of them."""
+    rng = random.Random(7)
+    with Hosts(now_text=lambda: "now") as hosts:
+        under(hosts, host)
+        for _ in range(40):
+            words = []
+            for name in rng.sample([f"d{number}" for number in range(6)], rng.randint(1, 3)):
+                words += ["--", "--if-exists", "del-port", name]
+                if rng.random() < 0.7:
+                    words += ["--", "add-port", rng.choice(["br-int", "br-int", "br-phy"]), name, "--", "set", "Interface", name,
+                              "type=dummy", f"external_ids:iface-id={PORT.format(rng.randint(1, 3))}",
+                              f"external_ids:attached-mac=fa\\:16\\:3e\\:00\\:00\\:{rng.randint(10, 12)}"]
+            host.vsctl(*words[1:])
+        last = {row["id"]: row for row in read_afresh(host).values()}
+        hosts.wait(lambda: {row["id"]: row for row in hosts.rows[host.name].values()} == last)
+        host.vsctl("--if-exists", "del-port", "d1", *[word for name in ("d0", "d2", "d3", "d4", "d5")
+                                                      for word in ("--", "--if-exists", "del-port", name)])
+
+
+def read_afresh(host):
+    """What a second server sees of the host, without taking it away from the first."""
+    with Hosts(now_text=lambda: "now") as hosts:
+        managers = host.vsctl("get-manager").split()
+        host.vsctl("set-manager", *managers, f"tcp:{host.controller_address}:{hosts.port}")
+        hosts.wait(lambda: hosts.posts)
+        host.vsctl("set-manager", *managers)
+        return dict(hosts.rows[host.name])
+
+
+@pytest.mark.parametrize(("given", "expected"), [
+    ({"hadron-ip": "10.98.7.7", "ovn-encap-ip": "10.98.8.8"}, "10.98.7.7"),
+    ({"ovn-encap-ip": "10.98.8.8,10.98.9.9"}, "10.98.8.8"),
+    ({}, "the address that it connects from"),
+    ({"hadron-ip": "nonsense"}, None),
+])
+def test_the_tunnel_address_is_what_the_host_says_or_where_it_connects_from(host, given, expected):
+    host.vsctl("remove", "Open_vSwitch", ".", "external_ids", "hadron-ip", "--", "set", "Open_vSwitch", ".",
+               "external_ids:none=1", *[f'external_ids:{key}="{value}"' for key, value in given.items()])
+    with Hosts() as hosts:
+        under(hosts, host)
+        found = hosts.of(host.name, "host")[host.name]["tunnel_ip"]
+        assert found == (host.management_address if expected and " " in expected else expected)
+        assert bool(hosts.server.peers()[0].problems) == (expected is None)
+
+
+def test_a_host_without_a_name_is_waited_for(host):
+    host.vsctl("remove", "Open_vSwitch", ".", "external_ids", "system-id")
+    with Hosts() as hosts:
+        host.set_manager(f"tcp:{host.controller_address}:{hosts.port}")
+        hosts.wait(lambda: [peer for peer in hosts.server.peers() if peer.state == "following"])
+        assert not hosts.posts and "br-int" not in host.vsctl("list-br")
+        host.vsctl("set", "Open_vSwitch", ".", "external_ids:system-id=late")
+        hosts.wait(lambda: hosts.provisioned("late"))
+
+
+def test_a_second_host_of_the_same_name_is_refused(cloud, host):
+    second = cloud.host(2)
+    try:
+        with Hosts() as hosts:
+            under(hosts, host)
+            second.vsctl("set", "Open_vSwitch", ".", f"external_ids:system-id={host.name}")
+            second.set_manager(f"tcp:{second.controller_address}:{hosts.port}")
+            second.vsctl("wait-until", "Manager", ".", "status:state=BACKOFF")
+            assert [peer.host_id for peer in hosts.server.peers() if peer.host_id] == [host.name]
+            assert not any(isinstance(post, HostGone) for post in hosts.posts)
+            assert "br-int" not in second.vsctl("list-br")
+    finally:
+        forget(second)
+
+
+def test_someone_who_undoes_every_repair_is_answered_ever_more_slowly(host):
+    with Hosts() as hosts:
+        under(hosts, host)
+        before = transactions(host)
+        for _ in range(60):
+            host.vsctl("--no-wait", "set-fail-mode", "br-int", "standalone")
+        hosts.wait(lambda: get(host, "Bridge", "br-int", "fail_mode") == "secure", seconds=15)
+        assert transactions(host) - before <= 10
+
+
+def test_hosts_with_a_certificate_are_served_over_tls_and_told_so(host, tmp_path):
+    own, client = certificate(tmp_path, "controller"), certificate(tmp_path, "host1")
+    context = server_context(own.certificate, own.key, client_ca=client.authority)
+    with Hosts(tls=context, openflow_ports={"tcp": 6653, "ssl": 6654}) as hosts:
+        host.vsctl("set-ssl", client.key, client.certificate, own.authority)
+        host.set_manager(f"ssl:{host.controller_address}:{hosts.port}")
+        hosts.wait(lambda: hosts.provisioned(host.name))
+        assert hosts.server.peers()[0].certificate == "host1"
+        assert host.vsctl("get-controller", "br-int") == f"ssl:{host.controller_address}:6654"
+
+
+@pytest.mark.parametrize(("options", "text"), [
+    ({"tunnels": ["stt"]}, "tunnels: 'stt' must be one of vxlan, geneve, gre"),
+    ({"controllers": ["192.0.2.1"]}, "controllers: '192.0.2.1' must be like"),
+    ({"openflow_ports": {"udp": 1}}, "openflow_ports: 'udp' must be tcp or ssl"),
+])
+def test_wrong_options_are_refused_in_words(options, text):
+    with pytest.raises(ValueError, match=text):
+        OvsdbServer(lambda post: None, **options)
+
+
+def test_facts_are_plain_and_hold_no_more_than_they_say():
+    assert HostFacts._fields == ("host_id", "puts", "removes", "complete")

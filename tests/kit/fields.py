@@ -13,7 +13,10 @@ _LINK_LAYER = {1: "nd_sll", 2: "nd_tll"}
 
 
 def fields(frame: bytes) -> dict[str, int]:
-    """Field names as in controller/openflow/fields.py with numbers; what the frame lacks or gets wrong is left out."""
+    """Field names as in controller/openflow/fields.py with numbers; what the frame lacks or gets wrong is left out.
+
+    But for the fields of neighbour discovery: in a solicitation or advertisement that lacks them they match as 0.
+    """
     found = {"eth_dst": _number(frame[0:6]), "eth_src": _number(frame[6:12])}
     rest = frame[12:]
     if rest[:2] in (VLAN.to_bytes(2, "big"), QINQ.to_bytes(2, "big")) and len(rest) >= 6:
@@ -109,8 +112,10 @@ def _transport(protocol: int, raw: bytes, found: dict[str, int]) -> None:
         return
     if protocol in (ICMP, ICMPV6):
         found.update({f"{name}_type": raw[0], f"{name}_code": raw[1]})
-        if protocol == ICMPV6 and raw[0] in (135, 136) and raw[1] == 0 and len(raw) >= 24:
-            _discovery(raw, found)
+        if protocol == ICMPV6 and raw[0] in (135, 136):
+            found.update({"nd_target": 0, "nd_reserved": 0, "nd_options_type": 0, "nd_sll" if raw[0] == 135 else "nd_tll": 0})
+            if raw[1] == 0 and len(raw) >= 24:
+                _discovery(raw, found)
         return
     found.update({f"{name}_src": _number(raw[:2]), f"{name}_dst": _number(raw[2:4])})
     if protocol == TCP:

@@ -1,0 +1,98 @@
+"""What the switches' side tells the desk: plain facts, posted in the order in which they happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from typing import NamedTuple
+
+from controller.openflow.group import Key
+from controller.openflow.messages import PacketIn
+
+Have = Mapping[Key, tuple[int, bytes]]      # what a switch holds: key -> (cookie, body)
+
+
+class SwitchGreeted(NamedTuple):
+    """A switch has said who it is. Until read() is called nothing is written to it.
+
+    `certificate` is the common name in its client certificate, empty without TLS or without one.
+    """
+
+    switch_id: str
+    address: str
+    certificate: str = ""
+
+
+class SwitchGone(NamedTuple):
+    """A greeted switch's connection has ended, for this reason."""
+
+    switch_id: str
+    reason: str
+
+
+class SwitchTwice(NamedTuple):
+    """A second connection claimed the identity of a switch that is there and answers; it was refused."""
+
+    switch_id: str
+    kept: str
+    refused: str
+
+
+class SwitchRead(NamedTuple):
+    """Everything a switch holds, asked for by read() or, after an answer was lost, by the session itself.
+
+    Answer it with change(switch_id, difference(...), seq), even if there is nothing to do: until then a read that is
+    no audit holds back all changes. `changed`: keys that were asked to change since the read began (or were being
+    changed then), of which `have` may be older than the last order.
+    """
+
+    switch_id: str
+    have: Have
+    audit: bool
+    seq_at_start: int
+    changed: Set[Key] = frozenset()
+
+
+class SwitchConfirmed(NamedTuple):
+    """The switch has carried out, or refused, every change up to this number."""
+
+    switch_id: str
+    seq: int
+
+
+class SwitchRefused(NamedTuple):
+    """The switch does not take this entry, in its own words; it is not sent again until it changes."""
+
+    switch_id: str
+    key: Key
+    text: str
+
+
+class SwitchDemoted(NamedTuple):
+    """Another controller is this switch's master: nothing is written to it until claim() or a new connection."""
+
+    switch_id: str
+    text: str
+
+
+class PortChanged(NamedTuple):
+    """A port of a switch was seen or changed: `state` is "up", "down" or "gone"."""
+
+    switch_id: str
+    ofport: int
+    name: str
+    state: str
+
+
+class PacketReceived(NamedTuple):
+    """A packet that a flow sent to the controller."""
+
+    switch_id: str
+    packet: PacketIn
+
+
+class PacketsWaiting(NamedTuple):
+    """There are packets: fetch some of them with packets(). Posted again as long as some remain."""
+
+
+Event = (SwitchGreeted | SwitchGone | SwitchTwice | SwitchRead | SwitchConfirmed | SwitchRefused | SwitchDemoted
+         | PortChanged | PacketsWaiting)

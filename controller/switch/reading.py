@@ -1,0 +1,81 @@
+"""Reading everything that a switch holds: three questions, many answers, one result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Set
+
+from controller.openflow import messages as wire
+from controller.openflow.group import Key
+from controller.openflow.messages import Malformed, Refusal
+from controller.switch import validate
+from controller.switch.events import Have
+
+ENTRY_LIMIT = 2_000_000     # entries; a peer that goes on for ever must not fill the memory
+
+_REQUESTS: dict[int, Callable[[int], bytes]] = {
+    wire.FLOWS: wire.flow_stats_request,
+    wire.GROUP_DESC: wire.group_desc_request,
+    wire.METER_CONFIG: wire.meter_config_request,
+}
+_READERS: dict[int, Callable[[bytes], dict]] = {
+    wire.FLOWS: wire.read_flow_stats, wire.GROUP_DESC: wire.read_groups, wire.METER_CONFIG: wire.read_meters,
+}
+
+
+class Reading:
+    """One reading in progress. `first` and the two numbers after it are the xids of its questions.
+
+    `changed` collects, for an audit, the keys that were asked to change since it began.
+    """
+
+    def __init__(self, first: int, now: float, *, audit: bool, seq: int, changed: Set[Key] = frozenset()) -> None:
+        self.audit, self.seq, self.changed, self.heard = audit, seq, changed, now
+        self.have: dict[Key, tuple[int, bytes]] = {}
+        self._open = {first + place: kind for place, kind in enumerate(_REQUESTS)}
+        self._sound: set[bytes] = set()     # bodies whose inner lengths have been walked
+
+    @property
+    def requests(self) -> bytes:
+        """The questions, as one run of messages."""
+        return b"".join(_REQUESTS[kind](xid) for xid, kind in self._open.items())
+
+    @property
+    def done(self) -> bool:
+        """True if all questions are answered."""
+        return not self._open
+
+    def concerns(self, xid: int) -> bool:
+        """True if an answer with this number belongs here."""
+        return xid in self._open
+
+    def part(self, whole: bytes, xid: int, now: float) -> None:
+        """Take one multipart reply. Raises Malformed if it is unsound or not what was asked."""
+        kind, more = wire.multipart_kind(whole)
+        if kind != self._open[xid]:
+            raise Malformed(f"a multipart reply of type {kind} to a question of type {self._open[xid]}")
+        if kind != wire.FLOWS:
+            validate.body(whole, whole[1])
+        found = _READERS[kind](whole)
+        if kind == wire.FLOWS:
+            self._judge(found)
+        self.have.update(found)
+        self.heard = now
+        if len(self.have) > ENTRY_LIMIT:
+            raise Malformed(f"more than {ENTRY_LIMIT} entries")
+        if not more:
+            del self._open[xid]
+
+    def _judge(self, found: Have) -> None:
+        """Walk the instructions of bodies not met before (most flows of a switch share a few)."""
+        for body in {body for _, body in found.values()} - self._sound:
+            validate.instructions(body, 0, len(body))
+            self._sound.add(body)
+
+    def refused(self, refusal: Refusal, now: float) -> str:
+        """The switch does not answer one of the questions: it has nothing of that kind. Returns what to log."""
+        kind = self._open.pop(refusal.xid)
+        self.heard = now
+        return f"it does not tell its {_NAMES[kind]}: {refusal.text}"
+
+
+_NAMES = {wire.FLOWS: "flows", wire.GROUP_DESC: "groups", wire.METER_CONFIG: "meters"}

@@ -1,0 +1,378 @@
+"""One connection with one switch, as a machine of few states:
+
+    GREETING -> STRANGE -> READING -> FOLLOWING <-> SENDING        GONE from any of them
+
+GREETING (greeting.py): versions and identity. STRANGE: it is known who it is; nothing is written to it until the desk says read().
+READING: what it holds is being read, and changes wait for the desk's answer. FOLLOWING: it holds what was asked.
+SENDING: a bundle is on its way. An audit reads while FOLLOWING or SENDING goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from controller.openflow import frame
+from controller.openflow import messages as wire
+from controller.openflow.group import Entry, Key
+from controller.openflow.messages import Malformed, Refusal
+from controller.switch import events, validate
+from controller.switch.link import Link, Refused
+from controller.switch.osken import CONFIG, DEAD, MAIN, Channel
+from controller.switch.reading import Reading
+from controller.switch.sender import BundleLost, BundleUnsupported, Sender
+from controller.switch.sync import Difference
+
+if TYPE_CHECKING:
+    from controller.switch.greeting import Greeting
+    from controller.switch.switches import Switches
+
+LOG = logging.getLogger(__name__)
+
+PROBE_SECONDS = 5.0         # silence after which an echo is asked for
+SILENCE_SECONDS = 15.0      # silence after which the connection is closed
+READ_SECONDS = 30.0         # between two parts of what is being read
+DUEL_SECONDS = 1.0          # within which the older of two connections of one switch must answer an echo
+PACKET_OUT_LIMIT = 1 << 20  # bytes waiting for a switch beyond which packets to it are dropped
+LOSSES = 3                  # bundles in a row whose outcome may get lost before the connection is given up
+_LOGGED_ERRORS = 5          # errors that are written to the log between two ticks
+_PORT_EVENTS = 20_000       # changes of ports between two ticks beyond which the switch is taken for mad
+_FIRST_XID = 16             # the greeting has used some before
+_IS_SLAVE, _ROLE_REFUSED = (1, 10), 11
+
+
+class State(StrEnum):
+    """Where a session stands."""
+
+    STRANGE = "strange"
+    READING = "reading"
+    FOLLOWING = "following"
+    SENDING = "sending"
+    GONE = "gone"
+
+
+class Session:
+    """One switch's connection. Everything here runs in the loop's thread."""
+
+    def __init__(self, home: Switches, link: Link, switch_id: str, certificate: str) -> None:
+        self.home, self.link, self.switch_id, self.certificate = home, link, switch_id, certificate
+        self.state, self.role = State.STRANGE, "none"
+        self._xid = _FIRST_XID
+        self.channel: Channel = home.channel(self)
+        self.sender = Sender(switch_id, link.send, home.post, self.xids, limit=home.bundle)
+        self.reading: Reading | None = None
+        self.rival: Greeting | None = None          # a newer connection of this switch: it waits for our answer
+        self.since = home.loop.clock()
+        self.packets_in = self.packets_dropped = self.packets_out = self.errors = self.reads = self.losses = 0
+        self._probed = self._duel_ends = 0.0
+        self._duel_xid = self._role_xid = self._ports_xid = -1
+        self._reread = False                        # a reading was asked for while a bundle is on its way
+        self._errors_to_log, self._ports_to_tell = _LOGGED_ERRORS, _PORT_EVENTS
+        self._handlers: Mapping[int, Callable[[bytes, int], None]] = {
+            frame.ECHO_REQUEST: self._on_echo_request, frame.ECHO_REPLY: self._on_echo_reply,
+            frame.ERROR: self._on_error, frame.MULTIPART_REPLY: self._on_multipart,
+            frame.BUNDLE_CONTROL: self._on_bundle, frame.BARRIER_REPLY: self._on_barrier,
+            frame.PACKET_IN: self._on_packet_in, frame.PORT_STATUS: self._on_port_status,
+            frame.ROLE_REPLY: self._on_role, frame.ROLE_STATUS: self._on_role,
+        }
+
+    # ---- what the link tells
+
+    def opened(self, certificate: str) -> None:
+        """The connection stood before the session began."""
+
+    def check(self, version: int, kind: int, length: int) -> None:
+        """Judge a message by its header, before its body is waited for."""
+        try:
+            validate.header(version, kind, length, greeted=True)
+        except Malformed as error:
+            raise Refused(f"malformed: {error}") from error
+
+    def received(self, whole: bytes, kind: int, xid: int) -> None:
+        """Take one message. What is unsound ends the connection."""
+        try:
+            if kind not in _JUDGED_BY_READER:
+                validate.body(whole, kind)
+            handler = self._handlers.get(kind)
+            if handler is not None:
+                handler(whole, xid)
+        except Malformed as error:
+            raise Refused(f"malformed: {error}") from error
+        self.channel.deliver(whole, kind, xid)
+
+    def ticked(self, now: float) -> None:
+        """Time has passed: what is overdue?"""
+        self._errors_to_log, self._ports_to_tell = _LOGGED_ERRORS, _PORT_EVENTS
+        silent = now - self.link.heard
+        if silent > SILENCE_SECONDS:
+            self.link.close(f"silent for {silent:.0f} s")
+        elif silent > PROBE_SECONDS and now - self._probed > PROBE_SECONDS:
+            self._probed = now
+            self.link.send(wire.echo_request(b"", self.xids(1)))
+        if self.rival is not None and now > self._duel_ends:
+            self.link.close("it does not answer, and a newer connection of this switch has come")
+        elif self.reading is not None and now - self.reading.heard > READ_SECONDS:
+            self.link.close(f"it has not told what it holds for {READ_SECONDS:.0f} s")
+        elif self.link.waiting == 0 and self.sender.late(now):
+            self._lost("it has not answered about a bundle")
+
+    def closed(self, reason: str) -> None:
+        """The connection has ended."""
+        if self.state is State.GONE:
+            return
+        LOG.warning("%s %s: closed: %s", self.switch_id, self.link.address, reason)
+        self._enter(State.GONE)
+        self.home.left(self, reason)
+
+    # ---- what the desk asks
+
+    def read(self, *, audit: bool, changed: set[Key]) -> None:
+        """Read what the switch holds. The first time, this is what makes a stranger one of ours."""
+        if self.state is State.STRANGE:
+            self._claim()
+            audit = False
+        if self.reading is not None:
+            self._reread |= self.reading.audit and not audit
+        elif audit and self.state is not State.READING:
+            self._ask(audit=True, changed=changed)
+        elif self.sender.flight is not None:
+            self._reread = True
+        else:
+            self._ask(audit=False)
+
+    def change(self, changes: Mapping[Key, Entry | None], seq: int) -> None:
+        """Have the switch changed. A Difference is the desk's answer to a reading: what waited for it goes out too."""
+        if self.state is State.STRANGE:
+            return
+        self.sender.merge(changes, seq)
+        if self.state is State.READING and self.reading is None and isinstance(changes, Difference):
+            self._enter(State.FOLLOWING)
+        self._go()
+
+    def claim_again(self) -> None:
+        """Ask once more to be master, under the generation that holds now."""
+        if self.state is not State.STRANGE:
+            self._role_xid = self.xids(1)
+            self.link.send(wire.role_request(wire.ROLE_MASTER, self.home.generation, self._role_xid))
+
+    def _claim(self) -> None:
+        """Ask to be master; say how packets are to be sent here; ask which ports there are, and what the switch is."""
+        first = self.xids(3)
+        self._role_xid, self._ports_xid = first, first + 2
+        self.link.send(wire.role_request(wire.ROLE_MASTER, self.home.generation, first)
+                       + wire.set_config(xid=first + 1) + wire.port_desc_request(first + 2))
+        self.channel.ask_description()
+
+    def send_packet(self, message: bytes) -> None:
+        """Send a packet out; dropped for a stranger, or if the switch does not take what it is sent."""
+        if self.state is State.STRANGE or self.link.waiting > PACKET_OUT_LIMIT:
+            self.packets_dropped += 1
+            return
+        self.packets_out += 1
+        self.link.send(message)
+
+    def send_foreign(self, data: bytes) -> None:
+        """Send what an application of os-ken wants to say; nothing to a stranger."""
+        if self.state in (State.READING, State.FOLLOWING, State.SENDING):
+            self.link.send(data)
+        else:
+            LOG.warning("%s: a message of an application is dropped, the switch is %s", self.switch_id, self.state)
+
+    # ---- states
+
+    def admitted(self) -> None:
+        """The identity is this connection's alone: it is greeted, and a stranger until read() is called."""
+        LOG.info("%s %s: greeted%s", self.switch_id, self.link.address,
+                 f", certificate of {self.certificate}" if self.certificate else "")
+        self.channel.set_state(CONFIG)
+        self.home.post(events.SwitchGreeted(self.switch_id, self.link.address, self.certificate))
+
+    def contend(self, rival: Greeting) -> None:
+        """A newer connection claims our identity: it gets it if we do not answer promptly."""
+        self.rival, rival.waiting = rival, True
+        self._duel_ends = self.home.loop.clock() + DUEL_SECONDS
+        self._duel_xid = self.xids(1)
+        self.link.send(wire.echo_request(b"another connection says it is you", self._duel_xid))
+
+    def _enter(self, state: State) -> None:
+        if state is self.state:
+            return
+        LOG.debug("%s: %s -> %s", self.switch_id, self.state, state)
+        self.state = state
+        self.channel.set_state(DEAD if state is State.GONE else MAIN)
+
+    def _go(self) -> None:
+        """Between two bundles: read if that was asked, else send what is next."""
+        if self.state not in (State.FOLLOWING, State.SENDING) or self.role == "slave":
+            return
+        if self._reread and self.sender.flight is None and self.reading is None:
+            self._ask(audit=False)
+            return
+        self.sender.go(self.home.loop.clock())
+        self._enter(State.FOLLOWING if self.sender.flight is None else State.SENDING)
+
+    def _ask(self, *, audit: bool, changed: set[Key] | None = None) -> None:
+        if audit and changed is not None:
+            changed.update(self.sender.keys())
+        else:
+            self._reread = False
+            self.sender.hold()
+            self._enter(State.READING)
+        self.reads += 1
+        self.reading = Reading(self.xids(3), self.home.loop.clock(), audit=audit, seq=max(self.sender.asked, 0),
+                               changed=changed if changed is not None else set())
+        self.link.send(self.reading.requests)
+
+    def _read_on(self) -> None:
+        """If all is read, tell the desk."""
+        reading = self.reading
+        if reading is None or not reading.done:
+            return
+        self.reading = None
+        if not reading.audit:
+            self.sender.learn(reading.have)
+        self.home.post(events.SwitchRead(self.switch_id, reading.have, reading.audit, reading.seq, reading.changed))
+        if self._reread:
+            self._go()
+
+    def _lost(self, text: str) -> None:
+        """What a bundle has done is unknown: read, rather than guess."""
+        self.losses += 1
+        if self.losses > LOSSES:
+            self.link.close(f"{text}, {self.losses} times in a row")
+            return
+        LOG.warning("%s: %s: it is read again", self.switch_id, text)
+        self.reading = None
+        self._ask(audit=False)
+
+    # ---- messages
+
+    def _on_echo_request(self, whole: bytes, xid: int) -> None:
+        self.link.send(wire.echo_reply(whole))
+
+    def _on_echo_reply(self, whole: bytes, xid: int) -> None:
+        rival = self.rival
+        if xid == self._duel_xid and rival is not None:
+            self.rival = None
+            self.home.post(events.SwitchTwice(self.switch_id, self.link.address, rival.link.address))
+            rival.link.close(f"switch {self.switch_id} is connected from {self.link.address} already, and answers there")
+
+    def _on_multipart(self, whole: bytes, xid: int) -> None:
+        if self.reading is not None and self.reading.concerns(xid):
+            self.reading.part(whole, xid, self.home.loop.clock())
+            self._read_on()
+            return
+        kind, _ = wire.multipart_kind(whole)
+        validate.body(whole, frame.MULTIPART_REPLY)
+        if kind == wire.PORT_DESC and xid == self._ports_xid:
+            for port in wire.read_ports(whole):
+                self._tell_port(port, "")
+
+    def _on_bundle(self, whole: bytes, xid: int) -> None:
+        reply = wire.read_bundle_reply(whole)
+        if self.sender.answered(reply, self.home.loop.clock()):
+            if reply.step == wire.COMMIT_REPLY:
+                self.losses = 0
+            self._go()
+
+    def _on_barrier(self, whole: bytes, xid: int) -> None:
+        if self.sender.passed(xid):
+            self._go()
+
+    def _on_packet_in(self, whole: bytes, xid: int) -> None:
+        self.packets_in += 1
+        if self.state is State.STRANGE or self.home.packet_queue.full(self.switch_id):
+            self.packets_dropped += 1
+            return
+        self.home.packet_queue.put(self.switch_id, wire.read_packet_in(whole))
+
+    def _on_port_status(self, whole: bytes, xid: int) -> None:
+        status = wire.read_port_status(whole)
+        self._ports_to_tell -= 1
+        if self._ports_to_tell < 0:
+            raise Refused("it floods us with changes of its ports")
+        self._tell_port(status.port, status.reason)
+
+    def _tell_port(self, port: wire.Port, reason: str) -> None:
+        if self.state is not State.STRANGE:
+            state = "gone" if reason == "delete" else "up" if port.up else "down"
+            self.home.post(events.PortChanged(self.switch_id, port.number, port.name, state))
+
+    def _on_role(self, whole: bytes, xid: int) -> None:
+        role, generation = wire.read_role(whole)
+        if self.state is State.STRANGE:
+            return
+        if role == wire.ROLE_SLAVE:
+            self._demoted(f"another controller is master, with generation {generation}")
+        elif role == wire.ROLE_MASTER and xid == self._role_xid:
+            again, self.role = self.role == "slave", "master"
+            if again:
+                self.read(audit=False)
+
+    def _demoted(self, text: str) -> None:
+        """Another controller is master. What it writes is not ours to undo: hold everything back."""
+        if self.role == "slave":
+            return
+        LOG.warning("%s: nothing is written to it any more: %s", self.switch_id, text)
+        self.role = "slave"
+        self.sender.hold()
+        if self.state is State.SENDING:
+            self._enter(State.FOLLOWING)
+        self.home.post(events.SwitchDemoted(self.switch_id, text))
+
+    def _on_error(self, whole: bytes, xid: int) -> None:
+        refusal = wire.read_error(whole)
+        self.errors += 1
+        if (refusal.type, refusal.code) == _IS_SLAVE or (refusal.type == _ROLE_REFUSED and xid == self._role_xid):
+            self._demoted(refusal.text)
+            return
+        try:
+            if self.sender.refused(refusal):
+                self._go()
+                return
+        except BundleLost as error:
+            self._lost(str(error))
+            return
+        except BundleUnsupported as error:
+            raise Refused(f"it opens no bundle: {error}") from error
+        self._other_error(refusal)
+
+    def _other_error(self, refusal: Refusal) -> None:
+        if self.reading is not None and self.reading.concerns(refusal.xid):
+            LOG.warning("%s: %s", self.switch_id, self.reading.refused(refusal, self.home.loop.clock()))
+            self._read_on()
+        elif self._errors_to_log > 0:
+            self._errors_to_log -= 1
+            LOG.warning("%s: it refused message %d: %s", self.switch_id, refusal.xid, refusal.text)
+
+    # ---- small things
+
+    def xids(self, count: int) -> int:
+        """The first of `count` transaction numbers that follow each other; os-ken's begin at 0x40000000."""
+        first = self._xid + 1
+        if first + count > 0x3FFFFFFF:
+            first = 1
+        self._xid = first + count - 1
+        return first
+
+    def report(self) -> dict[str, Any]:
+        """The session as plain data, for people and metrics. Seconds are the loop's clock's."""
+        sent, link = self.sender.sent, self.link
+        return {
+            "switch_id": self.switch_id, "address": link.address, "certificate": self.certificate,
+            "description": self.channel.description,
+            "state": str(self.state), "role": self.role,
+            "connected_seconds": round(self.home.loop.clock() - self.since, 1),
+            "bytes_in": link.bytes_in, "bytes_out": link.bytes_out, "bytes_waiting": link.waiting,
+            "changes": sent.changes, "bundles": sent.bundles,
+            "bundles_discarded": sent.discarded, "refused": sent.refused,
+            "pending": len(self.sender.pending),
+            "errors": self.errors, "reads": self.reads, "bundles_lost": self.losses,
+            "packets_in": self.packets_in, "packets_dropped": self.packets_dropped, "packets_out": self.packets_out,
+        }
+
+
+_JUDGED_BY_READER = frozenset({frame.MULTIPART_REPLY, frame.PACKET_IN, frame.ECHO_REQUEST, frame.ECHO_REPLY,
+                               frame.BARRIER_REPLY, frame.FEATURES_REPLY, frame.ERROR, frame.ROLE_REPLY})

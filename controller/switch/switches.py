@@ -1,0 +1,184 @@
+"""All switches, as the desk sees them: orders in, events out. One thread serves their sockets."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from controller.openflow import messages as wire
+from controller.openflow.actions import PORT_CONTROLLER
+from controller.openflow.group import Entry, Key
+from controller.switch import osken
+from controller.switch.events import Event, PacketReceived, SwitchGone
+from controller.switch.greeting import Greeting
+from controller.switch.link import Link, Peer
+from controller.switch.loop import Loop
+from controller.switch.packets import EACH, PacketQueue
+from controller.switch.sender import BUNDLE_MESSAGES
+from controller.switch.session import Session
+
+LOG = logging.getLogger(__name__)
+
+
+class Switches:
+    """The switches' side of the controller.
+
+    `post` takes events (controller.switch.events) and must not block: it is called from the switches' thread.
+    `generation` fences off controllers with an older one (OpenFlow 1.4, 6.3.6). `apps` are modules of os-ken
+    applications to run beside Hadron's. `clock` (seconds) may be a test's own.
+    Orders may come from any one thread, and are carried out in the order given; for a switch that is not there they
+    are forgotten, because it will be read when it comes.
+    """
+
+    def __init__(self, post: Callable[[Event], None], *, generation: int = 1, apps: Sequence[str] = (),
+                 bundle: int = BUNDLE_MESSAGES, packets_each: int = EACH,
+                 clock: Callable[[], float] = time.monotonic) -> None:
+        self.post, self.generation, self.bundle = post, generation, bundle
+        self.loop = Loop(clock=clock)
+        self.packet_queue = PacketQueue(post, each=packets_each)
+        self.addresses: list[tuple[str, int]] = []
+        self._apps = apps
+        self._sessions: dict[str, Session] = {}
+        self._changed: dict[str, set[Key]] = {}     # keys of orders since the last audit of a switch began
+        self._manager: Any = None
+        self._app: osken.HadronApp | None = None
+
+    # ---- life
+
+    def listen(self, address: str, port: int, tls: ssl.SSLContext | None = None) -> tuple[str, int]:
+        """Wait for switches at an address (port 0: any free one); returns the one taken. OSError if it is in use."""
+        found = self.loop.listen(address, port, self._welcome, tls=tls)
+        self.addresses.append(found)
+        return found
+
+    def start(self) -> None:
+        """Start os-ken's applications, and with Hadron's own the thread that serves the switches."""
+        self._manager, self._app = osken.start_app(self.loop.run, self.loop.stop, self._apps)
+
+    def close(self) -> None:
+        """Close all connections and end the thread."""
+        if self._manager is not None:
+            self._manager.close()
+            self._manager = None
+        else:
+            self.loop.stop()
+            self.loop.run()
+
+    def __enter__(self) -> Switches:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # ---- orders
+
+    def read(self, switch_id: str, audit: bool = False) -> None:
+        """Ask a switch for everything it holds; SwitchRead follows, to be answered by change().
+
+        Without `audit`, changes are held back until that answer; the first time, it makes the switch one of ours.
+        With `audit`, changes go on meanwhile, and the event names the keys that they touched.
+        """
+        changed: set[Key] = set()
+        self._changed[switch_id] = changed
+        self.loop.call(self._order, switch_id, _read, audit, changed)
+
+    def change(self, switch_id: str, changes: Mapping[Key, Entry | None], seq: int) -> None:
+        """Have entries put (or, for None, deleted) in a switch; the latest order for a key wins.
+
+        SwitchConfirmed tells when everything up to `seq`, which never falls, is carried out or refused.
+        """
+        touched = self._changed.get(switch_id)
+        if touched is not None:
+            touched.update(changes)
+        self.loop.call(self._order, switch_id, Session.change, changes, seq)
+
+    def send_packet(self, switch_id: str, actions: bytes, data: bytes, in_port: int = PORT_CONTROLLER) -> None:
+        """Have a switch send a packet as the actions say. ValueError if it is longer than a message can be."""
+        self.loop.call(self._order, switch_id, Session.send_packet, wire.packet_out(actions, data, in_port))
+
+    def packets(self, limit: int = 64) -> list[PacketReceived]:
+        """Packets that flows have sent here, at most `limit`, taken from the switches in turn.
+
+        Call it on PacketsWaiting, which is posted again if some remain.
+        """
+        return self.packet_queue.take(limit)
+
+    def claim(self, generation: int) -> None:
+        """Become master of all switches again, with a generation that is newer than any before."""
+        self.loop.call(self._claim, generation)
+
+    def drop(self, switch_id: str, reason: str) -> None:
+        """Close the connection of a switch that should not be there; it may come again."""
+        self.loop.call(self._order, switch_id, _close, reason)
+
+    def report(self) -> list[dict[str, Any]]:
+        """State and counters of every greeted switch, as plain data, by switch id."""
+        return [session.report() for _, session in sorted(self._sessions.items())]
+
+    # ---- the loop's thread
+
+    def _order(self, switch_id: str, what: Callable[..., None], *args: Any) -> None:
+        session = self._sessions.get(switch_id)
+        if session is not None:
+            what(session, *args)
+
+    def _claim(self, generation: int) -> None:
+        self.generation = generation
+        for session in self._sessions.values():
+            session.claim_again()
+
+    def _welcome(self, link: Link) -> Peer:
+        return Greeting(self, link)
+
+    def channel(self, session: Session) -> osken.Channel:
+        """The switch as os-ken's applications know it."""
+        assert self._app is not None
+        link = session.link
+        return osken.Channel(self._app, link.address, int(session.switch_id, 16),
+                             send=lambda data: self.loop.call(session.send_foreign, data),
+                             close=lambda reason: self.loop.call(link.close, reason))
+
+    def arrived(self, greeting: Greeting) -> None:
+        """Someone says it is a switch. If that switch is connected already, the older connection may answer first."""
+        older = self._sessions.get(greeting.switch_id)
+        if older is None:
+            self._admit(greeting)
+        elif older.rival is None:
+            older.contend(greeting)
+        else:
+            greeting.link.close(f"two other connections say they are switch {greeting.switch_id}")
+
+    def gave_up(self, greeting: Greeting) -> None:
+        """A connection has ended that was no switch's."""
+        older = self._sessions.get(greeting.switch_id)
+        if older is not None and older.rival is greeting:
+            older.rival = None
+
+    def _admit(self, greeting: Greeting) -> None:
+        session = Session(self, greeting.link, greeting.switch_id, greeting.certificate)
+        self._sessions[greeting.switch_id] = session
+        greeting.link.peer = session
+        session.admitted()
+
+    def left(self, session: Session, reason: str) -> None:
+        """A greeted switch's connection has ended; a newer one of the same switch, if it waits, takes its place."""
+        if self._sessions.pop(session.switch_id, None) is None:
+            return
+        self.packet_queue.forget(session.switch_id)
+        self._changed.pop(session.switch_id, None)
+        self.post(SwitchGone(session.switch_id, reason))
+        rival, session.rival = session.rival, None
+        if rival is not None and rival.link.open:
+            self._admit(rival)
+
+
+def _read(session: Session, audit: bool, changed: set[Key]) -> None:
+    session.read(audit=audit, changed=changed)
+
+
+def _close(session: Session, reason: str) -> None:
+    session.link.close(reason)

@@ -1,0 +1,57 @@
+"""What separates a switch from what it should be: pure comparison of two sets of entries, as bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping
+
+from controller.openflow.group import Entry, Key
+from controller.switch.events import Have
+
+Owned = Callable[[Key, int], bool]
+
+
+class Difference(dict[Key, Entry | None]):
+    """The changes that make a switch right (key -> entry to put, or None to delete), and why each is needed.
+
+    missing: the switch lacks it. altered: it holds something else under that key. alien: nobody asked for it.
+    """
+
+    __slots__ = ("missing", "altered", "alien")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.missing: list[Key] = []
+        self.altered: list[Key] = []
+        self.alien: list[Key] = []
+
+
+def difference(
+    desired: Mapping[Key, Entry],
+    have: Have,
+    *,
+    owned: Owned | None = None,
+    changed: Container[Key] = (),
+) -> Difference:
+    """Changes that turn `have` into `desired`; empty if the switch is right.
+
+    `owned(key, cookie)` says whether an entry that is not desired may be deleted (all may, if not given).
+    Keys in `changed` are passed over: an order about them is newer than `have` (an audit must not count them).
+    """
+    found = Difference()
+    get = have.get
+    for key, entry in desired.items():
+        held = get(key)
+        if held is None:
+            wrong = found.missing
+        elif held[1] != entry.body or held[0] != entry.cookie:
+            wrong = found.altered
+        else:
+            continue
+        if key not in changed:
+            wrong.append(key)
+            found[key] = entry
+    for key in have.keys() - desired.keys():
+        if key not in changed and (owned is None or owned(key, have[key][0])):
+            found.alien.append(key)
+            found[key] = None
+    return found

@@ -1,0 +1,121 @@
+"""A desk small enough for tests: it knows what each switch should hold, and answers events as the real one does."""
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from controller.openflow import Entry, Key
+from controller.switch.events import (
+    PacketReceived,
+    PacketsWaiting,
+    SwitchConfirmed,
+    SwitchGone,
+    SwitchGreeted,
+    SwitchRead,
+)
+from controller.switch.switches import Switches
+from controller.switch.sync import Difference, difference
+
+PATIENCE = 15.0     # seconds that a test waits for something that should take far less
+
+
+class Desk:
+    """Owns a Switches; every event goes through `events` and is answered in handle(), in the test's own thread."""
+
+    def __init__(self, **options: Any) -> None:
+        self.queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.switches = Switches(self.queue.put, **options)
+        self.address = self.switches.listen("127.0.0.1", 0)
+        self.desired: dict[str, dict[Key, Entry]] = {}
+        self.events: list[Any] = []
+        self.differences: list[tuple[str, Difference]] = []
+        self.confirmed: dict[str, int] = {}
+        self.packets: list[PacketReceived] = []
+        self.present: set[str] = set()
+        self.seq = 0
+        self.switches.start()
+
+    def __enter__(self) -> Desk:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.switches.close()
+
+    def know(self, switch_id: str, entries: Mapping[Key, Entry] | None = None) -> None:
+        """This switch is ours and should hold these entries."""
+        self.desired[switch_id] = dict(entries or {})
+
+    def order(self, switch_id: str, changes: Mapping[Key, Entry | None]) -> int:
+        """Change what a switch should hold, and tell it. Returns the change's number."""
+        self.seq += 1
+        wanted = self.desired.setdefault(switch_id, {})
+        for key, entry in changes.items():
+            if entry is None:
+                wanted.pop(key, None)
+            else:
+                wanted[key] = entry
+        self.switches.change(switch_id, changes, self.seq)
+        return self.seq
+
+    def handle(self, event: Any) -> None:
+        """Answer one event."""
+        self.events.append(event)
+        if isinstance(event, SwitchGreeted):
+            self.present.add(event.switch_id)
+            if event.switch_id in self.desired:
+                self.switches.read(event.switch_id)
+        elif isinstance(event, SwitchGone):
+            self.present.discard(event.switch_id)
+            self.confirmed.pop(event.switch_id, None)
+        elif isinstance(event, SwitchRead):
+            found = difference(self.desired[event.switch_id], event.have, changed=event.changed if event.audit else ())
+            self.differences.append((event.switch_id, found))
+            self.seq += 1
+            self.switches.change(event.switch_id, found, self.seq)
+        elif isinstance(event, SwitchConfirmed):
+            self.confirmed[event.switch_id] = event.seq
+        elif isinstance(event, PacketsWaiting):
+            self.packets += self.switches.packets()
+
+    def until(self, condition: Callable[[], Any], *, within: float = PATIENCE) -> Any:
+        """Handle events until a condition holds; AssertionError if that takes too long."""
+        deadline = time.monotonic() + within
+        while True:
+            found = condition()
+            if found:
+                return found
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise AssertionError(f"not within {within} s; last events: {self.events[-5:]}; {self.switches.report()}")
+            try:
+                self.handle(self.queue.get(timeout=min(left, 0.02)))
+            except queue.Empty:
+                continue
+
+    def seen(self, kind: type, **wanted: Any) -> list[Any]:
+        """Events of a kind so far, with these values."""
+        return [event for event in self.events if isinstance(event, kind)
+                and all(getattr(event, name) == value for name, value in wanted.items())]
+
+    def settled(self, switch_id: str) -> bool:
+        """True if the switch has confirmed everything asked so far."""
+        return self.confirmed.get(switch_id, -1) >= self.seq and self.queue.empty()
+
+    def row(self, switch_id: str) -> dict[str, Any]:
+        """The switch's counters; empty if it is not there."""
+        return next((row for row in self.switches.report() if row["switch_id"] == switch_id), {})
+
+
+class Clock:
+    """A clock that a test puts forward."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self._ahead
+
+    def forward(self, seconds: float) -> None:
+        self._ahead += seconds

@@ -92,6 +92,8 @@ class HostSession:
         if news:
             self._owner.tell(self, news)
         self._due = True
+        if self.host_id is None:
+            self._note_problems(self._keeper.problems)
         self._provision()
 
     def ticked(self, now: float) -> None:

@@ -42,7 +42,7 @@ class Api:
         self._authenticate = authenticate
         self._routes = Routes(resources)
         self._objects = Objects(model, writer, call or _directly, realized or _never)
-        self._quotas = Quotas(model, writer, call or _directly, self._objects)
+        self._quotas = Quotas(model, writer, call or _directly)
         self._mounts = dict(mounts)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from webob import Request
 
-from controller.write import Context
+from controller.policy import Context
 from rest.errors import Answered
 from rest.server import is_loopback
 

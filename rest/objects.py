@@ -118,13 +118,10 @@ class Objects:
         return found
 
     def _candidates(self, context: Any, resource: Resource, asked: query.Query) -> list[Any]:
-        kind, policy = resource.kind, self._writer.policy
-        ways = [one for one in asked.conditions if one.index is not None]
-        if not ways:
+        rows, policy = query.candidates(self._model, resource.kind, asked.conditions), self._writer.policy
+        if rows is None:
             return policy.visible(context, resource)
-        best = min(ways, key=lambda way: sum(self._model.count(kind, way.index, key) for key in way.keys))
-        rows = {row[0]: row for key in best.keys for row in self._model.find(kind, best.index, key)}
-        return [row for row in rows.values() if policy.may(context, resource, "list", row)]
+        return [row for row in rows if policy.may(context, resource, "list", row)]
 
     def _show(self, context: Any, route: Route, request: Request, params: list[tuple[str, str]]) -> Answer:
         row, shown = self._one(context, route), self._shown[route.resource.kind, context.is_admin]

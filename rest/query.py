@@ -6,6 +6,7 @@ answers a key, only its rows are looked at.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -16,9 +17,14 @@ from rest.errors import bad_request
 Value = Callable[[Attribute, Any], Any]
 """(attribute, row) -> the value that the API shows."""
 
-_MOST_PAIRS = 2000
+_MOST_PAIRS = 2500
+_identity = itemgetter(0)
 _TAG_FILTERS = ("tags", "tags-any", "not-tags", "not-tags-any")
 _CONTROL = {chr(code) for code in range(32)} | {"\x7f"}
+
+
+IDENTITY = "identity"
+"""The name of the index that every kind has: its rows by what identifies them."""
 
 
 class Condition(NamedTuple):
@@ -84,6 +90,18 @@ def _boolean(key: str, text: str) -> bool:
     return text.lower() in ("true", "1")
 
 
+def candidates(model: Any, kind: str, conditions: Iterable[Condition]) -> list[Any] | None:
+    """Rows among which all that pass are, by the index that gives the fewest; None if no index helps."""
+    ways = [one for one in conditions if one.index is not None]
+    if not ways:
+        return None
+    best = min(ways, key=lambda way: len(way.keys) if way.index == IDENTITY else
+               sum(model.count(kind, way.index, key) for key in way.keys))
+    if best.index == IDENTITY:
+        return [row for key in dict.fromkeys(best.keys) if (row := model.get(kind, key)) is not None]
+    return list({row[0]: row for key in best.keys for row in model.find(kind, best.index, key)}.values())
+
+
 def _visible(resource: Resource, name: str, admin: bool) -> Attribute | None:
     attribute = resource.attributes.get(resource.aliases.get(name, name))
     if attribute is None or attribute.visible == "nobody" or (attribute.visible == "admin" and not admin):
@@ -108,9 +126,9 @@ def _order(resource: Resource, keys: list[str], dirs: list[str], admin: bool) ->
     return tuple(order)
 
 
-def ordered(rows: Iterable[Any], query: Query, key: str, value: Value) -> list[Any]:
+def ordered(rows: Iterable[Any], query: Query, value: Value) -> list[Any]:
     """Rows as asked for, and by their identity where that says nothing; absent values come first."""
-    found = sorted(rows, key=lambda row: getattr(row, key))
+    found = sorted(rows, key=_identity)
     for attribute, descending in reversed(query.order):
         found.sort(key=lambda row, one=attribute: _sortable(value(one, row)), reverse=descending)   # type: ignore[misc]
     return found
@@ -127,7 +145,7 @@ def page(rows: list[Any], query: Query, resource: Resource) -> tuple[list[Any], 
     """
     start, end = 0, len(rows)
     if query.marker is not None:
-        place = next((n for n, row in enumerate(rows) if getattr(row, resource.key) == query.marker), None)
+        place = next((n for n, row in enumerate(rows) if row[0] == query.marker), None)
         if place is None:
             raise Missing(resource.kind, query.marker)
         start, end = (0, place) if query.backwards else (place + 1, len(rows))
@@ -137,9 +155,9 @@ def page(rows: list[Any], query: Query, resource: Resource) -> tuple[list[Any], 
     links = []
     if query.limit and chosen:
         if end < len(rows):
-            links.append(("next", getattr(chosen[-1], resource.key), False))
+            links.append(("next", chosen[-1][0], False))
         if start > 0:
-            links.append(("previous", getattr(chosen[0], resource.key), True))
+            links.append(("previous", chosen[0][0], True))
     return chosen, links
 
 
@@ -159,7 +177,10 @@ def _conditions(resource: Resource, grouped: Mapping[str, list[str]], value: Val
         attribute = _visible(resource, key, admin)
         if attribute is None:
             raise bad_request(f"{key}: is not an attribute of {resource.name} to filter by")
-        found.append(_condition(attribute, key, texts, value))
+        condition = _condition(attribute, key, texts, value)
+        if attribute.name == resource.key:
+            condition = condition._replace(index=IDENTITY, keys=tuple(texts))
+        found.append(condition)
     return tuple(found)
 
 

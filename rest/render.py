@@ -23,14 +23,18 @@ class Shown:
         self._place = {name: number for number, name in enumerate(resource.row.NAMES)}
         shown = [one for one in resource.attributes.values()
                  if one.visible == "everyone" or (admin and one.visible == "admin")]
-        self._stored = [(name, self._place[one.name]) for one in shown if one.computed is None for name in _names(one)]
-        self._moving = [(one, _names(one)) for one in shown if one.computed is not None]
+        self._stored = [(name, self._place[one.name]) for one in shown if one.stored for name in _names(one)]
+        self._moving = [(one, _names(one)) for one in shown if not one.stored and one.computed is not None]
+        self._fixed = {name: one.default if one.has_default else None for one in shown
+                       if not one.stored and one.computed is None for name in _names(one)}
         self._kept: dict[str, tuple[Any, tuple, bytes]] = {}
 
     def value(self, attribute: Attribute, row: Any) -> Any:
         """What the API shows of one attribute of a row."""
-        if attribute.computed is None:
+        if attribute.stored:
             return row[self._place[attribute.name]]
+        if attribute.computed is None:
+            return self._fixed[attribute.name]
         if attribute.computed == "live":
             live = self._model.live.get(f"{self._kind}.{attribute.name}")
             return live(row) if live is not None else attribute.default if attribute.has_default else None
@@ -38,7 +42,7 @@ class Shown:
 
     def document(self, row: Any, fields: Iterable[str] = ()) -> dict[str, Any]:
         """A row as the API shows it; only `fields` of it, if there are any."""
-        whole = {name: row[place] for name, place in self._stored}
+        whole = self._fixed | {name: row[place] for name, place in self._stored}
         for attribute, names in self._moving:
             value = self.value(attribute, row)
             for name in names:
@@ -51,7 +55,7 @@ class Shown:
         kept = self._kept.get(row[0])
         if kept is not None and kept[0] is row and kept[1] == moving:
             return kept[2]
-        whole = {name: row[place] for name, place in self._stored}
+        whole = self._fixed | {name: row[place] for name, place in self._stored}
         for (_, names), value in zip(self._moving, moving, strict=True):
             for name in names:
                 whole[name] = value

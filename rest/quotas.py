@@ -1,0 +1,118 @@
+"""Quotas as Neutron serves them: `/v2.0/quotas[/PROJECT[/default|/details]]`.
+
+A project without a row of its own has the defaults, so every project has quotas and none needs to be known first.
+What is used is counted when it is asked for; nothing is reserved, because a write counts and commits in one piece.
+"""
+from collections.abc import Callable
+from typing import Any
+
+from webob import Request
+
+from controller.errors import Forbidden, Refused
+from rest import body, query
+from rest.errors import bad_request, no_such_address, not_allowed
+from rest.objects import Answer
+from rest.render import dumps
+
+KIND = "quota"
+_OWN = ("tenant", "project")
+
+
+class _NoQuota(Refused):
+    """404 in the words of Neutron."""
+
+    status = 404
+    type = "TenantQuotaNotFound"
+
+
+class Quotas:
+    """Answers requests about quotas."""
+
+    def __init__(self, model: Any, writer: Any, call: Callable[..., Any]) -> None:
+        self._model = model
+        self._writer = writer
+        self._call = call
+        self._counted = [one for one in model.resources.values() if one.quota is not None]
+
+    def answer(self, method: str, context: Any, path: list[str], request: Request) -> Answer:
+        """The answer to one request, or Refused."""
+        params = query.pairs(request.environ.get("QUERY_STRING", ""))
+        if params:
+            raise bad_request(f"{params[0][0]}: is not a parameter here")
+        verbs = self._verbs(context, path, request)
+        if method == "OPTIONS":
+            return Answer(204, b"", not_allowed(method, tuple(verbs)).headers)
+        if method not in verbs:
+            raise not_allowed(method, tuple(verbs))
+        return verbs[method]()
+
+    def _verbs(self, context: Any, path: list[str], request: Request) -> dict[str, Callable[[], Answer]]:
+        what = [part.removesuffix(".json") for part in path]
+        if not what:
+            return {"GET": lambda: self._list(context)}
+        project = what[0]
+        if len(what) == 1 and project in _OWN:
+            return {"GET": lambda: Answer(200, dumps({project: {"tenant_id": context.project_id,
+                                                                "project_id": context.project_id}}))}
+        if len(what) == 1:
+            return {"GET": lambda: self._show(context, project), "PUT": lambda: self._put(context, project, request),
+                    "DELETE": lambda: self._delete(context, project)}
+        if len(what) == 2 and what[1] in ("default", "details"):
+            made = self._defaults if what[1] == "default" else self._details
+            return {"GET": lambda: Answer(200, dumps({"quota": made(self._seen(context, project))}))}
+        raise no_such_address()
+
+    def _seen(self, context: Any, project: str) -> str:
+        """The project, if the asker may see its quotas."""
+        if not context.is_admin and project != context.project_id:
+            raise Forbidden("quota: those of another project are seen by an administrator only")
+        return project
+
+    def _list(self, context: Any) -> Answer:
+        if not context.is_admin:
+            raise Forbidden("quotas: are listed by an administrator only")
+        rows = self._model.find(KIND, "all", True)
+        return Answer(200, dumps({"quotas": [{**self._limits(row[0]), **_of(row[0])} for row in rows]}))
+
+    def _show(self, context: Any, project: str) -> Answer:
+        return Answer(200, dumps({"quota": self._limits(self._seen(context, project))}))
+
+    def _put(self, context: Any, project: str, request: Request) -> Answer:
+        whole = body.read(request.body)
+        if not isinstance(whole, dict) or set(whole) != {KIND} or not isinstance(whole[KIND], dict):
+            raise bad_request("body: must be a JSON object with the one member 'quota', itself an object")
+        asked = {name: value for name, value in whole[KIND].items() if (name, value) not in _of(project).items()}
+        if not context.is_admin:
+            raise Forbidden("quota: may be set by an administrator only")
+
+        def work() -> None:
+            if self._model.get(KIND, project) is None:
+                self._writer.create(context, KIND, [{"project_id": project, **asked}])
+            else:
+                self._writer.update(context, KIND, project, asked)
+
+        self._call(work)
+        return self._show(context, project)
+
+    def _delete(self, context: Any, project: str) -> Answer:
+        if not context.is_admin:
+            raise Forbidden("quota: may be set by an administrator only")
+        if self._model.get(KIND, project) is None:
+            raise _NoQuota(f"Quota for project {project} could not be found: it has the defaults.")
+        self._call(self._writer.delete, context, KIND, project)
+        return Answer(204)
+
+    def _limits(self, project: str) -> dict[str, int]:
+        return {one.kind: self._writer.quota(one, project) for one in self._counted}
+
+    def _defaults(self, project: str) -> dict[str, int]:
+        return {one.kind: self._writer.quota(one, "") for one in self._counted}
+
+    def _details(self, project: str) -> dict[str, dict[str, int]]:
+        return {one.kind: {"limit": self._writer.quota(one, project), "reserved": 0,
+                           "used": self._model.count(one.kind, one.attributes[one.owner].field, project)}
+                for one in self._counted if one.owner}
+
+
+def _of(project: str) -> dict[str, str]:
+    return {"project_id": project, "tenant_id": project}

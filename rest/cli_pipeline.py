@@ -26,7 +26,7 @@ def drawing(pipeline: Mapping[str, Any]) -> str:
     found = [lines.row("a packet comes in"), lines.row("  │"), lines.row("  ▼")]
     for table in pipeline["tables"]:
         found += _table(table, lines)
-    found += ["", "Registers"]
+    found += ["Registers"]
     for one in pipeline["registers"]:
         found += textwrap.wrap(f"{one['name']} ({one['field']}): {one['purpose']}", WIDTH, initial_indent="  ",
                                subsequent_indent="      ")
@@ -123,8 +123,15 @@ def _details(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", "; ".join(registers)
     for drop in table["drops"]:
         yield f"{'':>4}drops", drop["reason"]
-    for end in table["ends"]:
-        yield f"{'':>4}ends", end
+    ends: dict[str, list[str]] = {}
+    for one in table["ends"]:
+        ends.setdefault(one["end"], []).append(_short(one["rule"]))
+    for end, rules in ends.items():
+        yield f"{'':>4}ends", f"{end} ({', '.join(rules)})"
+
+
+def _short(rule: str) -> str:
+    return ".".join(rule.split(".")[-2:])
 
 
 # ---- Graphviz
@@ -133,18 +140,19 @@ def dot(pipeline: Mapping[str, Any]) -> str:
     """The pipeline as a directed graph: `hadron pipeline --dot | dot -Tsvg > pipeline.svg`."""
     found = ["digraph hadron {", '  node [shape=box, fontname="sans", fontsize=10];', '  edge [color="gray40"];',
              '  in [label="a packet comes in", shape=plain];']
-    ends = sorted({end for table in pipeline["tables"] for end in table["ends"]})
+    ends = sorted({one["end"] for table in pipeline["tables"] for one in table["ends"]})
     found += [f"  {_quoted('end ' + end)} [label={_quoted(end)}, shape=oval];" for end in ends]
     for table in pipeline["tables"]:
         apps = sorted({rule["app"] for rule in table["rules"]})
-        rules = [f"{rule['app']}.{rule['rule'].rpartition('.')[2]}" for rule in table["rules"]]
+        rules = [_short(rule["rule"]) for rule in table["rules"]]
         label = "\n".join([f"{table['number']} {table['name']}", *textwrap.wrap(table["purpose"], 40), "", *rules])
         found.append(f"  {_quoted(table['name'])} [label={_quoted(label)}, tooltip={_quoted(', '.join(apps))}];")
     if pipeline["tables"]:
         found.append(f"  in -> {_quoted(pipeline['tables'][0]['name'])};")
     for table in pipeline["tables"]:
         found += [f"  {_quoted(table['name'])} -> {_quoted(target)};" for target in table["to"]]
-        found += [f"  {_quoted(table['name'])} -> {_quoted('end ' + end)} [style=dashed];" for end in table["ends"]]
+        found += [f"  {_quoted(table['name'])} -> {_quoted('end ' + end)} [style=dashed];"
+                  for end in sorted({one["end"] for one in table["ends"]})]
     return "\n".join([*found, "}"]) + "\n"
 
 

@@ -80,8 +80,9 @@ class _Step:
                 self.sets.update(self._registers((field.name,)))
             case decode.Move(_, _, target, _, _):
                 self.sets.update(self._registers((target.name,)))
-            case decode.Track(_, _, _, table, _, _, _, _) if table is not None:
-                self.to.add(table)
+            case decode.Track():
+                self.reads.update(self._registers((action.zone_field.name,) if action.zone_field else ()))
+                self.to.update(() if action.table is None else (action.table,))
             case decode.Resubmit(table):
                 self.to.add(table)
 
@@ -97,5 +98,6 @@ class _Step:
                 "levels": dict(self.table.levels), "reads": sorted(self.reads), "sets": sorted(self.sets),
                 "rules": sorted(rules, key=lambda one: one["rule"]),
                 "drops": [{"reason": reason, "rule": rule} for reason, rule in sorted(self.drops)],
-                "ends": sorted({end for rule in rules for end in rule["ends"]}),
+                "ends": sorted(({"end": end, "rule": rule["rule"]} for rule in rules for end in rule["ends"]),
+                               key=lambda one: (one["end"], one["rule"])),
                 "to": [self.pipeline.table_name(number) for number in sorted(self.to)]}

@@ -1,0 +1,63 @@
+"""A small cloud in which every rule has something to say: `hadron pipeline` draws what its flows do.
+
+Two hosts; a network of machines with stateful groups, one with stateless groups and one that nobody guards. A test
+fails when a rule of an app has no flow here: give the example what that rule is about.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+PROJECT = "example"
+Document = dict[str, Any]
+
+
+def documents() -> Iterator[tuple[str, Document]]:
+    """(kind, attributes) of every object and fact of the example."""
+    for host in (1, 2):
+        yield "host", {"id": f"host{host}", "hostname": f"host{host}", "tunnel_ip": f"192.0.2.{host}",
+                       "ovs_version": "3.1.0"}
+        yield "switch", {"id": f"{host:016x}", "host_id": f"host{host}", "bridge": "br-int"}
+    yield "network", _owned("network", 1, name="blue", key=1, **{
+        "provider:network_type": "vxlan", "provider:segmentation_id": 1})
+    yield "subnet", _owned("subnet", 1, name="blue-v4", network_id=_id("network", 1), ip_version=4,
+                           cidr="10.0.0.0/24", gateway_ip="10.0.0.1", enable_dhcp=True)
+    yield "subnet", _owned("subnet", 2, name="blue-v6", network_id=_id("network", 1), ip_version=6,
+                           cidr="2001:db8::/64", gateway_ip="2001:db8::1", enable_dhcp=False)
+    yield from _groups()
+    for number, (name, host, group) in enumerate((("web", 1, 1), ("db", 2, 1), ("log", 1, 2), ("tap", 1, None)), 1):
+        yield from _port(number, name, host, group)
+
+
+def _id(kind: str, number: int) -> str:
+    return f"{abs(sum(kind.encode())):08x}-0000-4000-8000-{number:012x}"
+
+
+def _owned(kind: str, number: int, **said: Any) -> Document:
+    return {"id": _id(kind, number), "project_id": PROJECT, **said}
+
+
+def _groups() -> Iterator[tuple[str, Document]]:
+    kind, rule = "security_group", "security_group_rule"
+    for number, name in ((1, "servers"), (2, "loggers")):
+        yield kind, _owned(kind, number, name=name, key=number, stateful=number == 1)
+    said: tuple[Document, ...] = (
+        {"direction": "egress"}, {"direction": "ingress", "protocol": "icmp"},
+        {"direction": "ingress", "protocol": "tcp", "port_range_min": 80, "port_range_max": 80},
+        {"direction": "ingress", "remote_group_id": _id(kind, 1)},
+        {"direction": "egress", "protocol": "udp", "remote_group_id": _id(kind, 1)})
+    for group in (1, 2):
+        for number, one in enumerate(said, 10 * group):
+            yield rule, _owned(rule, number, security_group_id=_id(kind, group), ethertype="IPv4", **one)
+
+
+def _port(number: int, name: str, host: int, group: int | None) -> Iterator[tuple[str, Document]]:
+    fixed = [{"subnet_id": _id("subnet", 1), "ip_address": f"10.0.0.{10 + number}"},
+             {"subnet_id": _id("subnet", 2), "ip_address": f"2001:db8::{number:x}"}]
+    yield "port", _owned("port", number, name=name, key=15 + number, network_id=_id("network", 1),
+                         mac_address=f"fa:16:3e:00:00:{number:02x}", fixed_ips=fixed, admin_state_up=True,
+                         security_groups=[_id("security_group", group)] if group else [],
+                         port_security_enabled=group is not None, **{"binding:host_id": f"host{host}"})
+    yield "interface", {"id": f"host{host}/tap{number}", "host_id": f"host{host}", "switch_id": f"{host:016x}",
+                        "name": f"tap{number}", "port_id": _id("port", number), "ofport": number,
+                        "link_state": "up", "mtu": 1500}

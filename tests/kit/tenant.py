@@ -1,6 +1,7 @@
 """The rows of one small network, for tests of what apps answer: a model and a world on the real declarations."""
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from controller.model import Model
@@ -8,7 +9,8 @@ from controller.particles import load_all
 from controller.types import freeze
 from controller.world import World
 
-RESOURCES = load_all(["apps", "topology"])
+ROOT = Path(__file__).parents[2]
+RESOURCES = load_all([ROOT / "apps", ROOT / "topology"])
 
 
 class Tenant:

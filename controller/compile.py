@@ -183,10 +183,11 @@ class Compiler:
             delta.concerned[rule.per, args[0]] |= concerned
 
     def _remember_punts(self, unit: Unit, old: dict, new: dict) -> None:
+        """Meters and groups have no cookie, so no packet comes from them."""
         for entry in old.values():
-            self.punts.pop(entry.cookie, None)
-        for entry in new.values():
-            self.punts[entry.cookie] = unit
+            if self.punts.get(entry.cookie) == unit:
+                del self.punts[entry.cookie]
+        self.punts.update({entry.cookie: unit for entry in new.values() if isinstance(entry, Flow)})
 
     # ---- claims
     def _claim(self, key: Key, unit: Unit) -> None:

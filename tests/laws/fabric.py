@@ -1,0 +1,113 @@
+"""What the laws are about: a model, its compiler, and what the switches hold if they only ever hear of differences."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import apps.dhcp  # noqa: F401  each import declares rules
+import apps.neighbours  # noqa: F401
+import apps.port_security  # noqa: F401
+import apps.security_groups  # noqa: F401
+import apps.switching  # noqa: F401
+from apps.pipeline import PIPELINE
+from controller.app import RULES, TALLIES
+from controller.compile import Compiler
+from controller.model import Change, Model
+from controller.openflow.text import held_text
+from controller.particles import load_all
+from controller.resource import Resources
+from tests.laws.operations import Batch, apply, operations, shrink
+
+ROOT = Path(__file__).parents[2]
+Held = dict[str, dict[tuple, tuple[int, bytes]]]          # switch -> key -> (cookie, body)
+
+
+@lru_cache(1)
+def resources() -> Resources:
+    """The real resources."""
+    return load_all([ROOT / "apps", ROOT / "topology"])
+
+
+class Fabric:
+    """Follows a history. `held` is what each switch holds after what it was told."""
+
+    def __init__(self) -> None:
+        self.model = Model(resources())
+        self.compiler = Compiler(self.model, RULES, TALLIES, strict=True)
+        self.held: Held = {}
+
+    def follow(self, history: Iterable[Batch]) -> Fabric:
+        for batch in history:
+            self.take([apply(self.model, one) for one in batch])
+        return self
+
+    def take(self, changes: Sequence[Change]) -> dict[str, dict]:
+        """Compile changes and tell the switches; what each was told."""
+        told = self.compiler.update(changes).changes
+        for switch, news in told.items():
+            held = self.held.setdefault(switch, {})
+            for key, entry in news.items():
+                if entry is None:
+                    held.pop(key, None)
+                else:
+                    held[key] = entry.cookie, entry.body
+        return told
+
+    def wanted(self) -> Held:
+        """What the compiler says that each switch should hold."""
+        return {switch: {key: (entry.cookie, entry.body) for key, entry in self.compiler.desired(switch).items()}
+                for switch in sorted(self.compiler.switches())}
+
+
+def load(model: Model) -> Compiler:
+    """A compiler that sees a model for the first time, as at a restart."""
+    compiler = Compiler(model, RULES, TALLIES, strict=True)
+    compiler.update([Change(kind, id, None, None, ()) for kind, rows in model.rows.items() for id in rows], tell=False)
+    return compiler
+
+
+def from_scratch(model: Model) -> Held:
+    """What each switch should hold by a model alone."""
+    compiler = load(model)
+    return {switch: {key: (entry.cookie, entry.body) for key, entry in compiler.desired(switch).items()}
+            for switch in sorted(compiler.switches())}
+
+
+def same(one: Held, name: str, other: Held, other_name: str) -> None:
+    """Asserts that switches hold the same; else says which flows differ, with the names of tables and registers."""
+    for switch in one.keys() | other.keys():
+        left, right = one.get(switch, {}), other.get(switch, {})
+        if left != right:
+            lines = []
+            for key in sorted(left.keys() | right.keys(), key=repr):
+                if left.get(key) != right.get(key):
+                    lines += [f"  {who}: {_line(key, held.get(key))}" for who, held in ((name, left), (other_name, right))]
+            raise AssertionError(f"switch {switch}:\n" + "\n".join(lines[:12]))
+
+
+def _line(key: tuple, held: tuple[int, bytes] | None) -> str:
+    return "nothing" if held is None else held_text(key, *held, PIPELINE, cookie=True)
+
+
+def holds_for(law: Callable[[Sequence[Batch]], Any], history: Sequence[Batch]) -> None:
+    """Asserts a law for a history; if it is broken, shows the least part of the history that breaks it."""
+    try:
+        law(history)
+    except Exception:
+        least = shrink(history, lambda part: _breaks(law, part))
+        try:
+            law(least)
+        except Exception as broken:
+            told = "\n".join(f"  {one}" for one in operations(least))
+            raise AssertionError(f"{broken}\nafter\n{told}") from broken
+        raise
+
+
+def _breaks(law: Callable[[Sequence[Batch]], Any], history: Sequence[Batch]) -> bool:
+    try:
+        law(history)
+    except Exception:
+        return True
+    return False

@@ -1,0 +1,59 @@
+"""Law 1: a fabric that follows changes one by one ends where one ends that sees the last state only."""
+from __future__ import annotations
+
+import types
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+import controller.compile
+import controller.world
+from tests.laws.fabric import Fabric, from_scratch, holds_for, same
+from tests.laws.operations import Batch, Chance, furnish
+
+SEEDS, LENGTH = 24, 120                 # 2 880 operations
+NOTE = "self._asking[-1].add("
+
+
+def incremental_is_from_scratch(history: Sequence[Batch]) -> None:
+    fabric = Fabric()
+    for number, batch in enumerate(history):
+        fabric.follow([batch])
+        if number % 3 == 0 or number == len(history) - 1:
+            scratch = from_scratch(fabric.model)
+            same(fabric.wanted(), "incremental", scratch, "from scratch")
+            same(fabric.held, "switch", scratch, "from scratch")
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_following_changes_ends_where_compiling_from_scratch_does(seed: int) -> None:
+    holds_for(incremental_is_from_scratch, furnish(seed) + Chance(seed).history(LENGTH))
+
+
+def test_a_fabric_that_grows_from_nothing_does_too() -> None:
+    for seed in range(4):
+        holds_for(incremental_is_from_scratch, Chance(1000 + seed).history(100))
+
+
+def noting_lines() -> list[int]:
+    lines = Path(controller.world.__file__).read_text().splitlines()
+    return [number for number, line in enumerate(lines) if NOTE in line]
+
+
+def test_there_are_lines_that_note_what_is_read() -> None:
+    assert len(noting_lines()) >= 4
+
+
+@pytest.mark.parametrize("number", noting_lines())
+def test_the_law_breaks_without_any_one_of_them(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = Path(controller.world.__file__).read_text().splitlines()
+    lines[number] = lines[number].replace(lines[number].strip(), "pass")
+    careless = types.ModuleType("careless_world")
+    exec(compile("\n".join(lines), "careless_world", "exec"), careless.__dict__)
+    careless.__dict__["Missing"] = controller.world.Missing          # rules raise that one
+    monkeypatch.setattr(controller.compile, "World", careless.__dict__["World"])
+    with pytest.raises(Exception) as broken:                         # noqa: PT011  wrong flows, or a count that fails
+        for seed in range(SEEDS):
+            incremental_is_from_scratch(furnish(seed) + Chance(seed).history(LENGTH))
+    assert isinstance(broken.value, AssertionError | KeyError), broken.value

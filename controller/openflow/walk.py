@@ -16,8 +16,8 @@ from controller.openflow.actions import PORT_CONTROLLER, PORT_IN_PORT, PORT_LOCA
 from controller.openflow.classify import Rule, Tables
 from controller.openflow.conntrack import Conntrack, clear
 from controller.openflow.group import Entry
-from controller.openflow.packets import Packet
 from controller.openflow.packet_in import APPLY_ACTION, GROUP, INVALID_TTL
+from controller.openflow.packets import Packet
 from controller.openflow.pipeline import Pipeline
 from controller.openflow.text import CT_STATES, Names, action_text, match_parts, port_text
 

@@ -7,15 +7,17 @@ from typing import Any
 from controller.errors import Invalid
 from controller.hooks import hook
 from controller.resource import NOTHING, Attribute, freeze, plain
+from controller.rules import BadRule, parse
 from controller.types import TYPES, Type, list_of, record_of
 
 _WORDS = {"type", "primary", "description", "required", "length", "values", "format", "min", "max",      # Gluon's
-          "default", "settable", "nullable", "null", "index", "on_delete", "revises", "bookkeeping", "visible", "admin",
+          "default", "settable", "nullable", "null", "index", "on_delete", "revises", "bookkeeping", "visible", "policy",
           "stored", "serves", "unserved", "alias", "number", "computed", "items", "fields", "max_items", "unique_items"}
 _CHOICES = {"settable": ("never", "create", "update", "always"), "on_delete": ("refuse", "cascade", "ignore"),
             "visible": (True, False, "admin")}
 _SHOWN = {True: "everyone", False: "nobody", "admin": "admin"}
 _LENGTH = 255
+_POOL_WORDS = {"pool", "per", "min", "max", "ranges", "taken", "exhausted"}
 
 
 def attribute_of(file: Any, where: str, name: str, given: Any, kinds: Mapping[str, str]) -> Attribute:
@@ -34,7 +36,7 @@ def attribute_of(file: Any, where: str, name: str, given: Any, kinds: Mapping[st
         required=_true(given, "required"), default=_value(given, "default"), settable=_settable(given),
         values=tuple(given.get("values") or ()), length=_length(given, type_), min=_number(file, where, given, "min"),
         max=_number(file, where, given, "max"), nullable=_nullable(given), null=_value(given, "null"),
-        admin=_true(given, "admin"), visible=_SHOWN[given.get("visible", True)],
+        policy=_policy(file, where, given), visible=_SHOWN[given.get("visible", True)],
         stored=bool(given.get("stored", "computed" not in given)), on_delete=given.get("on_delete", "refuse"),
         revises=_true(given, "revises"), bookkeeping=_true(given, "bookkeeping"), index=_index(name, given, type_, refers_to),
         serves=freeze(given["serves"]) if "serves" in given else None, unserved=str(given.get("unserved", "")),
@@ -124,14 +126,27 @@ def _pool(file: Any, where: str, given: Mapping) -> Mapping[str, Any] | None:
     pool = given.get("number")
     if pool is None:
         return None
-    if not isinstance(pool, Mapping) or "pool" not in pool or pool.keys() - {"pool", "per", "min", "max"}:
+    if not isinstance(pool, Mapping) or "pool" not in pool or pool.keys() - _POOL_WORDS:
         raise file.bad(where, "number needs a pool, with min and max, or per (an attribute) and ranges in the settings")
     return dict(pool)
 
 
 def _computed(file: Any, where: str, given: Mapping) -> Any:
+    """What makes an attribute that is not stored; without a function it always has its default."""
     said = given.get("computed")
+    if said is None and given.get("stored", True) is False:
+        always = freeze(given.get("default"))
+        return lambda model, row: always
     return said if said is None or said == "live" else hook(file, where, said)
+
+
+def _policy(file: Any, where: str, given: Mapping) -> str:
+    rule = given.get("policy", "")
+    try:
+        parse(rule or "any")
+    except BadRule as wrong:
+        raise file.bad(where, str(wrong)) from None
+    return rule
 
 
 def _proven(file: Any, where: str, attribute: Attribute) -> Attribute:

@@ -65,6 +65,15 @@ class Conflict(Refused):
         super().__init__(text, type=type)
 
 
+class Exhausted(Refused):
+    """Nothing is left of something that is limited."""
+
+    status = 503
+
+    def __init__(self, type: str, text: str) -> None:
+        super().__init__(text, type=type)
+
+
 class OverQuota(Refused):
     """The project has as many as it may have."""
 

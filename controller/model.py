@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from controller.resource import Resource
+from controller.resource import Attribute, Resource
 from controller.rows import Row
 
 _first = itemgetter(0)
@@ -107,6 +107,24 @@ class Model:
         """A row from a document; attributes that it lacks get their defaults, others are left out."""
         resource = self.resources[kind]
         return resource.row._make([document.get(name, default) for name, default in resource.defaults.items()])
+
+    def show(self, kind: str, row: Row, *, admin: bool = False) -> dict[str, Any]:
+        """A row as the API shows it: to an administrator, or to everybody else."""
+        shown = {}
+        for attribute in self.resources[kind].shown(admin):
+            shown[attribute.name] = self.value(kind, attribute, row)
+            if attribute.alias:
+                shown[attribute.alias] = shown[attribute.name]
+        return shown
+
+    def value(self, kind: str, attribute: Attribute, row: Row) -> Any:
+        """What the API shows of one attribute of a row."""
+        if attribute.computed is None:
+            return getattr(row, attribute.field)
+        if attribute.computed != "live":
+            return attribute.computed(self, row)
+        live = self.live.get(f"{kind}.{attribute.name}")
+        return live(row) if live else attribute.default if attribute.has_default else None
 
     def _change(self, kind: str, id: str, row: Row | None) -> Change:
         rows = self.rows[kind]

@@ -17,6 +17,7 @@ from controller.checks import check_of
 from controller.errors import Refused
 from controller.hooks import hook
 from controller.resource import Attribute, Check, Resource, Resources
+from controller.rules import BadRule, parse
 
 _FILE_WORDS = {"file_version", "imports", "info", "objects", "settings"}
 _OBJECT_WORDS = {"api", "extends", "attributes", "policies", "checks", "quota", "columns", "indexes", "fact", "prepare",
@@ -180,7 +181,7 @@ class File:
             kind=kind, name=api["name"], plural=plural, path=api.get("path", plural), service=self.service,
             version=self.version, key=next(key for key, one in given.items() if _true(one.get("primary"))),
             attributes=attributes, description=whole.get("description", ""), source=str(self.path), proton=self.proton,
-            policies={verb: _rule(rule) for verb, rule in whole["policies"].items()},
+            policies=self._policies(name, whole),
             parent=self._parent(name, api, kinds), parent_key=api.get("parent_key"),
             checks=self._checks(name, whole, attributes), indexes=self._indexes(name, whole, attributes),
             columns=tuple(whole.get("columns") or ()), quota=whole.get("quota"), fact=_true(whole.get("fact")),
@@ -207,6 +208,16 @@ class File:
         if api["parent"] not in kinds:
             raise self.bad(f"{name}.api", f"parent {api['parent']} is not there")
         return kinds[api["parent"]]
+
+    def _policies(self, name: str, whole: dict) -> dict[str, str]:
+        rules = {verb: _rule(given) for verb, given in whole["policies"].items()}
+        self._only(f"{name}.policies", rules, {*_VERBS, "get", "get_one", "list"})
+        for verb, rule in rules.items():
+            try:
+                parse(rule)
+            except BadRule as wrong:
+                raise self.bad(f"{name}.policies.{verb}", str(wrong)) from None
+        return rules
 
     def _checks(self, name: str, whole: dict, attributes: Mapping[str, Attribute]) -> tuple[Check, ...]:
         return tuple(check_of(self, name, given, attributes) for given in whole["checks"])
@@ -239,15 +250,7 @@ def _rule(given: Any) -> str:
 def _linked(resources: Resources) -> Resources:
     for one in resources.values():
         for attribute in one.attributes.values():
-            for index, target in references(attribute):
+            for index, target in attribute.references:
                 resources.referrers.setdefault(target, []).append((one.kind, attribute, index))
     return resources
 
-
-def references(attribute: Attribute) -> list[tuple[str, str]]:
-    """(index, kind referred to) for an attribute, its items and their parts."""
-    if attribute.refers_to:
-        return [(attribute.field, attribute.refers_to)]
-    item = attribute.type.item or attribute
-    found = [(attribute.field, item.refers_to)] if item is not attribute and item.refers_to else []
-    return found + [(f"{attribute.field}.{part.name}", part.refers_to) for part in item.type.parts.values() if part.refers_to]

@@ -43,7 +43,7 @@ class Attribute:
     max: int | None = None
     nullable: bool = False
     null: Any = NOTHING                   # what null means, where it means something
-    admin: bool = False                   # only an administrator may set it
+    policy: str = ""                      # who may set it, as a rule; empty: whoever may write the object
     visible: str = "everyone"             # everyone, admin, nobody
     stored: bool = True                   # part of the row
     refers_to: str | None = None          # kind of the resource that it names
@@ -64,6 +64,16 @@ class Attribute:
     @property
     def has_default(self) -> bool:
         return self.default is not NOTHING
+
+    @cached_property
+    def references(self) -> tuple[tuple[str, str], ...]:
+        """(index, kind) for each reference in it: its own, its items' and those of parts of records."""
+        if self.refers_to:
+            return ((self.field, self.refers_to),)
+        item = self.type.item or self
+        own = ((self.field, item.refers_to),) if item is not self and item.refers_to else ()
+        return own + tuple((f"{self.field}.{part.name}", part.refers_to) for part in item.type.parts.values()
+                           if part.refers_to)
 
     def read(self, value: Any) -> Any:
         """The canonical value, or Invalid without a field, or Unsupported with it."""
@@ -175,11 +185,8 @@ class Resource:
         """The attribute that says whose it is."""
         return next((name for name in ("project_id", "tenant_id") if name in self.attributes), None)
 
-    def read(self, body: Any, *, creating: bool = True, admin: bool = True) -> dict[str, Any]:
-        """What a request asks for, canonical, without defaults; or Invalid, Unsupported or Forbidden, naming the attribute.
-
-        `admin` says whether the asker may set what only administrators may.
-        """
+    def read(self, body: Any, *, creating: bool = True) -> dict[str, Any]:
+        """What a request asks for, canonical, without defaults; or Invalid or Unsupported, naming the attribute."""
         if not isinstance(body, Mapping):
             raise Invalid(self.name, "must be a JSON object")
         asked: dict[str, Any] = {}
@@ -191,8 +198,6 @@ class Resource:
             except Invalid as wrong:
                 raise wrong.inside(said) from None
             attribute.check_served(value)
-            if attribute.admin and not admin:
-                raise Forbidden(f"{said}: may be set by an administrator only")
             if name in asked and asked[name] != value:
                 raise Invalid(said, f"must be the same as {next(one for one in body if one != said and self.aliases.get(one, one) == name)}")
             asked[name] = value
@@ -222,9 +227,18 @@ class Resource:
         """A document with nothing asked for."""
         return {name: one.default if one.has_default else None for name, one in self.attributes.items() if one.stored}
 
+    def shown(self, admin: bool) -> tuple[Attribute, ...]:
+        """The attributes that answers have."""
+        return self._shown[admin]
+
+    @cached_property
+    def _shown(self) -> tuple[tuple[Attribute, ...], tuple[Attribute, ...]]:
+        return (tuple(one for one in self.attributes.values() if one.visible == "everyone"),
+                tuple(one for one in self.attributes.values() if one.visible != "nobody"))
+
     def schema(self) -> dict[str, Any]:
         """JSON Schema of a body, for OpenAPI."""
-        shown = {name: one for name, one in self.attributes.items() if one.visible != "nobody"}
+        shown = {one.name: one for one in self.shown(True)}
         return {"type": "object", "description": self.description,
                 "required": [name for name, one in shown.items() if one.required],
                 "properties": {name: one.schema() for name, one in shown.items()}}

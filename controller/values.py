@@ -119,6 +119,12 @@ def is_link_local(text: str) -> bool:
     return block.overlaps(_LINK_LOCAL[block.version])
 
 
+def is_loopback(text: str) -> bool:
+    """127.0.0.0/8, ::1."""
+    block = prefix(text)
+    return block.overlaps(_LOOPBACK[block.version])
+
+
 def eui64(network: str, hardware: str) -> str:
     """The address that SLAAC gives a MAC on a /64 (RFC 4291 appendix A)."""
     number = mac_number(hardware) ^ (2 << 40)
@@ -128,3 +134,4 @@ def eui64(network: str, hardware: str) -> str:
 
 _MULTICAST = {4: prefix("224.0.0.0/4"), 6: prefix("ff00::/8")}
 _LINK_LOCAL = {4: prefix("169.254.0.0/16"), 6: prefix("fe80::/10")}
+_LOOPBACK = {4: prefix("127.0.0.0/8"), 6: prefix("::1/128")}

@@ -1,0 +1,179 @@
+"""The default store: one SQLite file, safe against crashes and power cuts.
+
+Write-ahead log with `synchronous=FULL`: a commit has reached the disk when it returns. The file belongs to one process,
+so that two controllers cannot write it in turn. Bodies are msgpack.
+"""
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+from controller.store import Compacted, Conflict, Document, Key, Logged, StoreError, Write
+from controller.types import Record
+
+APPLICATION = 0x48414452          # "HADR": whose file it is
+KEPT = 10_000                     # revisions that the log keeps
+_TRIM = 1_000                     # how often it is trimmed, in revisions
+
+
+def _version_1(db: sqlite3.Connection) -> None:
+    db.execute("CREATE TABLE documents (kind TEXT NOT NULL, id TEXT NOT NULL, revision INTEGER NOT NULL, "
+               "body BLOB NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID")
+    db.execute("CREATE TABLE log (revision INTEGER NOT NULL, position INTEGER NOT NULL, kind TEXT NOT NULL, "
+               "id TEXT NOT NULL, body BLOB, PRIMARY KEY (revision, position)) WITHOUT ROWID")
+    db.execute("CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID")
+    db.execute("INSERT INTO state VALUES ('revision', 0), ('log_from', 0)")
+
+
+# Each step makes the next schema version of the one before; a new file takes them all. Never change one: add another.
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_version_1,)
+
+
+class SqliteStore:
+    """Documents and the log of their changes in one file. Raises StoreError if the file cannot be used."""
+
+    def __init__(self, path: str | Path, *, migrations: Sequence[Callable[[sqlite3.Connection], None]] = MIGRATIONS) -> None:
+        self.path = Path(path)
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._closed = False
+        self._db = self._open()
+        try:
+            self._migrate(migrations)
+            self.revision: int = self._state("revision")
+        except sqlite3.DatabaseError as wrong:
+            self._db.close()
+            raise self._trouble(wrong) from None
+        except StoreError:
+            self._db.close()
+            raise
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=0)
+            # The lock is taken by the first read after the mode is set, and kept until the file is closed.
+            db.execute("PRAGMA locking_mode=EXCLUSIVE")
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=FULL")
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("COMMIT")
+            trouble = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        except sqlite3.Error as wrong:
+            raise self._trouble(wrong) from None
+        if trouble != "ok":
+            db.close()
+            raise self._trouble(sqlite3.DatabaseError(trouble))
+        return db
+
+    def _trouble(self, wrong: sqlite3.Error) -> StoreError:
+        text = str(wrong)
+        if "locked" in text:
+            return StoreError(f"{self.path}: in use by another process; stop it, or give this one a store of its own")
+        if "unable to open" in text:
+            return StoreError(f"{self.path}: cannot be opened; does the directory exist, and may this user write there?")
+        return StoreError(f"{self.path}: is damaged or not a Hadron store ({text}); restore it from a copy, or move it away to start empty")
+
+    def _migrate(self, migrations: Sequence[Callable[[sqlite3.Connection], None]]) -> None:
+        version = self._pragma("user_version")
+        owner = self._pragma("application_id")
+        if owner not in (0, APPLICATION) or owner == 0 and self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            raise StoreError(f"{self.path}: is the file of another program; choose another path")
+        if version > len(migrations):
+            raise StoreError(f"{self.path}: was written by a newer Hadron (schema {version}, this one knows {len(migrations)}); "
+                             "run that version")
+        for number, step in enumerate(migrations[version:], version + 1):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                step(self._db)
+                self._db.execute(f"PRAGMA user_version={number}")
+                self._db.execute(f"PRAGMA application_id={APPLICATION}")
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+
+    def _pragma(self, name: str) -> int:
+        return self._db.execute(f"PRAGMA {name}").fetchone()[0]
+
+    def _state(self, name: str) -> int:
+        return self._db.execute("SELECT value FROM state WHERE name=?", (name,)).fetchone()[0]
+
+    def load(self) -> tuple[int, Iterable[Document]]:
+        with self._lock:
+            try:
+                rows = self._db.execute("SELECT kind, id, revision, body FROM documents").fetchall()
+            except sqlite3.DatabaseError as wrong:
+                raise self._trouble(wrong) from None
+            return self.revision, [Document(kind, id, revision, self._unpack(kind, id, body)) for kind, id, revision, body in rows]
+
+    def _unpack(self, kind: str, id: str, body: bytes) -> Any:
+        try:
+            return msgpack.unpackb(body, object_hook=Record, use_list=False)
+        except Exception as wrong:
+            raise StoreError(f"{self.path}: {kind} {id} cannot be read ({wrong}); restore the file from a copy") from None
+
+    def commit(self, writes: Sequence[Write], expecting: Mapping[Key, int] = {}) -> int:
+        packed = [(kind, id, None if body is None else msgpack.packb(body)) for kind, id, body in writes]
+        with self._lock:
+            if self._closed:
+                raise StoreError("the store is closed")
+            revision = self.revision + 1
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                self._check(expecting)
+                self._write(revision, packed)
+                self._db.execute("COMMIT")
+            except BaseException as wrong:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                if isinstance(wrong, sqlite3.Error):
+                    raise StoreError(f"{self.path}: cannot write: {wrong}") from wrong
+                raise
+            self.revision = revision
+            self._changed.notify_all()
+            return revision
+
+    def _check(self, expecting: Mapping[Key, int]) -> None:
+        for key, wanted in expecting.items():
+            row = self._db.execute("SELECT revision FROM documents WHERE kind=? AND id=?", key).fetchone()
+            actual = row[0] if row else 0
+            if actual != wanted:
+                raise Conflict(key, wanted, actual)
+
+    def _write(self, revision: int, packed: list[tuple[str, str, bytes | None]]) -> None:
+        self._db.executemany("DELETE FROM documents WHERE kind=? AND id=?",
+                             [(kind, id) for kind, id, body in packed if body is None])
+        self._db.executemany("INSERT OR REPLACE INTO documents VALUES (?,?,?,?)",
+                             [(kind, id, revision, body) for kind, id, body in packed if body is not None])
+        self._db.executemany("INSERT INTO log VALUES (?,?,?,?,?)",
+                             [(revision, position, *one) for position, one in enumerate(packed)])
+        self._db.execute("UPDATE state SET value=? WHERE name='revision'", (revision,))
+        if revision % _TRIM == 0 and revision > KEPT:
+            self._db.execute("DELETE FROM log WHERE revision<=?", (revision - KEPT,))
+            self._db.execute("UPDATE state SET value=? WHERE name='log_from'", (revision - KEPT,))
+
+    def watch(self, since: int) -> Iterator[Logged]:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or self.revision > since)
+                if self._closed:
+                    return
+                if since < self._state("log_from"):
+                    raise Compacted(f"{self.path}: the log begins after revision {self._state('log_from')}")
+                rows = self._db.execute("SELECT revision, kind, id, body FROM log WHERE revision>? "
+                                        "ORDER BY revision, position", (since,)).fetchall()
+                since = self.revision
+            for revision, kind, id, body in rows:
+                yield Logged(revision, kind, id, None if body is None else self._unpack(kind, id, body))
+
+    def close(self) -> None:
+        with self._changed:
+            if not self._closed:
+                self._closed = True
+                self._changed.notify_all()
+                self._db.close()

@@ -1,0 +1,231 @@
+"""One write being decided: everything that must hold before it may be committed. Hooks of features work with it.
+
+Nothing outside changes until the Writer commits: rows go into a draft, and numbers are given back if it comes to nothing.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from controller.draft import Draft, Rows
+from controller.errors import Conflict, Exhausted, Forbidden, Missing, OverQuota, camel
+from controller.numbers import Claim, Full, Spans, Taken
+from controller.policy import SYSTEM, Context
+from controller.resource import Attribute, Resource
+from controller.rows import Row, as_dict
+
+if TYPE_CHECKING:
+    from controller.write import Writer
+
+
+class Transaction:
+    """What `prepare` hooks and checks are given as `write`."""
+
+    def __init__(self, writer: Writer, context: Context, below: Rows) -> None:
+        self.writer, self.context = writer, context
+        self.resources, self.settings = writer.resources, writer.settings
+        self.draft = Draft(below)
+        self.now = writer.now()
+        self.claimed: list[tuple[Claim, str]] = []
+        self.released: list[Claim] = []
+        self.taken_back: list[Callable[[], None]] = []     # run if the write comes to nothing
+        self.afterwards: list[Callable[[], None]] = []     # run once it is committed
+        self._then: list[list[Callable[[], None]]] = []
+        self._revised: set[tuple[str, str]] = set()
+        self.get, self.find, self.count = self.draft.get, self.draft.find, self.draft.count
+
+    # ---- for hooks
+    def need(self, kind: str, id: str) -> Row:
+        """The row, or Missing if it is not there or not for the asker to see."""
+        row = self.draft.get(kind, id)
+        if row is None or not self.writer.policy.may(self.context, self.resources[kind], "get", row, self.draft):
+            raise Missing(kind, id)
+        return row
+
+    def fits(self, rule: str, kind: str, document: Mapping[str, Any]) -> bool:
+        """Whether a rule lets the asker, for an object as the document says it."""
+        return self.writer.policy.fits(self.context, self.resources[kind], rule, self.writer.model.make(kind, document),
+                                       self.draft)
+
+    def spans(self, key: Any, ranges: Sequence[tuple[int, int]]) -> Spans:
+        """Where to look for free values in ranges; the same one for the same key and ranges."""
+        return self.writer.spans(key, ranges)
+
+    def give_back(self, spans: Spans, value: int) -> None:
+        """Once this write is committed the value is free; it is reused last."""
+        self.afterwards.append(lambda: spans.give(value))
+
+    def then(self, work: Callable[[], None]) -> None:
+        """Do this once the row that is being created is there, as part of the same write."""
+        self._then[-1].append(work)
+
+    def number(self, kind: str, document: dict[str, Any], name: str) -> int:
+        """The number of an attribute that has a pool: the one asked for, or the next."""
+        attribute = self.resources[kind].attributes[name]
+        pool = self.writer.pool_of(attribute, document)
+        owner = document[self.resources[kind].key]
+        wanted = document[name]
+        try:
+            value: int = wanted if wanted is not None else pool.take(owner)
+            if wanted is not None:
+                pool.claim(wanted, owner)
+        except Taken:
+            raise Conflict(self._word(attribute, "taken", "NumberInUse"),
+                           f"{name}: {wanted} is in use; choose another, or leave it out") from None
+        except Full:
+            raise Exhausted(self._word(attribute, "exhausted", "NumbersExhausted"),
+                            f"{name}: all numbers from {pool.first} to {pool.last} are in use") from None
+        self.claimed.append((Claim(pool.name, value), owner))
+        self.taken_back.append(lambda: pool.undo(value))
+        document[name] = value
+        return value
+
+    @staticmethod
+    def _word(attribute: Attribute, word: str, otherwise: str) -> str:
+        return (attribute.number or {}).get(word, otherwise)
+
+    # ---- the three verbs
+    def create(self, kind: str, asked: Mapping[str, Any], *, by: Context | None = None) -> Row:
+        """A new row; hooks that need one more (a project's default group) create it with `by=SYSTEM`."""
+        context, resource = by or self.context, self.resources[kind]
+        document = {name: asked.get(name, default) for name, default in resource.defaults.items()}
+        self._identify(context, resource, document)
+        self._check_references(context, resource, document, asked)
+        self._check_attribute_policies(context, resource, document, asked)
+        self._then.append([])
+        if "create" in resource.prepare:
+            resource.prepare["create"](self, document, asked, None)
+        for attribute in resource.attributes.values():
+            if attribute.number and document[attribute.name] is None:
+                self.number(kind, document, attribute.name)
+        self._stamp(context, resource, document, None)
+        for check in resource.checks:
+            check.run(self, kind, document, None)
+        row = self.writer.model.make(kind, document)
+        if not self.writer.policy.may(context, resource, "create", row, self.draft):
+            raise Forbidden(f"{resource.name}: this project may not create one here")
+        if context is not SYSTEM:
+            self._check_quota(resource, document)
+        self.draft.put(kind, row)
+        self._revise(resource, row)
+        for work in self._then.pop():
+            work()
+        return row
+
+    def update(self, kind: str, before: Row, asked: Mapping[str, Any], *, by: Context | None = None) -> Row:
+        """The row with what is asked for changed; the same row if nothing differs."""
+        context, resource = by or self.context, self.resources[kind]
+        document = as_dict(before)
+        document.update((name, value) for name, value in asked.items() if name in document)
+        self._check_references(context, resource, document, asked)
+        self._check_attribute_policies(context, resource, document, asked, before)
+        if "update" in resource.prepare:
+            resource.prepare["update"](self, document, asked, before)
+        for check in resource.checks:
+            check.run(self, kind, document, before)
+        if self.writer.model.make(kind, document) == before:
+            return before
+        self._stamp(context, resource, document, before)
+        row = self.writer.model.make(kind, document)
+        self.draft.put(kind, row)
+        self._revise(resource, row)
+        return row
+
+    def remove(self, kind: str, row: Row) -> None:
+        """Take a row out, and what goes with it; Conflict if something else still uses it."""
+        resource = self.resources[kind]
+        if "delete" in resource.prepare:
+            resource.prepare["delete"](self, as_dict(row), {}, row)
+        self._check_unused(resource, row)
+        self.draft.remove(kind, row[0])
+        for other, attribute, index in self.resources.referrers.get(kind, ()):
+            if attribute.on_delete == "cascade":
+                for referrer in self.draft.find(other, index, row[0]):
+                    self.remove(other, referrer)
+        for attribute in resource.attributes.values():
+            value = getattr(row, attribute.field) if attribute.number else None
+            if value is not None:
+                self.released.append(Claim(self.writer.pool_of(attribute, as_dict(row)).name, value))
+        self._revise(resource, row)
+
+    # ---- the steps
+    def _identify(self, context: Context, resource: Resource, document: dict[str, Any]) -> None:
+        if document[resource.key] is None:
+            document[resource.key] = self.writer.new_id()
+        elif self.draft.get(resource.kind, document[resource.key]) is not None:
+            raise Conflict(f"{camel(resource.kind)}Exists", f"{resource.key}: {document[resource.key]} is there already")
+        if resource.owner and document[resource.owner] is None:
+            document[resource.owner] = context.project_id or ""
+
+    def _check_references(self, context: Context, resource: Resource, document: Mapping[str, Any],
+                          asked: Mapping[str, Any]) -> None:
+        for name, attribute in resource.attributes.items():
+            if name in asked and asked[name] is not None and attribute.stored:
+                for index, kind in attribute.references:
+                    for id in _named(document[name], index.partition(".")[2]):
+                        self._check_reference(context, kind, id)
+
+    def _check_reference(self, context: Context, kind: str, id: str) -> None:
+        row = self.draft.get(kind, id)
+        if row is None or not self.writer.policy.may(context, self.resources[kind], "get", row, self.draft):
+            raise Missing(kind, id)
+
+    def _check_attribute_policies(self, context: Context, resource: Resource, document: Mapping[str, Any],
+                                  asked: Mapping[str, Any], before: Row | None = None) -> None:
+        if context.is_admin:
+            return
+        for name, value in asked.items():
+            attribute = resource.attributes[name]
+            if not attribute.policy or value == (getattr(before, attribute.field) if before is not None and
+                                                 attribute.stored else attribute.default):
+                continue
+            row = self.writer.model.make(resource.kind, document)
+            if not self.writer.policy.fits(context, resource, attribute.policy, row, self.draft):
+                raise Forbidden(f"{name}: may be set by {attribute.policy.removeprefix('rule:').replace('_', ' ')} only")
+
+    def _stamp(self, context: Context, resource: Resource, document: dict[str, Any], before: Row | None) -> None:
+        if "revision_number" in document:
+            document["revision_number"] = 0 if before is None else before.revision_number + 1
+        if "updated_at" in document:
+            document["updated_at"] = self.now
+            if before is None:
+                document["created_at"] = self.now
+        if "written_by" in document:
+            document["written_by"] = context.user
+
+    def _revise(self, resource: Resource, row: Row) -> None:
+        """What it is part of counts as changed too, once."""
+        for attribute in resource.attributes.values():
+            if attribute.revises:
+                kind, id = str(attribute.refers_to), getattr(row, attribute.field)
+                whole = self.draft.get(kind, id)
+                if whole is not None and (kind, id) not in self._revised:
+                    self._revised.add((kind, id))
+                    self.draft.put(kind, whole._replace(revision_number=whole.revision_number + 1, updated_at=self.now))
+
+    def _check_quota(self, resource: Resource, document: Mapping[str, Any]) -> None:
+        if resource.quota is None or resource.owner is None:
+            return
+        project = document[resource.owner]
+        limit = self.writer.quota(resource, project, self.draft)
+        if 0 <= limit <= self.draft.count(resource.kind, resource.attributes[resource.owner].field, project):
+            raise OverQuota(resource.kind, limit)
+
+    def _check_unused(self, resource: Resource, row: Row) -> None:
+        for other, attribute, index in self.resources.referrers.get(resource.kind, ()):
+            if attribute.on_delete != "refuse":
+                continue
+            users = self.draft.count(other, index, row[0])
+            if users:
+                first = self.draft.find(other, index, row[0])[0]
+                more = f" and {users - 1} more" if users > 1 else ""
+                raise Conflict(f"{camel(resource.kind)}InUse", f"Unable to complete operation on {resource.name} {row[0]}: "
+                               f"{other} {first[0]}{more} uses it. Delete that first.")
+
+
+def _named(value: Any, part: str) -> list[str]:
+    """The ids that a reference's value names."""
+    items = value if isinstance(value, tuple) else (value,)
+    found = [item.get(part) if part else item for item in items]
+    return [id for id in found if id is not None]
+

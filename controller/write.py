@@ -1,0 +1,308 @@
+"""The only way to change documents: read the body, find references, number, check, count, commit; then the model.
+
+    REST, packet handlers, tests ──► Writer.create / update / delete ──► Transaction ──► store.commit ──► model ──► changes
+    switches and OVSDB ────────────► Writer.learn (facts) ─────────────────────────────────────────────► model ──► changes
+
+Belongs to one thread. Each write is all or nothing, and has reached the disk when it returns, unless it is part of a
+`group()`, which commits several independent writes at once.
+"""
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from controller.draft import Draft, Rows
+from controller.errors import Forbidden, Stale, Unsupported
+from controller.model import Change, Model
+from controller.numbers import KIND as NUMBER
+from controller.numbers import Claim, Numbers, Pool, Spans
+from controller.policy import SYSTEM, Context, Policy, same_project
+from controller.resource import Attribute, Invalid, Resource, Resources
+from controller.rows import Row, as_dict, plain
+from controller.store import Key, Store, Write
+from controller.transaction import Transaction
+
+__all__ = ["SYSTEM", "Context", "Writer", "view"]
+
+
+def view(resource: Resource, row: Row, context: Context, model: Model) -> dict[str, Any]:
+    """A row as the API shows it to whoever asks, ready for JSON."""
+    return model.show(resource.kind, row, admin=context.is_admin)
+
+
+def utc() -> str:
+    """The time as documents say it: UTC, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Group:
+    """Writes that will be committed together, one after another on the same draft."""
+
+    def __init__(self, below: Rows) -> None:
+        self.draft = Draft(below)
+        self.done: list[Transaction] = []
+
+
+class Writer:
+    """Changes the model and the store together. `changes` gathers what was done, for whoever compiles it."""
+
+    def __init__(self, model: Model, resources: Resources, store: Store, *,
+                 clock: Callable[[], str] = utc, settings: Mapping[str, Any] = {},
+                 quotas: Mapping[str, int] = {}, new_id: Callable[[], str] = lambda: str(uuid.uuid4())) -> None:
+        self.model, self.resources, self.store = model, resources, store
+        self.settings = read_settings(resources, settings)
+        self.policy = Policy(resources, model)
+        self.numbers = Numbers()
+        self.new_id = new_id
+        self.changes: list[Change] = []
+        self.revision = 0                                   # of the store, after the last commit
+        self.now, self._quotas = clock, dict(quotas)
+        self._group: Group | None = None
+        self._spans: dict[Any, Spans] = {}
+        self._revisions: dict[Key, int] = {}                # of each document, as the store has it
+        self._unsaved: dict[Key, Row | None] = {}           # facts that go with the next commit
+
+    # ---- starting
+    def load(self) -> None:
+        """Fill the model from the store. Numbers that a newer model file asks for are given and committed."""
+        self.revision, documents = self.store.load()
+        numbers = []
+        for kind, id, revision, body in documents:
+            self._revisions[kind, id] = revision
+            if kind == NUMBER:
+                numbers.append((revision, id, body["owner"]))
+            elif kind in self.resources:
+                self.model.put(kind, self.model.make(kind, body))
+        self.numbers.restore(numbers)
+        self._number_what_lacks()
+
+    def _number_what_lacks(self) -> None:
+        with self._transaction(SYSTEM) as transaction:
+            for kind, resource in self.resources.items():
+                for name in [one.name for one in resource.attributes.values() if one.number]:
+                    for row in self.model.find(kind, "all", True):
+                        document = as_dict(transaction.get(kind, row[0]))
+                        if document[name] is None:
+                            transaction.number(kind, document, name)
+                            transaction.draft.put(kind, self.model.make(kind, document))
+
+    # ---- documents
+    def create(self, context: Context, kind: str, bodies: Sequence[Any]) -> list[Row]:
+        """One row for each body, all or none. Raises what Refused covers; then nothing has changed."""
+        resource = self._writable(context, kind)
+        with self._transaction(context) as transaction:
+            rows = []
+            for body in bodies:
+                asked = self._read(context, resource, body)
+                rows.append(transaction.create(kind, asked))
+            return rows
+
+    def update(self, context: Context, kind: str, id: str, body: Any, revision: int | None = None) -> Row:
+        """The row with what the body says. `revision` is the one that the asker has seen; Stale if it is another."""
+        resource = self._writable(context, kind)
+        with self._transaction(context) as transaction:
+            before = self._find(transaction, resource, id, "update", revision)
+            return transaction.update(kind, before, resource.read(body, creating=False))
+
+    def tag(self, context: Context, kind: str, id: str, tags: Iterable[str], revision: int | None = None) -> Row:
+        """The row with these tags."""
+        resource = self._writable(context, kind)
+        with self._transaction(context) as transaction:
+            before = self._find(transaction, resource, id, "update", revision)
+            try:
+                read = resource.attributes["tags"].read(list(tags))
+            except Invalid as wrong:
+                raise wrong.inside("tags") from None
+            return transaction.update(kind, before, {"tags": read}, by=SYSTEM if context.is_admin else context)
+
+    def delete(self, context: Context, kind: str, id: str, revision: int | None = None) -> None:
+        """Take it out, with what goes with it. Conflict if something else still uses it."""
+        resource = self._writable(context, kind)
+        with self._transaction(context) as transaction:
+            transaction.remove(kind, self._find(transaction, resource, id, "delete", revision))
+
+    def _writable(self, context: Context, kind: str) -> Resource:
+        resource = self.resources[kind]
+        if resource.fact:
+            raise Forbidden(f"{resource.plural} are what is seen of the fabric; they cannot be written")
+        if not context.may_write:
+            raise Forbidden(f"{resource.name}: the role {', '.join(sorted(context.roles))} may only read")
+        return resource
+
+    def _read(self, context: Context, resource: Resource, body: Any) -> dict[str, Any]:
+        asked = resource.read(body)
+        if resource.owner and not context.is_admin and asked.get(resource.owner) is not None \
+                and not same_project(asked[resource.owner], context.project_id):
+            raise Forbidden(f"{resource.owner}: must be the project of whoever asks, or be left out")
+        return asked
+
+    def _find(self, transaction: Transaction, resource: Resource, id: str, verb: str, revision: int | None) -> Row:
+        row = transaction.need(resource.kind, id)
+        if not self.policy.may(transaction.context, resource, verb, row, transaction.draft):
+            raise Forbidden(f"{resource.name} {id}: this project may see it, but not {verb} it")
+        if revision is not None and revision != getattr(row, "revision_number", revision):
+            raise Stale(revision, row.revision_number)
+        return row
+
+    # ---- facts
+    def learn(self, puts: Iterable[tuple[str, Mapping[str, Any]]], removed: Iterable[tuple[str, str]] = ()) -> list[Change]:
+        """Take in what was seen. It is in the model at once, and in the store with the next commit or `flush`."""
+        found = []
+        for kind, document in puts:
+            row = self._fact(kind, document)
+            if row != self.model.get(kind, row[0]):
+                found.append(self.model.put(kind, row))
+        for kind, id in removed:
+            if self.model.get(kind, id) is not None:
+                found.append(self.model.remove(kind, id))
+        for change in found:
+            self._unsaved[change.kind, change.id] = change.after
+        self.changes += found
+        return found
+
+    def _fact(self, kind: str, document: Mapping[str, Any]) -> Row:
+        """A row of a fact, its values read as any others."""
+        resource = self.resources[kind]
+        if not resource.fact:
+            raise ValueError(f"{kind} is no fact: it is written, not learned")
+        read = {}
+        for name, value in document.items():
+            if name not in resource.attributes:
+                raise ValueError(f"{kind} has no attribute {name}")
+            try:
+                read[name] = resource.attributes[name].read(value)
+            except Invalid as wrong:
+                raise wrong.inside(f"{kind}.{name}") from None
+        return self.model.make(kind, read)
+
+    def flush(self) -> None:
+        """Put facts that are not yet in the store there."""
+        if self._unsaved and self._group is None:
+            self._commit([])
+
+    # ---- committing
+    @contextmanager
+    def group(self) -> Iterator[None]:
+        """Writes within are committed by one commit at the end: answer for none of them before.
+
+        A write within that is refused changes nothing and hinders no other. If the commit fails, none is done.
+        """
+        if self._group is not None:
+            raise RuntimeError("groups do not nest")
+        self._group = group = Group(self.model)
+        try:
+            yield
+        except BaseException:
+            _undo(group.done)
+            raise
+        finally:
+            self._group = None
+        self._commit(group.done, group.draft)
+
+    @contextmanager
+    def _transaction(self, context: Context) -> Iterator[Transaction]:
+        transaction = Transaction(self, context, self._group.draft if self._group else self.model)
+        try:
+            yield transaction
+        except BaseException:
+            _undo([transaction])
+            raise
+        if self._group:
+            transaction.draft.merge_into(self._group.draft)
+            self._group.done.append(transaction)
+        elif transaction.draft.rows or transaction.claimed:
+            self._commit([transaction], transaction.draft)
+
+    def _commit(self, done: list[Transaction], draft: Draft | None = None) -> None:
+        rows = [(kind, id, row) for kind, id, row in (draft.changes() if draft else ())
+                if row is not None or self.model.get(kind, id) is not None]
+        numbers = _numbers_of(done)
+        facts = dict(self._unsaved)
+        writes = [Write(kind, id, None if row is None else as_dict(row)) for kind, id, row in rows]
+        writes += [Write(NUMBER, claim.id, {"owner": owner}) for claim, owner in numbers.items()]
+        if not writes and not facts:
+            return
+        expecting = {(write.kind, write.id): self._revisions.get((write.kind, write.id), 0) for write in writes}
+        writes += [Write(kind, id, None if row is None else as_dict(row)) for (kind, id), row in facts.items()]
+        try:
+            self.revision = self.store.commit(writes, expecting)
+        except BaseException:
+            _undo(done)
+            raise
+        self._unsaved.clear()
+        self._remember(writes)
+        self._apply(rows, done, numbers)
+
+    def _remember(self, writes: list[Write]) -> None:
+        for kind, id, body in writes:
+            if body is None:
+                self._revisions.pop((kind, id), None)
+            else:
+                self._revisions[kind, id] = self.revision
+
+    def _apply(self, rows: list[tuple[str, str, Row | None]], done: list[Transaction],
+               numbers: Mapping[Claim, str | None]) -> None:
+        for kind, id, row in rows:
+            self.changes.append(self.model.remove(kind, id) if row is None else self.model.put(kind, row))
+        for claim, owner in numbers.items():
+            if owner is None:
+                self.numbers.pools[claim.pool].give(claim.number)
+        for transaction in done:
+            for work in transaction.afterwards:
+                work()
+
+    # ---- for transactions
+    def pool_of(self, attribute: Attribute, document: Mapping[str, Any]) -> Pool:
+        """The pool that an attribute's numbers come from."""
+        given = attribute.number or {}
+        if "per" not in given:
+            return self.numbers.pool(given["pool"], given["min"], given["max"])
+        by = document[given["per"]]
+        first, last = self.settings[given["ranges"]][by]
+        return self.numbers.pool(f"{given['pool']}/{by}", first, last)
+
+    def spans(self, key: Any, ranges: Sequence[tuple[int, int]]) -> Spans:
+        known = self._spans.get(key)
+        if known is None or known.ranges != tuple(ranges):
+            known = self._spans[key] = Spans(ranges)
+        return known
+
+    def quota(self, resource: Resource, project: str, rows: Rows | None = None) -> int:
+        """How many of a kind a project may have; -1 for any number."""
+        row = (rows or self.model).get("quota", project) if "quota" in self.resources else None
+        own = getattr(row, plain(resource.kind), None) if row is not None else None
+        return own if own is not None else self._quotas.get(resource.kind, int(resource.quota or 0))
+
+
+def _numbers_of(done: Iterable[Transaction]) -> dict[Claim, str | None]:
+    """Numbers that get or lose an owner. A number is never claimed and released in one commit, but by its own object."""
+    found: dict[Claim, str | None] = {}
+    for transaction in done:
+        found.update(transaction.claimed)
+        found.update((claim, None) for claim in transaction.released)
+    return found
+
+
+def _undo(done: Iterable[Transaction]) -> None:
+    for transaction in done:
+        for work in reversed(transaction.taken_back):
+            work()
+
+
+def read_settings(resources: Resources, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the features' settings are, after what was configured has been read. Invalid names the setting."""
+    for name in given:
+        if name not in resources.settings:
+            raise Invalid(name, f"is no setting; there are {', '.join(sorted(resources.settings))}")
+    found = {}
+    for name, attribute in resources.settings.items():
+        try:
+            found[name] = attribute.read(given[name]) if name in given else attribute.read(attribute.default)
+        except (Invalid, Unsupported) as wrong:
+            raise Invalid(name, wrong.text if isinstance(wrong, Invalid) else str(wrong)) from None
+    return found
+
+

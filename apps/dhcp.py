@@ -155,7 +155,8 @@ def answer_server_address(world, network):
             continue
         yield ANSWER, "known", match({NETWORK: network.key, "eth_type": ARP, "arp_op": 1, "arp_tpa": ip}), (
             move("eth_src", "eth_dst"), set_field(eth_src=mac), set_field(arp_op=2),
-            move("arp_sha", "arp_tha"), set_field(arp_sha=mac), move("arp_spa", "arp_tpa"), set_field(arp_spa=ip), IN_PORT)
+            move("arp_sha", "arp_tha"), set_field(arp_sha=mac),
+            move("arp_spa", "arp_tpa"), set_field(arp_spa=ip), IN_PORT)
 
 
 @query
@@ -235,10 +236,12 @@ def _echo(message: dhcp.Message) -> list[option.Option]:
 
 def _give(message: dhcp.Message, lease: Lease, kind: int) -> bytes:
     informs = message.kind == dhcp.INFORM
-    told = tell(lease.terms, lease.extras, message.options.get(option.WANTED), option.ETHERBOOT in message.options, informs)
+    wanted, ipxe = message.options.get(option.WANTED), option.ETHERBOOT in message.options
+    told = tell(lease.terms, lease.extras, wanted, ipxe, informs)
     reply = dhcp.Reply(ipv4.ANY if informs else lease.address, message.client if kind == dhcp.ACK else ipv4.ANY,
                        told.next_server, told.server_name, told.boot_file)
-    options = [(option.MESSAGE_TYPE, bytes((kind,))), (option.SERVER_ID, lease.terms.server), *_echo(message), *told.options]
+    options = [(option.MESSAGE_TYPE, bytes((kind,))), (option.SERVER_ID, lease.terms.server), *_echo(message),
+               *told.options]
     return dhcp.write(message, reply, options, min(message.limit, max(lease.terms.longest, dhcp.SMALLEST_LIMIT)))
 
 

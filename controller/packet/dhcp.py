@@ -76,7 +76,7 @@ def _read_overload(overload: bytes, file: bytes, name: bytes, found: dict[int, b
 
 
 def write(message: Message, reply: Reply, told: list[options.Option], limit: int) -> bytes:
-    """The answer to `message`: options `told` in order of importance, as many as an IP packet of `limit` bytes holds."""
+    """The answer to `message`: options in order of importance, as many as an IP packet of `limit` bytes holds."""
     fixed = _FIXED.pack(_ANSWERS, _ETHERNET, 6, 0, message.transaction, 0, message.flags, reply.client, reply.yours,
                         reply.next_server, message.relay, message.hardware, b"", reply.server_name, reply.boot_file,
                         _COOKIE)

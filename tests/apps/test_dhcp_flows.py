@@ -1,4 +1,5 @@
 """The way of a DHCP question through a real Open vSwitch to the controller, metered; ARP for the server's address."""
+
 from __future__ import annotations
 
 import time
@@ -23,8 +24,14 @@ from tests.kit.fields import fields
 from tests.kit.frames import raw_ip
 from tests.kit.tenant import Tenant
 
-SWITCH, MAC, OTHER, OURS, GATEWAY, SERVER_MAC = ("00000000000000aa", "fa:16:3e:00:00:05", "fa:16:3e:00:00:66", "10.0.0.5",
-                                                  "10.0.0.1", "fa:16:3f:00:00:09")
+SWITCH, MAC, OTHER, OURS, GATEWAY, SERVER_MAC = (
+    "00000000000000aa",
+    "fa:16:3e:00:00:05",
+    "fa:16:3e:00:00:66",
+    "10.0.0.5",
+    "10.0.0.1",
+    "fa:16:3f:00:00:09",
+)
 PORT_KEY, OFPORT = 77, 5
 
 
@@ -58,13 +65,24 @@ class Fabric(Tenant):
 
     def port(self, id, mac, ip, key, ofport):
         self.put("interface", f"h/{id}", host_id="h", switch_id=SWITCH, name=id, port_id=id, ofport=ofport)
-        self.put("port", id, network_id="n", mac_address=mac, key=key, security_groups=[], port_security_enabled=True,
-                 fixed_ips=[{"subnet_id": "s", "ip_address": ip}])
+        self.put(
+            "port",
+            id,
+            network_id="n",
+            mac_address=mac,
+            key=key,
+            security_groups=[],
+            port_security_enabled=True,
+            fixed_ips=[{"subnet_id": "s", "ip_address": ip}],
+        )
 
     def wanted(self, rule):
         """What a rule wants on the switch."""
-        return [entry for entry in self.compiler.desired(SWITCH).values()
-                if entry.why and entry.why.rule == f"apps.dhcp.{rule}"]
+        return [
+            entry
+            for entry in self.compiler.desired(SWITCH).values()
+            if entry.why and entry.why.rule == f"apps.dhcp.{rule}"
+        ]
 
 
 @pytest.fixture
@@ -77,16 +95,26 @@ def test_a_port_with_dhcp_has_one_flow_and_one_meter(fabric: Fabric) -> None:
     flow, meter = sorted(of_p, key=lambda entry: isinstance(entry, Meter))
     assert isinstance(flow, Flow) and isinstance(meter, Meter)
     assert (meter.pps, meter.burst, meter.id) == (20, 20, PORT_KEY)
-    assert flow.key == (ANSWER.number, ANSWER.levels["known"], match(
-        {SENDER: PORT_KEY, "eth_type": 0x800, "ip_proto": 17, "udp_src": 68, "udp_dst": 67}))
+    assert flow.key == (
+        ANSWER.number,
+        ANSWER.levels["known"],
+        match({SENDER: PORT_KEY, "eth_type": 0x800, "ip_proto": 17, "udp_src": 68, "udp_dst": 67}),
+    )
 
 
-@pytest.mark.parametrize("change", [
-    {"kind": "subnet", "id": "s", "enable_dhcp": False},
-    {"kind": "port", "id": "p", "fixed_ips": []},
-    {"kind": "port", "id": "p", "extra_dhcp_opts": [{"opt_name": "dhcp_disabled", "opt_value": "true", "ip_version": 4}]},
-    {"kind": "interface", "id": "h/p", "port_id": None},
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "subnet", "id": "s", "enable_dhcp": False},
+        {"kind": "port", "id": "p", "fixed_ips": []},
+        {
+            "kind": "port",
+            "id": "p",
+            "extra_dhcp_opts": [{"opt_name": "dhcp_disabled", "opt_value": "true", "ip_version": 4}],
+        },
+        {"kind": "interface", "id": "h/p", "port_id": None},
+    ],
+)
 def test_a_port_without_dhcp_has_neither(fabric: Fabric, change: dict) -> None:
     fabric.put(**change)
     assert not [entry for entry in fabric.wanted("ask_dhcp") if entry.why.resource == "p"]
@@ -116,6 +144,7 @@ def test_two_subnets_without_gateway_share_one_answer(fabric: Fabric) -> None:
 
 # ---- on a real switch
 
+
 @pytest.fixture(scope="module")
 def switch(dummy_ovs: DummyOvs) -> Iterator[tuple[DummyOvs, Bridge, Fabric]]:  # noqa: F811
     """The compiled flows on a bridge with two ports; what p would receive goes to a file."""
@@ -124,7 +153,7 @@ def switch(dummy_ovs: DummyOvs) -> Iterator[tuple[DummyOvs, Bridge, Fabric]]:  #
     dummy_ovs.add_ports("dhcp", {"p": OFPORT, "q": OFPORT + 1})
     dummy_ovs.vsctl("set", "interface", "p", f"options:tx_pcap={dummy_ovs.directory}/p.pcap")
     entries = fabric.compiler.desired(SWITCH).values()
-    bridge.ask([messages.set_config()])             # without it a connection like this one hears of no packets
+    bridge.ask([messages.set_config()])  # without it a connection like this one hears of no packets
     # Open vSwitch takes no meters in bundles: they go ahead of the flows that name them.
     assert not bridge.refusals([entry.add() for entry in entries if not isinstance(entry, Flow)])
     assert not bridge.commit([entry.add() for entry in entries if isinstance(entry, Flow)])
@@ -132,7 +161,7 @@ def switch(dummy_ovs: DummyOvs) -> Iterator[tuple[DummyOvs, Bridge, Fabric]]:  #
 
 
 def punted(bridge: Bridge, ovs: DummyOvs, frame: bytes, times: int = 1) -> list[bytes]:
-    """What comes to the controller if port p sends a frame: all that comes before a question of port q's, sent after it."""
+    """What comes to the controller if port p sends a frame: all before a question that port q sends after it."""
     for _ in range(times):
         ovs.appctl("netdev-dummy/receive", "p", frame.hex())
     last = ask(OTHER, DISCOVER)
@@ -166,7 +195,7 @@ def test_arp_for_the_server_is_answered_by_the_switch(switch) -> None:
     ovs, bridge, _ = switch
     assert not punted(bridge, ovs, frames.arp_request(MAC, OURS, GATEWAY))
     raw = (ovs.directory / "p.pcap").read_bytes()
-    sent = raw[40:40 + int.from_bytes(raw[32:36], "little")]
+    sent = raw[40 : 40 + int.from_bytes(raw[32:36], "little")]
     assert fields(sent) == fields(frames.arp_reply(SERVER_MAC, GATEWAY, MAC, OURS))
 
 

@@ -1,4 +1,5 @@
 """DHCP from guests that mean harm: crafted bytes get silence, soon, and never more than they sent (CVE-2026-5367)."""
+
 from __future__ import annotations
 
 import os
@@ -19,11 +20,19 @@ from tests.kit.tenant import Tenant
 MAC, OURS = "fa:16:3e:00:00:05", "10.0.0.5"
 NET = Tenant()
 NET.put("network", "n", key=1, mtu=1450)
-NET.put("subnet", "s", network_id="n", ip_version=4, cidr="10.0.0.0/24", gateway_ip="10.0.0.1", dns_nameservers=["10.0.0.3"])
-PORT = NET.put("port", "p", network_id="n", mac_address=MAC, fixed_ips=[{"subnet_id": "s", "ip_address": OURS}],
-               extra_dhcp_opts=[{"opt_name": "domain-search", "opt_value": "a.example,b.example", "ip_version": 4}])
+NET.put(
+    "subnet", "s", network_id="n", ip_version=4, cidr="10.0.0.0/24", gateway_ip="10.0.0.1", dns_nameservers=["10.0.0.3"]
+)
+PORT = NET.put(
+    "port",
+    "p",
+    network_id="n",
+    mac_address=MAC,
+    fixed_ips=[{"subnet_id": "s", "ip_address": OURS}],
+    extra_dhcp_opts=[{"opt_name": "domain-search", "opt_value": "a.example,b.example", "ip_version": 4}],
+)
 GOOD = ask(MAC, DISCOVER, {61: b"\1" + bytes(6), 55: bytes((1, 3, 6, 121)), 57: b"\x05\xdc"})
-SOON = 0.05                             # seconds; an answer takes some twenty microseconds
+SOON = 0.05  # seconds; an answer takes some twenty microseconds
 
 
 def heard(frame: bytes) -> tuple[bytes, ...]:
@@ -113,11 +122,18 @@ def test_no_answer_echoes_more_than_was_sent() -> None:
             assert len(read(found[0]).options.get(61, b"")) == claimed
 
 
-@pytest.mark.parametrize("raw", [
-    message(MAC, options({53: b"\1"}), op=2), message(MAC, options({53: b"\1"}), hardware=(6, 6)),
-    message(MAC, options({53: b"\1"}), hardware=(1, 16)), message(MAC, options({53: b"\1"}), hardware=(1, 0)),
-    message(MAC, options({53: b"\1"}), cookie=b"\0\0\0\0"), message(MAC, options({53: b"\1"}) + bytes(1472)),
-], ids=["an answer", "another hardware", "a longer address", "no address", "no cookie", "too long"])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        message(MAC, options({53: b"\1"}), op=2),
+        message(MAC, options({53: b"\1"}), hardware=(6, 6)),
+        message(MAC, options({53: b"\1"}), hardware=(1, 16)),
+        message(MAC, options({53: b"\1"}), hardware=(1, 0)),
+        message(MAC, options({53: b"\1"}), cookie=b"\0\0\0\0"),
+        message(MAC, options({53: b"\1"}) + bytes(1472)),
+    ],
+    ids=["an answer", "another hardware", "a longer address", "no address", "no cookie", "too long"],
+)
 def test_what_is_no_clients_message_gets_silence(raw: bytes) -> None:
     assert heard(sent(raw)) == ()
 
@@ -137,17 +153,45 @@ def _ipv4(**changed: int) -> bytes:
     return ethernet(MAC, frames.TO_ALL, 0x800, bytes(packet))
 
 
-@pytest.mark.parametrize("frame", [
-    _ipv4(_0=0x65), _ipv4(_0=0x44), _ipv4(_0=0x4F), _ipv4(_2=255), _ipv4(_2=0, _3=19), _ipv4(_2=0, _3=27), _ipv4(_9=6),
-    ethernet(MAC, frames.TO_ALL, 0x800, ip(*AT, UDP, more=True)), ethernet(MAC, frames.TO_ALL, 0x800, ip(*AT, UDP, offset=1)),
-    ethernet(MAC, frames.TO_ALL, 0x86DD, ip(*AT, UDP)), frames.tagged(ethernet(MAC, frames.TO_ALL, 0x800, ip(*AT, UDP))),
-    ethernet(MAC, frames.TO_ALL, 0x800, ip(*AT, UDP[:4] + b"\0\7" + UDP[6:])),
-    ethernet(MAC, frames.TO_ALL, 0x800, ip(*AT, UDP[:4] + b"\xff\xff" + UDP[6:])),
-    ethernet(MAC, frames.TO_ALL, 0x800, ip(*AT, UDP)[:10] + b"\1\1" + ip(*AT, UDP)[12:]),
-    frames.udp(MAC, frames.TO_ALL, *AT[:2], 67, 67, RAW), frames.udp(MAC, frames.TO_ALL, *AT[:2], 68, 68, RAW),
-], ids=["version 6", "short header", "header of options", "longer than the frame", "shorter than itself", "without UDP", "TCP",
-        "first fragment", "later fragment", "called IPv6", "tagged", "UDP of 7 bytes", "UDP beyond the end", "wrong checksum",
-        "from a server", "to a client"])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        _ipv4(_0=0x65),
+        _ipv4(_0=0x44),
+        _ipv4(_0=0x4F),
+        _ipv4(_2=255),
+        _ipv4(_2=0, _3=19),
+        _ipv4(_2=0, _3=27),
+        _ipv4(_9=6),
+        ethernet(MAC, frames.TO_ALL, 0x800, ip(*AT, UDP, more=True)),
+        ethernet(MAC, frames.TO_ALL, 0x800, ip(*AT, UDP, offset=1)),
+        ethernet(MAC, frames.TO_ALL, 0x86DD, ip(*AT, UDP)),
+        frames.tagged(ethernet(MAC, frames.TO_ALL, 0x800, ip(*AT, UDP))),
+        ethernet(MAC, frames.TO_ALL, 0x800, ip(*AT, UDP[:4] + b"\0\7" + UDP[6:])),
+        ethernet(MAC, frames.TO_ALL, 0x800, ip(*AT, UDP[:4] + b"\xff\xff" + UDP[6:])),
+        ethernet(MAC, frames.TO_ALL, 0x800, ip(*AT, UDP)[:10] + b"\1\1" + ip(*AT, UDP)[12:]),
+        frames.udp(MAC, frames.TO_ALL, *AT[:2], 67, 67, RAW),
+        frames.udp(MAC, frames.TO_ALL, *AT[:2], 68, 68, RAW),
+    ],
+    ids=[
+        "version 6",
+        "short header",
+        "header of options",
+        "longer than the frame",
+        "shorter than itself",
+        "without UDP",
+        "TCP",
+        "first fragment",
+        "later fragment",
+        "called IPv6",
+        "tagged",
+        "UDP of 7 bytes",
+        "UDP beyond the end",
+        "wrong checksum",
+        "from a server",
+        "to a client",
+    ],
+)
 def test_wrong_headers_get_silence(frame: bytes) -> None:
     assert heard(frame) == ()
 
@@ -159,8 +203,14 @@ def test_padding_behind_the_packet_and_a_checksum_left_to_the_card_do_no_harm() 
 
 def test_the_longest_crafted_question_is_as_quick_as_any() -> None:
     room = 1472 - 240
-    for body in (bytes(room), b"\x3d\0" * (room // 2), b"\0\xfe\0" * (room // 3), os.urandom(room), b"\x37\1\6" * (room // 3)):
-        frame = sent(message(MAC, options({53: bytes((INFORM,))}, end=False) + body[:room - 3]))
+    for body in (
+        bytes(room),
+        b"\x3d\0" * (room // 2),
+        b"\0\xfe\0" * (room // 3),
+        os.urandom(room),
+        b"\x37\1\6" * (room // 3),
+    ):
+        frame = sent(message(MAC, options({53: bytes((INFORM,))}, end=False) + body[: room - 3]))
         started = time.process_time()
         for _ in range(100):
             dhcp.offer(NET.world, PORT, frame)

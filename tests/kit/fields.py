@@ -1,13 +1,14 @@
 """The OpenFlow fields of a frame, as Open vSwitch extracts them (its lib/flow.c, vlan-limit 1)."""
+
 from __future__ import annotations
 
 import struct
 
 from tests.kit.frames import ARP, ICMP, ICMPV6, IPV4, IPV6, QINQ, SCTP, TCP, UDP, VLAN
 
-PRESENT = 0x1000                        # in vlan_vid: there is a tag
-NO_TYPE = 0x05FF                        # eth_type of an 802.3 frame that is not SNAP
-FIRST, LATER = 1, 3                     # ip_frag
+PRESENT = 0x1000  # in vlan_vid: there is a tag
+NO_TYPE = 0x05FF  # eth_type of an 802.3 frame that is not SNAP
+FIRST, LATER = 1, 3  # ip_frag
 _HOP_BY_HOP, _ROUTING, _FRAGMENT, _AUTHENTICATION, _DESTINATION = 0, 43, 44, 51, 60
 _LINK_LAYER = {1: "nd_sll", 2: "nd_tll"}
 
@@ -49,8 +50,13 @@ def _arp(raw: bytes, found: dict[str, int]) -> None:
     if len(raw) < 28 or raw[:6] != b"\0\1\x08\0\6\4":
         return
     op, sha, spa, tha, tpa = struct.unpack("!H6s4s6s4s", raw[6:28])
-    found.update(arp_op=op if op < 256 else 0, arp_spa=_number(spa), arp_tpa=_number(tpa), arp_sha=_number(sha),
-                 arp_tha=_number(tha))
+    found.update(
+        arp_op=op if op < 256 else 0,
+        arp_spa=_number(spa),
+        arp_tpa=_number(tpa),
+        arp_sha=_number(sha),
+        arp_tha=_number(tha),
+    )
 
 
 def _ipv4(raw: bytes, found: dict[str, int]) -> None:
@@ -59,8 +65,15 @@ def _ipv4(raw: bytes, found: dict[str, int]) -> None:
     start, length, fragment = (raw[0] & 15) * 4, _number(raw[2:4]), _number(raw[6:8])
     if start < 20 or length > len(raw) or start > length:
         return
-    found.update(ipv4_src=_number(raw[12:16]), ipv4_dst=_number(raw[16:20]), ip_proto=raw[9], nw_ttl=raw[8],
-                 ip_dscp=raw[1] >> 2, ip_ecn=raw[1] & 3, ip_frag=_fragmented(fragment & 0x1FFF, fragment & 0x2000))
+    found.update(
+        ipv4_src=_number(raw[12:16]),
+        ipv4_dst=_number(raw[16:20]),
+        ip_proto=raw[9],
+        nw_ttl=raw[8],
+        ip_dscp=raw[1] >> 2,
+        ip_ecn=raw[1] & 3,
+        ip_frag=_fragmented(fragment & 0x1FFF, fragment & 0x2000),
+    )
     if found["ip_frag"] != LATER:
         _transport(raw[9], raw[start:length], found)
 
@@ -75,9 +88,17 @@ def _ipv6(raw: bytes, found: dict[str, int]) -> None:
     word, length, following, hops = struct.unpack("!IHBB", raw[:8])
     if 40 + length > len(raw):
         return
-    found.update(ipv6_src=_number(raw[8:24]), ipv6_dst=_number(raw[24:40]), ipv6_flabel=word & 0xFFFFF,
-                 ip_dscp=0, ip_ecn=0, nw_ttl=0, ip_frag=0, ip_proto=0)
-    past = _past_extensions(following, raw[40:40 + length])
+    found.update(
+        ipv6_src=_number(raw[8:24]),
+        ipv6_dst=_number(raw[24:40]),
+        ipv6_flabel=word & 0xFFFFF,
+        ip_dscp=0,
+        ip_ecn=0,
+        nw_ttl=0,
+        ip_frag=0,
+        ip_proto=0,
+    )
+    past = _past_extensions(following, raw[40 : 40 + length])
     if past is None:
         return
     protocol, fragment, rest = past
@@ -106,14 +127,21 @@ def _past_extensions(following: int, rest: bytes) -> tuple[int, int, bytes] | No
 
 
 def _transport(protocol: int, raw: bytes, found: dict[str, int]) -> None:
-    name, least = {TCP: ("tcp", 20), UDP: ("udp", 8), SCTP: ("sctp", 12), ICMP: ("icmpv4", 8),
-                   ICMPV6: ("icmpv6", 8)}.get(protocol, ("", 0))
+    name, least = {
+        TCP: ("tcp", 20),
+        UDP: ("udp", 8),
+        SCTP: ("sctp", 12),
+        ICMP: ("icmpv4", 8),
+        ICMPV6: ("icmpv6", 8),
+    }.get(protocol, ("", 0))
     if not name or len(raw) < least or (protocol == ICMP) != (protocol == ICMP and "ipv4_src" in found):
         return
     if protocol in (ICMP, ICMPV6):
         found.update({f"{name}_type": raw[0], f"{name}_code": raw[1]})
         if protocol == ICMPV6 and raw[0] in (135, 136):
-            found.update({"nd_target": 0, "nd_reserved": 0, "nd_options_type": 0, "nd_sll" if raw[0] == 135 else "nd_tll": 0})
+            found.update(
+                {"nd_target": 0, "nd_reserved": 0, "nd_options_type": 0, "nd_sll" if raw[0] == 135 else "nd_tll": 0}
+            )
             if raw[1] == 0 and len(raw) >= 24:
                 _discovery(raw, found)
         return
@@ -137,7 +165,7 @@ def _discovery(raw: bytes, found: dict[str, int]) -> None:
             if seen[_LINK_LAYER[kind]]:
                 target, seen = 0, {"nd_sll": 0, "nd_tll": 0}
                 break
-            seen[_LINK_LAYER[kind]], last = _number(raw[at + 2:at + 8]), kind
+            seen[_LINK_LAYER[kind]], last = _number(raw[at + 2 : at + 8]), kind
         at += size
     name = "nd_sll" if raw[0] == 135 else "nd_tll"
     found.update({"nd_target": target, "nd_reserved": _number(raw[4:8]), "nd_options_type": last, name: seen[name]})

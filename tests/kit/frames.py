@@ -3,6 +3,7 @@
 Written apart from controller/packet, so that tests hold one against the other. Addresses are text; every field
 that a spoofer would forge can be given by itself.
 """
+
 from __future__ import annotations
 
 import struct
@@ -45,6 +46,7 @@ def solicited_node(target: str) -> tuple[str, str]:
 
 # ---- layers
 
+
 def ethernet(source: str, destination: str, ethertype: int, payload: bytes) -> bytes:
     return raw_mac(destination) + raw_mac(source) + struct.pack("!H", ethertype) + payload
 
@@ -60,29 +62,49 @@ def snapped(frame: bytes) -> bytes:
     return frame[:12] + struct.pack("!H", len(inner)) + inner
 
 
-def ip(source: str, destination: str, protocol: int, payload: bytes, *, ttl: int = 64, offset: int = 0,
-       more: bool = False) -> bytes:
+def ip(
+    source: str, destination: str, protocol: int, payload: bytes, *, ttl: int = 64, offset: int = 0, more: bool = False
+) -> bytes:
     """An IPv4 packet; `offset` (in 8 bytes) and `more` make it a fragment."""
-    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 1, more << 13 | offset, ttl, protocol, 0,
-                       raw_ip(source), raw_ip(destination))
+    head = struct.pack(
+        "!BBHHHBBH4s4s",
+        0x45,
+        0,
+        20 + len(payload),
+        1,
+        more << 13 | offset,
+        ttl,
+        protocol,
+        0,
+        raw_ip(source),
+        raw_ip(destination),
+    )
     return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
 
 
 def ip6(source: str, destination: str, following: int, payload: bytes, *, hops: int = 64) -> bytes:
-    return struct.pack("!IHBB16s16s", 6 << 28, len(payload), following, hops, raw_ip(source), raw_ip(destination)) + payload
+    return (
+        struct.pack("!IHBB16s16s", 6 << 28, len(payload), following, hops, raw_ip(source), raw_ip(destination))
+        + payload
+    )
 
 
 def _summed(source: str, destination: str, protocol: int, body: bytes, at: int) -> bytes:
     """`body` with the checksum over it and its pseudo-header written `at`."""
-    pseudo = raw_ip(source) + raw_ip(destination) + (
-        struct.pack("!HH", protocol, len(body)) if "." in source else struct.pack("!II", len(body), protocol))
+    pseudo = (
+        raw_ip(source)
+        + raw_ip(destination)
+        + (struct.pack("!HH", protocol, len(body)) if "." in source else struct.pack("!II", len(body), protocol))
+    )
     value = checksum(pseudo + body)
     if protocol == UDP and not value:
         value = 0xFFFF
-    return body[:at] + struct.pack("!H", value) + body[at + 2:]
+    return body[:at] + struct.pack("!H", value) + body[at + 2 :]
 
 
-def packet(from_mac: str, to_mac: str, source: str, destination: str, protocol: int, body: bytes, *, hops: int = 64) -> bytes:
+def packet(
+    from_mac: str, to_mac: str, source: str, destination: str, protocol: int, body: bytes, *, hops: int = 64
+) -> bytes:
     """Ethernet and IPv4 or IPv6, as the addresses say, around anything."""
     if "." in source:
         return ethernet(from_mac, to_mac, IPV4, ip(source, destination, protocol, body, ttl=hops))
@@ -91,9 +113,14 @@ def packet(from_mac: str, to_mac: str, source: str, destination: str, protocol: 
 
 # ---- ARP
 
+
 def arp(op: int, from_mac: str, to_mac: str, sha: str, spa: str, tha: str, tpa: str) -> bytes:
-    return ethernet(from_mac, to_mac, ARP, struct.pack("!HHBBH6s4s6s4s", 1, IPV4, 6, 4, op, raw_mac(sha), raw_ip(spa),
-                                                       raw_mac(tha), raw_ip(tpa)))
+    return ethernet(
+        from_mac,
+        to_mac,
+        ARP,
+        struct.pack("!HHBBH6s4s6s4s", 1, IPV4, 6, 4, op, raw_mac(sha), raw_ip(spa), raw_mac(tha), raw_ip(tpa)),
+    )
 
 
 def arp_request(from_mac: str, from_ip: str, target: str, *, to_mac: str = TO_ALL, sha: str | None = None) -> bytes:
@@ -107,6 +134,7 @@ def arp_reply(from_mac: str, from_ip: str, to_mac: str, to_ip: str, *, sha: str 
 
 # ---- neighbour discovery (RFC 4861)
 
+
 def _option(kind: int, mac: str | None) -> bytes:
     return bytes((kind, 1)) + raw_mac(mac) if mac else b""
 
@@ -116,34 +144,77 @@ def _discovery(from_mac: str, to_mac: str, source: str, destination: str, kind: 
     return packet(from_mac, to_mac, source, destination, ICMPV6, raw, hops=hops)
 
 
-def ns(from_mac: str, from_ip: str, target: str, *, to_mac: str | None = None, to_ip: str | None = None,
-       sll: str | None = "", hops: int = 255) -> bytes:
+def ns(
+    from_mac: str,
+    from_ip: str,
+    target: str,
+    *,
+    to_mac: str | None = None,
+    to_ip: str | None = None,
+    sll: str | None = "",
+    hops: int = 255,
+) -> bytes:
     """Who has `target`? From `::` it is duplicate address detection. `sll`: the option; None leaves it out."""
     mac, address = solicited_node(target)
     option = "" if sll is None or from_ip == "::" else sll or from_mac
-    return _discovery(from_mac, to_mac or mac, from_ip, to_ip or address, 135,
-                      bytes(4) + raw_ip(target) + _option(_SLL, option), hops)
+    return _discovery(
+        from_mac, to_mac or mac, from_ip, to_ip or address, 135, bytes(4) + raw_ip(target) + _option(_SLL, option), hops
+    )
 
 
-def na(from_mac: str, target: str, to_mac: str = "33:33:00:00:00:01", to_ip: str = "ff02::1", *, from_ip: str | None = None,
-       tll: str | None = "", solicited: bool = False, override: bool = True, router: bool = False, hops: int = 255) -> bytes:
+def na(
+    from_mac: str,
+    target: str,
+    to_mac: str = "33:33:00:00:00:01",
+    to_ip: str = "ff02::1",
+    *,
+    from_ip: str | None = None,
+    tll: str | None = "",
+    solicited: bool = False,
+    override: bool = True,
+    router: bool = False,
+    hops: int = 255,
+) -> bytes:
     """I have `target`. `tll`: the MAC that it claims, the sender's own by default; None leaves the option out."""
     flags = router << 31 | solicited << 30 | override << 29
-    return _discovery(from_mac, to_mac, from_ip or target, to_ip, 136, struct.pack("!I", flags) + raw_ip(target)
-                      + _option(_TLL, None if tll is None else tll or from_mac), hops)
+    return _discovery(
+        from_mac,
+        to_mac,
+        from_ip or target,
+        to_ip,
+        136,
+        struct.pack("!I", flags) + raw_ip(target) + _option(_TLL, None if tll is None else tll or from_mac),
+        hops,
+    )
 
 
 def rs(from_mac: str, from_ip: str | None = None, *, hops: int = 255) -> bytes:
     """Is there a router?"""
-    return _discovery(from_mac, "33:33:00:00:00:02", from_ip or link_local(from_mac), "ff02::2", 133,
-                      bytes(4) + _option(_SLL, from_mac), hops)
+    return _discovery(
+        from_mac,
+        "33:33:00:00:00:02",
+        from_ip or link_local(from_mac),
+        "ff02::2",
+        133,
+        bytes(4) + _option(_SLL, from_mac),
+        hops,
+    )
 
 
-def ra(from_mac: str, from_ip: str | None = None, *, prefix: str = "2001:db8::", lifetime: int = 1800, hops: int = 255) -> bytes:
+def ra(
+    from_mac: str, from_ip: str | None = None, *, prefix: str = "2001:db8::", lifetime: int = 1800, hops: int = 255
+) -> bytes:
     """I am a router; `prefix` is a /64 to take addresses from."""
     information = struct.pack("!BBBBIII16s", 3, 4, 64, 0xC0, 86400, 14400, 0, raw_ip(prefix))
-    return _discovery(from_mac, "33:33:00:00:00:01", from_ip or link_local(from_mac), "ff02::1", 134,
-                      struct.pack("!BBHII", 64, 0, lifetime, 0, 0) + _option(_SLL, from_mac) + information, hops)
+    return _discovery(
+        from_mac,
+        "33:33:00:00:00:01",
+        from_ip or link_local(from_mac),
+        "ff02::1",
+        134,
+        struct.pack("!BBHII", 64, 0, lifetime, 0, 0) + _option(_SLL, from_mac) + information,
+        hops,
+    )
 
 
 def redirect(from_mac: str, from_ip: str, to_mac: str, to_ip: str, target: str, destination: str) -> bytes:
@@ -153,25 +224,45 @@ def redirect(from_mac: str, from_ip: str, to_mac: str, to_ip: str, target: str, 
 
 # ---- transport
 
-def udp(from_mac: str, to_mac: str, source: str, destination: str, source_port: int, destination_port: int,
-        payload: bytes = b"") -> bytes:
+
+def udp(
+    from_mac: str,
+    to_mac: str,
+    source: str,
+    destination: str,
+    source_port: int,
+    destination_port: int,
+    payload: bytes = b"",
+) -> bytes:
     body = struct.pack("!HHHH", source_port, destination_port, 8 + len(payload), 0) + payload
     return packet(from_mac, to_mac, source, destination, UDP, _summed(source, destination, UDP, body, 6))
 
 
-def tcp(from_mac: str, to_mac: str, source: str, destination: str, source_port: int, destination_port: int,
-        flags: int = SYN, payload: bytes = b"") -> bytes:
+def tcp(
+    from_mac: str,
+    to_mac: str,
+    source: str,
+    destination: str,
+    source_port: int,
+    destination_port: int,
+    flags: int = SYN,
+    payload: bytes = b"",
+) -> bytes:
     body = struct.pack("!HHIIBBHHH", source_port, destination_port, 1, 0, 5 << 4, flags, 64240, 0, 0) + payload
     return packet(from_mac, to_mac, source, destination, TCP, _summed(source, destination, TCP, body, 16))
 
 
-def icmp(from_mac: str, to_mac: str, source: str, destination: str, kind: int, code: int = 0, body: bytes = bytes(4)) -> bytes:
+def icmp(
+    from_mac: str, to_mac: str, source: str, destination: str, kind: int, code: int = 0, body: bytes = bytes(4)
+) -> bytes:
     """Any ICMP message; `body` is what follows the checksum."""
     raw = struct.pack("!BBH", kind, code, 0) + body
     return packet(from_mac, to_mac, source, destination, ICMP, raw[:2] + struct.pack("!H", checksum(raw)) + raw[4:])
 
 
-def icmp6(from_mac: str, to_mac: str, source: str, destination: str, kind: int, code: int = 0, body: bytes = bytes(4)) -> bytes:
+def icmp6(
+    from_mac: str, to_mac: str, source: str, destination: str, kind: int, code: int = 0, body: bytes = bytes(4)
+) -> bytes:
     raw = _summed(source, destination, ICMPV6, struct.pack("!BBH", kind, code, 0) + body, 2)
     return packet(from_mac, to_mac, source, destination, ICMPV6, raw)
 

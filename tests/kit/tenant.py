@@ -1,4 +1,5 @@
 """The rows of one small network, for tests of what apps answer: a model and a world on the real declarations."""
+
 from __future__ import annotations
 
 from pathlib import Path

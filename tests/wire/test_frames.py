@@ -1,4 +1,5 @@
 """The frames that tests send are what they claim to be, and `fields` sees in them what Open vSwitch sees."""
+
 from __future__ import annotations
 
 import struct
@@ -17,7 +18,9 @@ V4, V6, L6 = ("10.0.0.1", "10.0.0.2"), ("2001:db8::1", "2001:db8::2"), ("fe80::1
 
 
 def _sll(*options: bytes, kind: int = 135) -> bytes:
-    return f._discovery(A, "33:33:ff:00:00:02", V6[0], "ff02::1:ff00:2", kind, bytes(4) + f.raw_ip(V6[1]) + b"".join(options), 255)
+    return f._discovery(
+        A, "33:33:ff:00:00:02", V6[0], "ff02::1:ff00:2", kind, bytes(4) + f.raw_ip(V6[1]) + b"".join(options), 255
+    )
 
 
 def _link(kind: int, mac: str, size: int = 1) -> bytes:
@@ -63,7 +66,7 @@ FRAMES = {
     "ping": f.echo(A, B, *V4),
     "ping over IPv6": f.echo(A, B, *L6),
     "its answer": f.echo(B, A, *L6, reply=True),
-    "unreachable": f.icmp(A, B, *V4, 3, 4, bytes(4) + b"\x45" + bytes(27)),
+    "unreachable": f.icmp(A, B, *V4, 3, 4, bytes(4) + f.ip(*V4, 253, b"12345678")),
     "ICMPv6 too big": f.icmp6(A, B, *V6, 2, 0, bytes(40)),
     "tagged": f.tagged(f.echo(A, B, *V4), 5, priority=3),
     "tagged with VLAN 0": f.tagged(f.ra(A)),
@@ -84,12 +87,30 @@ FRAMES = {
     "extension beyond the end": _extended((0, bytes((0, 9)) + bytes(6))),
 }
 # How ovs-ofctl calls what the model of OpenFlow calls otherwise. One of its names can stand for several of ours.
-NAMES = {"dl_src": ("eth_src",), "dl_dst": ("eth_dst",), "nw_src": ("ipv4_src",), "nw_dst": ("ipv4_dst",),
-         "ipv6_label": ("ipv6_flabel",), "nw_ecn": ("ip_ecn",), "tp_src": ("udp_src", "tcp_src"),
-         "tp_dst": ("udp_dst", "tcp_dst"), "icmp_type": ("icmpv4_type", "icmpv6_type"),
-         "icmp_code": ("icmpv4_code", "icmpv6_code"), "nw_proto": ("ip_proto",)}
-TYPES = {"arp": (0x806,), "ip": (0x800,), "icmp": (0x800, 1), "udp": (0x800, 17), "tcp": (0x800, 6), "ipv6": (0x86DD,),
-         "icmp6": (0x86DD, 58), "udp6": (0x86DD, 17), "tcp6": (0x86DD, 6)}
+NAMES = {
+    "dl_src": ("eth_src",),
+    "dl_dst": ("eth_dst",),
+    "nw_src": ("ipv4_src",),
+    "nw_dst": ("ipv4_dst",),
+    "ipv6_label": ("ipv6_flabel",),
+    "nw_ecn": ("ip_ecn",),
+    "tp_src": ("udp_src", "tcp_src"),
+    "tp_dst": ("udp_dst", "tcp_dst"),
+    "icmp_type": ("icmpv4_type", "icmpv6_type"),
+    "icmp_code": ("icmpv4_code", "icmpv6_code"),
+    "nw_proto": ("ip_proto",),
+}
+TYPES = {
+    "arp": (0x806,),
+    "ip": (0x800,),
+    "icmp": (0x800, 1),
+    "udp": (0x800, 17),
+    "tcp": (0x800, 6),
+    "ipv6": (0x86DD,),
+    "icmp6": (0x86DD, 58),
+    "udp6": (0x86DD, 17),
+    "tcp6": (0x86DD, 6),
+}
 FRAGMENTS, FLAGS = {"no": 0, "first": 1, "later": 3}, {"fin": 1, "syn": 2, "rst": 4, "psh": 8, "ack": 16}
 ONLY_IN = {"nd_sll": 135, "nd_tll": 136}
 
@@ -131,7 +152,9 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     path: Path = tmp_path_factory.mktemp("frames") / "frames.pcap"
     records = b"".join(struct.pack("<IIII", 0, 0, len(raw), len(raw)) + raw for raw in FRAMES.values())
     path.write_bytes(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1) + records)
-    done = subprocess.run(["ovs-ofctl", "parse-pcap", str(path)], capture_output=True, text=True, check=True, timeout=20)
+    done = subprocess.run(
+        ["ovs-ofctl", "parse-pcap", str(path)], capture_output=True, text=True, check=True, timeout=20
+    )
     return dict(zip(FRAMES, done.stdout.splitlines(), strict=True))
 
 
@@ -145,13 +168,36 @@ def test_fields_are_those_that_open_vswitch_sees(name: str, seen: dict[str, str]
         else:
             assert field in ("nd_reserved", "nd_options_type", "vlan_pcp", "ip_proto") or not value, (field, seen[name])
     for field, value in theirs.items():
-        if field in ours or field in alternatives or ONLY_IN.get(field, ours.get("icmpv6_type")) != ours.get("icmpv6_type"):
+        if (
+            field in ours
+            or field in alternatives
+            or ONLY_IN.get(field, ours.get("icmpv6_type")) != ours.get("icmpv6_type")
+        ):
             continue
         assert not value, (field, seen[name])
 
 
-WHOLE = [name for name in FRAMES if not any(word in name for word in (
-    "cut", "fragment", "beyond", "longer than", "no length", "short", "with a code", "without target", "SNAP", "802.3", "inside IPv4", "hop-by-hop"))]
+WHOLE = [
+    name
+    for name in FRAMES
+    if not any(
+        word in name
+        for word in (
+            "cut",
+            "fragment",
+            "beyond",
+            "longer than",
+            "no length",
+            "short",
+            "with a code",
+            "without target",
+            "SNAP",
+            "802.3",
+            "inside IPv4",
+            "hop-by-hop",
+        )
+    )
+]
 
 
 @pytest.mark.parametrize("name", WHOLE)

@@ -35,7 +35,7 @@ class Cloud:
     def __init__(self, hosts: int = 3, prefix: str | None = None, *, underlay_mtu: int = 1500, keep: bool = False) -> None:
         if not 0 < hosts <= underlay.MAX_HOSTS:
             raise ValueError(f"hosts: {hosts} is not between 1 and {underlay.MAX_HOSTS}")
-        self._prepare(prefix or f"t{os.getpid():x}x{next(_numbers)}", keep=keep)
+        self._prepare(prefix or f"t{_short(os.getpid())}x{_short(next(_numbers))}", keep=keep)
         try:
             self._claim(hosts, None if keep else os.getpid())
             underlay.lay(self.prefix, self.number, hosts, underlay_mtu)
@@ -137,8 +137,11 @@ class Cloud:
 
     def _remove(self, vms: Sequence[VM]) -> None:
         for host in {vm.plug.host for vm in vms}:
-            words = [word for vm in vms if vm.plug.host == host for word in ("--", "--if-exists", "del-port", vm.plug.device)]
+            devices = [vm.plug.device for vm in vms if vm.plug.host == host]
+            words = [word for device in devices for word in ("--", "--if-exists", "del-port", device)]
             self.host(host).vsctl(*words[1:])
+            # Links also go with their namespaces, but at some later time: the same port could not be plugged again at once.
+            ip_batch([f"link del {device}" for device in devices], namespace=self.host(host).name, force=True)
         names = set(leftovers.namespaces(self.prefix)) & {vm.namespace.name for vm in vms}
         leftovers.end_processes(names)
         ip_batch([f"netns del {name}" for name in sorted(names)])
@@ -165,6 +168,12 @@ class Cloud:
         file = self.directory / "state.json"
         file.with_suffix(".new").write_text(json.dumps(state))
         os.replace(file.with_suffix(".new"), file)
+
+
+def _short(number: int) -> str:
+    """A number in few letters, as names of links have room for few."""
+    digits = "0123456789abcdefghijklmnopqrstuvwxyz"
+    return (_short(number // 36) if number >= 36 else "") + digits[number % 36]
 
 
 def clouds() -> list[str]:

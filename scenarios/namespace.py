@@ -26,10 +26,10 @@ def run(command: Sequence[str], *, check: bool = True, timeout: float = 30, text
     return done
 
 
-def ip_batch(lines: Sequence[str], *, namespace: str | None = None) -> None:
-    """Many `ip` commands in one process; stops at the first that fails."""
-    command = ["ip", *(["-n", namespace] if namespace else []), "-batch", "-"]
-    run(command, text="\n".join(lines) + "\n")
+def ip_batch(lines: Sequence[str], *, namespace: str | None = None, force: bool = False) -> None:
+    """Many `ip` commands in one process; stops at the first that fails, unless forced to go on with the others."""
+    command = ["ip", *(["-n", namespace] if namespace else []), *(["-force"] if force else []), "-batch", "-"]
+    run(command, text="\n".join(lines) + "\n", check=not force)
 
 
 @dataclass(frozen=True)

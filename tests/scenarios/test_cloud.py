@@ -1,6 +1,7 @@
 """The emulated cloud itself: real hosts, real frames, and nothing left behind."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -91,21 +92,29 @@ def test_a_machine_without_a_dhcp_server_gets_no_lease(cloud):
         cloud.vms["a"].dhcp(seconds=1)
 
 
-def test_a_real_client_takes_the_lease_that_a_server_offers(cloud, tmp_path):
-    server, client = cloud.plug_all([
+CLIENTS = ["udhcpc", pytest.param("dhclient", marks=pytest.mark.skipif(not shutil.which("dhclient"), reason="is not there"))]
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_real_client_takes_the_lease_that_a_server_offers(cloud, tmp_path, client):
+    server, machine = cloud.plug_all([
         Plug(2, "server", "eeeeeeee-0000-4000-8000-000000000005", "fa:16:3e:00:00:0e"),
         Plug(2, "client", "ffffffff-0000-4000-8000-000000000006", "fa:16:3e:00:00:0f")])
     server.address("10.5.0.1/24")
     config = tmp_path / "udhcpd.conf"
     config.write_text(f"start 10.5.0.20\nend 10.5.0.20\ninterface eth0\nlease_file {tmp_path}/leases\npidfile {tmp_path}/pid\n"
-                      "opt subnet 255.255.255.0\nopt router 10.5.0.1\nopt dns 10.5.0.2 10.5.0.3\nopt lease 600\nopt mtu 1400\n")
+                      "opt subnet 255.255.255.0\nopt router 10.5.0.9\nopt dns 10.5.0.2 10.5.0.3\nopt lease 600\nopt mtu 1400\n"
+                      "opt staticroutes 10.7.0.0/16 10.5.0.2, 0.0.0.0/0 10.5.0.1\n")
     (tmp_path / "leases").touch()
     server.start(["busybox", "udhcpd", "-f", str(config)])
-    lease = client.dhcp()
-    assert (lease.address, lease.gateway, lease.mtu, lease.seconds) == ("10.5.0.20", "10.5.0.1", 1400, 600)
+    lease = machine.dhcp(client=client)
+    assert (lease.address, lease.gateway, lease.mtu, lease.seconds) == ("10.5.0.20", "10.5.0.9", 1400, 600)
     assert lease.dns == ("10.5.0.2", "10.5.0.3")
-    assert client.ping("10.5.0.1")
-    cloud.unplug(server, client)
+    assert lease.routes == (("10.7.0.0/16", "10.5.0.2"), ("0.0.0.0/0", "10.5.0.1"))
+    routes = machine.run(["ip", "route"]).stdout
+    assert "10.7.0.0/16 via 10.5.0.2" in routes and "default via 10.5.0.1" in routes and "10.5.0.9" not in routes
+    assert machine.ping("10.5.0.1")
+    cloud.unplug(server, machine)
 
 
 def test_plugging_into_a_bridge_that_never_comes_fails_and_leaves_nothing(cloud):

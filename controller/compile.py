@@ -265,6 +265,14 @@ class Compiler:
         """Every switch that should hold something."""
         return {switch for switch, sets in self._sets_of.items() if sets}
 
+    def units_of(self, kind: str, id: str) -> Iterator[Unit]:
+        """The units of one object."""
+        for rule in self.rules_of.get(kind, ()):
+            if rule.each:
+                yield from ((rule, (id, switch)) for switch in sorted(self.spread.get((rule, (id,)), NOWHERE).switches()))
+            elif (rule, (id,)) in self.units:
+                yield rule, (id,)
+
     def why(self, switch: str, key: Key) -> list[Unit]:
         """The units (rule, object) behind a flow, the holder first."""
         return self.claimants(switch, key)

@@ -93,6 +93,24 @@ class World:
         known = self._answers.get((question, args))
         return known[0] if known else None
 
+    def rests_on(self, question: Any, *args: Any) -> set[tuple[str, str]]:
+        """The rows (kind, id) that an answer was made of, directly or through other questions; not the gatherings'."""
+        rows: set[tuple[str, str]] = set()
+        seen: set[Hashable] = set()
+        waiting = [(question, args)]
+        while waiting:
+            for fact in self._answers.get(waiting.pop(), (None, ()))[1]:
+                if fact in seen:
+                    continue
+                seen.add(fact)
+                if not isinstance(fact[0], str):
+                    waiting.append(fact)
+                elif len(fact) == 2:
+                    rows.add(fact)
+                else:
+                    rows.update((fact[0], row.id) for row in self._model.find(*fact))
+        return rows
+
     # ---- keeping up
     def refresh(self, facts: Iterable[Hashable]) -> Iterator[tuple]:
         """Ask again all that read `facts`; yields each (question, args) whose answer is a new one."""

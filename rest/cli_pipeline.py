@@ -93,18 +93,18 @@ def _table(table: Mapping[str, Any], lines: _Lines) -> Iterator[str]:
     arrival = lines.arrive(table["name"])
     head = f"{table['number']:>3} {table['name']:<10} "
     room = WIDTH - lines.width - 1
-    text = textwrap.wrap(table["purpose"], room - len(head))
-    yield f"{arrival:<{lines.width}}{'►' if arrival else ' '}{head}{text[0]}"
-    for line in text[1:]:
+    purpose = textwrap.wrap(table["purpose"], room - len(head))
+    yield f"{arrival:<{lines.width}}{'►' if arrival else ' '}{head}{purpose[0]}"
+    for line in purpose[1:]:
         yield lines.row(" " * len(head) + line)
     for word, said in _details(table):
         for place, line in enumerate(textwrap.wrap(said, room - _INDENT)):
             yield lines.row(f"{word if not place else '':<{_INDENT}}{line}")
     if table["to"]:
         leaving = lines.leave(table["to"])
-        text = textwrap.wrap(", ".join(table["to"]), room - 7)
-        yield f"{leaving}─── to {text[0]}"
-        for line in text[1:]:
+        targets = textwrap.wrap(", ".join(table["to"]), room - 7)
+        yield f"{leaving}─── to {targets[0]}"
+        for line in targets[1:]:
             yield lines.row(" " * 6 + line)
     yield lines.row("")
 

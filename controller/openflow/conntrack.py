@@ -54,6 +54,8 @@ class Connection:
         self.zone, self.original, self.reply = zone, original, reply
         self.mark = self.label = 0
         self.answered = False
+        self.finished: set[bool] = set()        # which directions (reply or not) have said goodbye
+        self.closed = False                     # a SYN may begin it anew
 
     @property
     def translated(self) -> int:
@@ -94,6 +96,9 @@ class Conntrack:
         if found and force and reply and not related:
             self._drop(found)
             found = None
+        if found and found.closed and not related and _flags(packet) & (_SYN | _ACK) == _SYN:
+            self._drop(found)
+            found = None
         if found and way:
             state = self._known(found, packet, reply=reply, related=related, earlier=earlier)
             if nat is not None and state != INVALID and found.translated:
@@ -116,10 +121,12 @@ class Conntrack:
         direction = REPLY if reply else 0
         if related:
             return RELATED | direction
-        if reply:
-            found.answered = True
-        state = earlier
-        return (state & ~NEW | ESTABLISHED | direction) if found.answered else state | NEW
+        flags = _flags(packet) if found.original.protocol == _TCP else None
+        found.answered = found.answered or reply or flags is not None and flags & (_SYN | _ACK) != _SYN
+        if flags is not None:
+            found.closed = found.closed or len(found.finished) == 2 or bool(flags & _RST)
+            found.finished |= {reply} if flags & _FIN else set()
+        return (earlier & ~NEW | ESTABLISHED | direction) if found.answered else earlier | NEW
 
     def _commit(self, zone: int, way: Way, nat: Nat | None) -> Connection:
         reply = way.back()
@@ -188,6 +195,10 @@ def _way(packet: Mapping[str, Any]) -> Way | None:
     return Way(family, protocol, packet.get(source, 0), ports[0], packet.get(target, 0), ports[1])
 
 
+def _flags(packet: Mapping[str, Any]) -> int:
+    return packet.get("tcp_flags", _SYN)
+
+
 def _may_begin(packet: Mapping[str, Any], way: Way) -> bool:
     """Whether a connection may begin with this packet. TCP without flags counts as a SYN."""
     if way.protocol in _ECHO:
@@ -195,7 +206,7 @@ def _may_begin(packet: Mapping[str, Any], way: Way) -> bool:
         return kind == _ECHO[way.protocol][0] or way.protocol == _ICMP and kind in _OTHER_REQUESTS
     if way.protocol != _TCP:
         return True
-    flags = packet.get("tcp_flags", _SYN)
+    flags = _flags(packet)
     if flags & _SYN:
         return not flags & (_RST | _FIN | _ACK)
     return bool(flags & (_ACK | _RST)) and (bool(flags & _ACK) or not flags & (_FIN | _PSH | _URG))

@@ -118,6 +118,36 @@ def read_flow_counters(whole: bytes) -> list[Counted]:
     return found
 
 
+class Held(NamedTuple):
+    """A flow as a switch holds it, and what went through it since it was put there."""
+
+    cookie: int
+    body: bytes
+    packets: int
+    octets: int
+    seconds: int
+
+
+_HELD = struct.Struct("!HBxI4xHHH6xQQQHH")
+
+
+def read_flows_held(whole: bytes) -> dict[FlowKey, Held]:
+    """The flows in one multipart reply with their counters. `read_flow_stats` is the quick way without."""
+    end, at = _expect(whole, FLOWS), _BODY
+    held: dict[FlowKey, Held] = {}
+    while at < end:
+        if end - at < 56:
+            raise Malformed(f"{end - at} bytes after the last flow")
+        length, table, seconds, priority, _, _, cookie, packets, octets, kind, fields = _HELD.unpack_from(whole, at)
+        begin = at + 48
+        body = begin + (fields + 7 & -8)
+        at += length
+        if length < 56 or fields < 4 or kind != 1 or body > at or at > end:
+            raise Malformed(f"a flow of {length} bytes with a match of type {kind} and {fields} bytes")
+        held[table, priority, whole[begin:body]] = Held(cookie, whole[body:at], packets, octets, seconds)
+    return held
+
+
 def read_groups(whole: bytes) -> GroupsHeld:
     """The groups in one multipart reply (cookie 0)."""
     end, at = _expect(whole, GROUP_DESC), _BODY

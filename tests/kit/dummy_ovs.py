@@ -6,16 +6,19 @@
         bridge.ask([flow.add()])                            # [] or the switch's refusals and answers
         bridge.held()                                       # {key: (cookie, body)}
         print(ovs.trace("br-int", "in_port=1,tcp,...", ct_next=["trk,new"]))
+        ovs.send("web", frame)                              # {2: [frame]}: what came out of which port
 
 Everything lives in one directory under /tmp and ends with the block, or with the process that started it.
 """
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -27,6 +30,7 @@ import pytest
 
 from controller.openflow import bundle as bundles
 from controller.openflow import messages, stats
+from controller.openflow.actions import PORT_CONTROLLER
 from controller.openflow.errors import Refusal, read_error
 from controller.openflow.group import Key
 
@@ -111,6 +115,54 @@ class Bridge:
         return found
 
 
+class Control:
+    """The daemon's own control socket (what ovs-appctl uses), without a process for every question."""
+
+    def __init__(self, path: Path) -> None:
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(_DEADLINE)
+        self.socket.connect(str(path))
+        self.decoder, self.text, self.number = json.JSONDecoder(), "", 0
+
+    def ask(self, command: str, *arguments: str) -> str:
+        """Run a command. Raises RuntimeError with the daemon's words if it refuses."""
+        self.number += 1
+        question = {"id": self.number, "method": command, "params": list(arguments)}
+        self.socket.sendall(json.dumps(question).encode())
+        while True:
+            self.text = self.text.lstrip()
+            try:
+                answer, end = self.decoder.raw_decode(self.text)
+            except json.JSONDecodeError:
+                more = self.socket.recv(1 << 16)
+                if not more:
+                    raise ConnectionError("ovs-vswitchd hung up") from None
+                self.text += more.decode()
+                continue
+            self.text = self.text[end:]
+            if answer["error"]:
+                raise RuntimeError(f"{command} {' '.join(arguments)}: {answer['error'].strip()}")
+            return answer["result"]
+
+
+class Recording:
+    """What a dummy port has sent: a pcap file that grows."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.at = path, 24       # the file's own header
+
+    def more(self) -> list[bytes]:
+        """The frames since the last time."""
+        if not self.path.exists():
+            return []
+        data, found = self.path.read_bytes(), []
+        while len(data) - self.at >= 16:
+            length, = struct.unpack_from("=I", data, self.at + 8)
+            found.append(data[self.at + 16:self.at + 16 + length])
+            self.at += 16 + length
+        return found
+
+
 class DummyOvs:
     """A private Open vSwitch with dummy ports."""
 
@@ -118,6 +170,7 @@ class DummyOvs:
         self.directory = Path(tempfile.mkdtemp(prefix="dovs", dir="/tmp"))
         self.processes: list[subprocess.Popen[bytes]] = []
         self.bridges: dict[str, Bridge] = {}
+        self.recordings: dict[int, Recording] = {}
         self.database = f"unix:{self.directory}/db.sock"
         self.environment = os.environ | {name: str(self.directory) for name in
                                          ("OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR", "OVS_SYSCONFDIR")}
@@ -137,6 +190,7 @@ class DummyOvs:
         self._daemon("ovs-vswitchd", self.database, f"--unixctl={here}/vswitchd.ctl", f"--log-file={here}/vswitchd.log",
                      "--disable-system", "--enable-dummy=override")
         self._until((here / "vswitchd.ctl").exists)
+        self.control = Control(here / "vswitchd.ctl")
 
     def _daemon(self, *command: str) -> None:
         self.processes.append(subprocess.Popen(
@@ -182,9 +236,9 @@ class DummyOvs:
         """Run ovs-vsctl against this Open vSwitch."""
         return self._run("ovs-vsctl", f"--db={self.database}", "--timeout=15", *arguments)
 
-    def appctl(self, *arguments: str) -> str:
-        """Run ovs-appctl against this ovs-vswitchd."""
-        return self._run("ovs-appctl", "-t", str(self.directory / "vswitchd.ctl"), *arguments)
+    def appctl(self, command: str, *arguments: str) -> str:
+        """Ask this ovs-vswitchd what ovs-appctl would."""
+        return self.control.ask(command, *arguments)
 
     def ofctl(self, command: str, bridge: str, *arguments: str) -> str:
         """Run ovs-ofctl, speaking OpenFlow 1.4, against a bridge."""
@@ -202,12 +256,25 @@ class DummyOvs:
         return self.bridges[name]
 
     def add_ports(self, bridge: str, ports: Mapping[str, int]) -> None:
-        """Dummy ports of given names and OpenFlow port numbers."""
+        """Dummy ports of given names and OpenFlow port numbers; what they send is recorded."""
         command: list[str] = []
         for name, number in ports.items():
+            path = self.directory / f"{name}.pcap"
             command += ["--", "add-port", bridge, name, "--", "set", "interface", name, "type=dummy",
-                        f"ofport_request={number}"]
+                        f"ofport_request={number}", f"options:tx_pcap={path}"]
+            self.recordings[number] = Recording(path)
         self.vsctl(*command[1:])
+
+    def send(self, port: str, frame: bytes, bridge: str = "") -> dict[int, list[bytes]]:
+        """Let a port receive a frame; what came out because of it, by OpenFlow port number, the controller's too.
+
+        A barrier over OpenFlow is answered only after the frame has been through: the main loop forwards first.
+        """
+        self.appctl("netdev-dummy/receive", port, frame.hex())
+        speaker = self.bridges[bridge] if bridge else next(iter(self.bridges.values()))
+        punted = [messages.read_packet_in(each).data for each in speaker.ask([]) if each[1] == messages.PACKET_IN]
+        out = {number: frames for number, recording in self.recordings.items() if (frames := recording.more())}
+        return out | ({PORT_CONTROLLER: punted} if punted else {})
 
     def trace(self, bridge: str, packet: str, *, ct_next: Iterable[str] = ()) -> str:
         """What Open vSwitch says it would do with a packet ("in_port=1,tcp,..."); `ct_next` are the connection

@@ -35,9 +35,10 @@ class Cloud:
     def __init__(self, hosts: int = 3, prefix: str | None = None, *, underlay_mtu: int = 1500, keep: bool = False) -> None:
         if not 0 < hosts <= underlay.MAX_HOSTS:
             raise ValueError(f"hosts: {hosts} is not between 1 and {underlay.MAX_HOSTS}")
-        self._prepare(prefix or f"t{_short(os.getpid())}x{_short(next(_numbers))}", keep=keep)
+        prefix = leftovers.check_prefix(prefix or f"t{_short(os.getpid())}x{_short(next(_numbers))}")
+        self._claim(prefix, hosts, None if keep else os.getpid())
+        self._watchdog = None if keep else leftovers.Watchdog(prefix)
         try:
-            self._claim(hosts, None if keep else os.getpid())
             underlay.lay(self.prefix, self.number, hosts, underlay_mtu)
             database = empty_database(self.directory / "empty.db")
             with ThreadPoolExecutor(8) as pool:
@@ -46,21 +47,16 @@ class Cloud:
             self.down()
             raise
 
-    def _prepare(self, prefix: str, *, keep: bool) -> None:
-        self.prefix = leftovers.check_prefix(prefix)
-        self.directory = leftovers.RUN_DIRECTORY / prefix
+    def _claim(self, prefix: str, hosts: int, owner: int | None) -> None:
+        """Take the prefix and a free management network, or leave everything as it is."""
+        self.prefix, self.directory, self._owner = prefix, leftovers.RUN_DIRECTORY / prefix, owner
         self.vms: dict[str, VM] = {}
-        self.hosts: list[Host] = []
-        if self.directory.exists() or leftovers.namespaces(prefix):
-            raise FileExistsError(f"{prefix}: a cloud of this name exists; `hadron-cloud down --prefix {prefix}` removes it")
-        self._watchdog = None if keep else leftovers.Watchdog(prefix)
-
-    def _claim(self, hosts: int, owner: int | None) -> None:
-        self._owner = owner
         with underlay.claiming():
+            if self.directory.exists() or leftovers.namespaces(prefix):
+                raise FileExistsError(f"{prefix}: a cloud of this name exists; `hadron-cloud down --prefix {prefix}` removes it")
             self.number = underlay.free_number()
             self.directory.mkdir(parents=True)
-            self.hosts = [Host(self.prefix, number, self.directory, self.number) for number in range(1, hosts + 1)]
+            self.hosts = [Host(prefix, number, self.directory, self.number) for number in range(1, hosts + 1)]
             self._save()
 
     @classmethod

@@ -125,6 +125,12 @@ def test_plugging_into_a_bridge_that_never_comes_fails_and_leaves_nothing(cloud)
         cloud.plug(1, "a", port_id=PORT_A, mac=MAC_A)
 
 
+def test_a_second_cloud_of_the_same_name_is_refused_and_the_first_goes_on(cloud):
+    with pytest.raises(FileExistsError, match="hadron-cloud down"):
+        Cloud(hosts=1, prefix=cloud.prefix)
+    assert cloud.vms["a"].ping("10.0.0.2")
+
+
 def test_down_leaves_no_namespace_link_or_process():
     with Cloud(hosts=2) as made:
         prefix, pids = made.prefix, [host.pid() for host in made.hosts]

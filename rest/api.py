@@ -12,7 +12,7 @@ from typing import Any
 from webob import Request, Response
 
 from controller.errors import Refused
-from rest import errors, extensions, versions
+from rest import catalog, errors, extensions, versions
 from rest.auth import Authenticator
 from rest.errors import Answered, no_such_address
 from rest.objects import Answer, Objects
@@ -72,18 +72,20 @@ class Api:
             return self._mounts[path[0]](request, context, path[1:])
         if path[0] == VERSION and len(path) > 1 and path[1].removesuffix(".json") == "quotas":
             return _response(self._quotas.answer(method, context, path[2:], request))
-        if path[0] == VERSION and (len(path) == 1 or path[1].removesuffix(".json") == "extensions"):
-            return _response(self._about(method, path, request))
+        if path[0] == VERSION and (len(path) == 1 or path[1].removesuffix(".json") in ("extensions", "tenants")):
+            return _response(self._about(method, path, request, context))
         return _response(self._objects.answer(method, context, self._routes.find(path), request))
 
-    def _about(self, method: str, path: list[str], request: Request) -> Answer:
-        """What the API says about itself: its collections and its extensions."""
+    def _about(self, method: str, path: list[str], request: Request, context: Any) -> Answer:
+        """What the API says about itself: its collections and its extensions; and the asker's project."""
         if len(path) == 1:
             return _only_get(method, lambda: versions.collections(versions.root_of(request.environ), self._routes.served))
         if len(path) > 3:
             raise no_such_address()
-        return _only_get(method, lambda: extensions.listed() if len(path) == 2 else
-                         extensions.one(path[2].removesuffix(".json")))
+        name = path[2].removesuffix(".json") if len(path) == 3 else None
+        if path[1].startswith("extensions"):
+            return _only_get(method, lambda: extensions.listed() if name is None else extensions.one(name))
+        return _only_get(method, lambda: catalog.projects(context) if name is None else catalog.project(context, name))
 
 
 def _directly(work: Callable[..., Any], *args: Any, **options: Any) -> Any:

@@ -43,6 +43,8 @@ class Objects:
         self._writer = writer
         self._call = call
         self._realized = realized
+        self._changeable = {kind for kind, one in model.resources.items()
+                            if any(part.settable in ("always", "update") for part in one.attributes.values())}
         self._waiting = threading.BoundedSemaphore(_WAITING)
         self._shown = {(kind, admin): Shown(one, model, admin=admin)
                        for kind, one in model.resources.items() for admin in (True, False)}
@@ -69,7 +71,8 @@ class Objects:
             return {"GET": self._list if route.id is None else self._show}
         if route.id is None:
             return {"GET": self._list, "POST": self._create}
-        return {"GET": self._show, "PUT": self._update, "DELETE": self._delete}
+        changes = {"PUT": self._update} if route.resource.kind in self._changeable else {}
+        return {"GET": self._show, **changes, "DELETE": self._delete}
 
     # ---- reading
 
@@ -216,9 +219,9 @@ class Objects:
         revision = _if_match(request)
 
         def work() -> Any:
-            row = self._one(context, route)
-            after = tags.change(row.tags, verb, given)
-            return self._writer.tag(context, route.resource.kind, row[0], after, revision=revision)
+            row, kind = self._one(context, route), route.resource.kind
+            self._writer.tag(context, kind, row[0], row.tags, revision=revision)      # may they at all?
+            return self._writer.tag(context, kind, row[0], tags.change(row.tags, verb, given))
 
         return self._call(work)
 

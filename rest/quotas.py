@@ -81,9 +81,12 @@ class Quotas:
         whole = body.read(request.body)
         if not isinstance(whole, dict) or set(whole) != {KIND} or not isinstance(whole[KIND], dict):
             raise bad_request("body: must be a JSON object with the one member 'quota', itself an object")
-        asked = {name: value for name, value in whole[KIND].items() if (name, value) not in _of(project).items()}
         if not context.is_admin:
             raise Forbidden("quota: may be set by an administrator only")
+        for name in _of(project):
+            if whole[KIND].get(name, project) != project:
+                raise bad_request(f"{name}: must be the one in the address, or be left out")
+        asked = {name: value for name, value in whole[KIND].items() if name not in _of(project)}
 
         def work() -> None:
             if self._model.get(KIND, project) is None:

@@ -7,7 +7,6 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from cheroot import errors
 from cheroot.server import HeaderReader, HTTPRequest

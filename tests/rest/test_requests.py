@@ -60,6 +60,8 @@ def test_create_is_201_show_and_update_are_200_and_delete_is_204_without_a_body(
 def test_an_object_that_is_not_there_is_named_not_found(client, collection):
     kind = "".join(word.capitalize() for word in MEMBERS[collection].split("_"))
     for method, body in (("GET", None), ("PUT", {MEMBERS[collection]: {}}), ("DELETE", None)):
+        if method == "PUT" and collection == "security-group-rules":
+            continue
         answer = client.ask(method, f"/v2.0/{collection}/{NOWHERE}", body)
         assert (answer.status, answer.error["type"]) == (404, f"{kind}NotFound")
         assert NOWHERE in answer.error["message"] and answer.error["detail"] == ""
@@ -77,7 +79,7 @@ def test_an_address_of_nothing_is_404(client, path):
     ("PATCH", "/v2.0/networks", "GET, POST, HEAD, OPTIONS"), ("PUT", "/v2.0/networks", "GET, POST, HEAD, OPTIONS"),
     ("DELETE", "/v2.0/networks", "GET, POST, HEAD, OPTIONS"), ("POST", "/v2.0/networks/x", "GET, PUT, DELETE, HEAD, OPTIONS"),
     ("POST", "/v2.0/extensions", "GET, HEAD, OPTIONS"), ("POST", "/", "GET, HEAD, OPTIONS"),
-    ("POST", "/v2.0/hosts", "GET, HEAD, OPTIONS"), ("DELETE", "/v2.0/hosts/x", "GET, HEAD, OPTIONS"),
+    ("PUT", "/v2.0/security-group-rules/x", "GET, DELETE, HEAD, OPTIONS"), ("POST", "/v2.0/hosts", "GET, HEAD, OPTIONS"), ("DELETE", "/v2.0/hosts/x", "GET, HEAD, OPTIONS"),
     ("BREW", "/v2.0/networks/x/tags", "GET, PUT, POST, DELETE, HEAD, OPTIONS")])
 def test_a_method_that_is_not_there_is_405_with_those_that_are(client, method, path, allowed):
     answer = client.ask(method, path)
@@ -234,6 +236,6 @@ def test_in_use_is_409_and_says_by_what(client):
     assert (refused.status, refused.error["type"]) == (409, "NetworkInUse")
     assert port["id"] in refused.error["message"]
     taken = client.ask("POST", "/v2.0/ports", {"port": {"network_id": network["id"], "fixed_ips": port["fixed_ips"]}})
-    assert (taken.status, taken.error["type"]) == (409, "IpAddressAlreadyAllocated")
+    assert (taken.status, taken.error["type"]) == (409, "IpAddressInUse")
     same = client.ask("POST", "/v2.0/ports", {"port": {"network_id": network["id"], "mac_address": port["mac_address"]}})
     assert (same.status, same.error["type"]) == (409, "MacAddressInUse")

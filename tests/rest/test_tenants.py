@@ -32,7 +32,8 @@ def owned(people):
 
 def writes(kind, path):
     """Every way of changing one object."""
-    yield "PUT", path, {kind: {"description": "changed"}}
+    if kind != "security_group_rule":
+        yield "PUT", path, {kind: {"description": "changed"}}
     yield "DELETE", path, None
     yield "PUT", f"{path}/tags", {"tags": ["x"]}
     yield "POST", f"{path}/tags", {"tags": ["x"]}
@@ -74,8 +75,8 @@ def test_who_may_only_read_reads_everything_of_the_project_and_changes_nothing(p
 def test_an_administrator_sees_and_changes_everything(people, owned, kind):
     admin, path = people["admin"], f"/v2.0/{KINDS[kind]}/{owned[kind]['id']}"
     assert admin.get(path)[kind]["project_id"] == "one"
-    assert admin.ask("PUT", path, {kind: {"description": "looked after"}}).status == 200
-    assert admin.ask("PUT", path, {kind: {"description": ""}}).status == 200
+    assert admin.ask("PUT", f"{path}/tags", {"tags": ["looked-after"]}).status == 200
+    assert admin.ask("DELETE", f"{path}/tags").status == 204
 
 
 @pytest.mark.parametrize("method, path", [("GET", "/v2.0/"), ("GET", "/v2.0/networks"), ("POST", "/v2.0/networks"),

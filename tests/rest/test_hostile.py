@@ -1,0 +1,123 @@
+"""Whatever a client sends, it gets an answer that is JSON and no 500, and what it was refused has changed nothing."""
+import json
+import logging
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from controller.particles import load_all
+from tests.kit.served import served
+
+RESOURCES = load_all(["apps", "topology"])
+PATHS = {kind: f"/v2.0/{one.path}" for kind, one in RESOURCES.items() if not one.fact and kind != "quota"}
+
+
+@pytest.fixture(scope="module")
+def api():
+    with served() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(api):
+    return api.client()
+
+
+@pytest.fixture(scope="module")
+def right(client):
+    """A right body of each kind."""
+    network = client.create("network")
+    client.create("subnet", network_id=network["id"], ip_version=4, cidr="10.0.0.0/16")
+    group = client.create("security_group", name="right")
+    return {"network": {}, "subnet": {"network_id": network["id"], "ip_version": 4, "cidr": "10.99.0.0/24"},
+            "port": {"network_id": network["id"]}, "security_group": {"name": "another"},
+            "security_group_rule": {"security_group_id": group["id"], "direction": "ingress", "ethertype": "IPv4"}}
+
+
+def snapshot(model):
+    return {kind: dict(rows) for kind, rows in model.rows.items()}
+
+
+@pytest.mark.parametrize("kind", PATHS)
+def test_every_wrong_value_of_every_attribute_is_refused_naming_it(api, client, right, kind):
+    before, tried = snapshot(api.model), 0
+    for name, body in RESOURCES[kind].wrong_bodies(right[kind]):
+        if body == right[kind]:
+            continue
+        answer = client.ask("POST", PATHS[kind], {kind: body})
+        assert answer.status in (400, 501), (name, body, answer)
+        message = answer.error["message"]
+        assert name in message or message.startswith("body: "), (name, body, message)
+        assert message.isprintable()
+        tried += 1
+    assert snapshot(api.model) == before
+    assert tried > 20
+
+
+@pytest.mark.parametrize("kind", PATHS)
+def test_every_wrong_value_is_refused_in_an_update_too(api, client, right, kind):
+    made = client.ask("POST", PATHS[kind], {kind: right[kind]})
+    assert made.status == 201, made
+    path, before = f"{PATHS[kind]}/{made.body[kind]['id']}", snapshot(api.model)
+    for name, attribute in RESOURCES[kind].attributes.items():
+        wrong = list(attribute.counterexamples()) if attribute.settable in ("always", "update") else [made.body[kind].get(name)]
+        for bad in wrong:
+            answer = client.ask("PUT", path, {kind: {name: bad}})
+            assert answer.status in (400, 501), (name, bad, answer)
+    assert snapshot(api.model) == before
+    assert client.ask("DELETE", path).status == 204
+
+
+def test_dhcp_options_with_newlines_are_refused(client, right):
+    """CVE-2021-40085."""
+    for bad in ("a\nb", "a\rb", "a\0b", "a\x0bb", "a\x7fb"):
+        for option in ({"opt_name": bad, "opt_value": "x"}, {"opt_name": "bootfile-name", "opt_value": bad}):
+            answer = client.ask("POST", PATHS["port"], {"port": {**right["port"], "extra_dhcp_opts": [option]}})
+            assert answer.status == 400 and "extra_dhcp_opts" in answer.error["message"]
+
+
+_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+_json = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | _text | st.just("\ud800"),
+                     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_text, inner, max_size=3), max_leaves=8)
+_attributes = st.sampled_from(sorted({name for kind in PATHS for name in RESOURCES[kind].attributes}))
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(kind=st.sampled_from(sorted(PATHS)), extra=st.dictionaries(_attributes, _json, max_size=3))
+@example(kind="subnet", extra={"ip_version": 6, "cidr": "fd00::/64"})
+@example(kind="subnet", extra={"gateway_ip": "fd00::1"})
+@example(kind="subnet", extra={"allocation_pools": [{"start": "10.99.0.9", "end": "10.99.0.2"}]})
+@example(kind="subnet", extra={"allocation_pools": [{"start": "fd00::1", "end": "10.99.0.2"}]})
+@example(kind="port", extra={"fixed_ips": [{"ip_address": "10.0.0.1"}, {"ip_address": "10.0.0.1"}]})
+@example(kind="port", extra={"fixed_ips": [{}]})
+@example(kind="security_group_rule", extra={"protocol": "icmp", "port_range_max": 3})
+@example(kind="security_group_rule", extra={"protocol": 0, "remote_ip_prefix": "::/0"})
+@example(kind="network", extra={"provider:segmentation_id": 1 << 31})
+def test_no_body_makes_the_server_fail(api, client, right, kind, extra):
+    answer = client.ask("POST", PATHS[kind], {kind: {**right[kind], **extra}})
+    assert answer.status in (201, 400, 403, 404, 409, 501, 503), (extra, answer)
+    if answer.status == 201:
+        made = f"{PATHS[kind]}/{answer.body[kind]['id']}"
+        assert client.ask("PUT", made, {kind: extra}).status in (200, 400, 404, 409, 501, 503)
+        assert client.ask("DELETE", made).status == 204
+
+
+_segment = st.one_of(_text, st.sampled_from(["v2.0", "networks", "ports", "quotas", "tags", "extensions", "security-groups", "..",
+                                             ".", "", "%00", "%2e%2e", "%ff", "details.json", "default", "inspect", "proton"]))
+_query = st.dictionaries(st.one_of(_text, _attributes, st.sampled_from(["limit", "marker", "sort_key", "sort_dir", "fields",
+                                                                        "page_reverse", "tags", "not-tags-any", "wait"])), _text)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(method=st.sampled_from(["GET", "PUT", "POST", "DELETE", "PATCH", "HEAD", "OPTIONS"]),
+       path=st.lists(_segment, max_size=5), query=_query, body=st.one_of(st.none(), st.binary(max_size=40), _json))
+def test_no_request_makes_the_server_fail(api, client, method, path, query, body, caplog):
+    from urllib.parse import quote, urlencode
+    address = "/" + "/".join(one if one.startswith("%") else quote(one, safe="") for one in path)
+    raw = json.dumps(body).encode() if body is not None and not isinstance(body, bytes) else body
+    with caplog.at_level(logging.ERROR):
+        answer = client.ask(method, f"{address}?{urlencode(query)}", raw)
+    assert answer.status < 500 or answer.status == 501, answer
+    if answer.status >= 400 and method != "HEAD":
+        assert set(answer.error) == {"type", "message", "detail"}

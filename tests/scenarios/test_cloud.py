@@ -128,7 +128,7 @@ def test_plugging_into_a_bridge_that_never_comes_fails_and_leaves_nothing(cloud)
 def test_a_second_cloud_of_the_same_name_is_refused_and_the_first_goes_on(cloud):
     with pytest.raises(FileExistsError, match="hadron-cloud down"):
         Cloud(hosts=1, prefix=cloud.prefix)
-    assert cloud.vms["a"].ping("10.0.0.2")
+    assert cloud.host(1).run(["ping", "-c1", "-W2", cloud.host(2).tunnel_address])
 
 
 def test_down_leaves_no_namespace_link_or_process():

@@ -9,7 +9,7 @@ import random
 
 import pytest
 
-from controller.switch.ovsdb import HostFacts, HostGone, OvsdbServer
+from controller.switch.ovsdb import HostGone, OvsdbServer
 from controller.switch.tls import server_context
 from scenarios.cloud import Cloud
 from tests.kit.certificates import certificate
@@ -348,7 +348,3 @@ def test_hosts_with_a_certificate_are_served_over_tls_and_told_so(host, tmp_path
 def test_wrong_options_are_refused_in_words(options, text):
     with pytest.raises(ValueError, match=text):
         OvsdbServer(lambda post: None, **options)
-
-
-def test_facts_are_plain_and_hold_no_more_than_they_say():
-    assert HostFacts._fields == ("host_id", "puts", "removes", "complete")

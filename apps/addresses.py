@@ -29,7 +29,8 @@ def is_automatic(subnet: Any) -> bool:
     return subnet.ipv6_address_mode in AUTOMATIC
 
 
-def assign(write: Any, document: Mapping[str, Any], wanted: Iterable[Record] | None, before: Any = None) -> tuple[Record, ...]:
+def assign(write: Any, document: Mapping[str, Any], wanted: Iterable[Record] | None,
+           before: Any = None) -> tuple[Record, ...]:
     """The fixed_ips of a port that asks for these, or for nothing in particular (None)."""
     network = document["network_id"]
     subnets = {subnet.id: subnet for subnet in write.find("subnet", "network_id", network)}
@@ -39,7 +40,8 @@ def assign(write: Any, document: Mapping[str, Any], wanted: Iterable[Record] | N
         found = _asked(write, document, subnets, list(wanted), before)
     if not document["device_owner"].startswith(ROUTER):
         had = {fixed.subnet_id for fixed in found}
-        found += [_automatic(subnet, document) for id, subnet in subnets.items() if is_automatic(subnet) and id not in had]
+        found += [_automatic(subnet, document) for id, subnet in subnets.items()
+                  if is_automatic(subnet) and id not in had]
     _check_free(write, document, found, before)
     return tuple(dict.fromkeys(found))
 
@@ -62,7 +64,7 @@ def _next(write: Any, network: str, choice: list[Any], mine: set[str]) -> Record
     for subnet in choice:
         version = subnet.ip_version
         number = spans_of(write, subnet).take(
-            lambda number, version=version: (text := values.ip_text(version, number)) in mine   # type: ignore[misc]
+            lambda number, version=version: (text := values.ip_text(version, number)) in mine
             or write.count("port", INDEX, (network, text)) > 0)
         if number is not None:
             return Record(subnet_id=subnet.id, ip_address=values.ip_text(version, number))
@@ -119,12 +121,12 @@ def _certain(document: Mapping[str, Any], subnets: Mapping[str, Any], fixed: Rec
     else:
         subnet = next((one for one in subnets.values() if _fits(one, address, document)), None)
         if subnet is None:
-            raise Invalid("fixed_ips", f"IP address {address} is not a valid IP for any of the subnets on the specified "
-                                       "network.", type="InvalidIpForNetwork")
+            raise Invalid("fixed_ips", f"IP address {address} is not a valid IP for any of the subnets on the "
+                                       "specified network.", type="InvalidIpForNetwork")
     router = document["device_owner"].startswith(ROUTER)
     if is_automatic(subnet) and not router and address != values.eui64(subnet.cidr, document["mac_address"]):
-        raise Invalid("fixed_ips", f"{address} cannot be chosen: hosts of subnet {subnet.id} make their addresses from their "
-                                   "MAC; leave ip_address out")
+        raise Invalid("fixed_ips", f"{address} cannot be chosen: hosts of subnet {subnet.id} make their addresses "
+                                   "from their MAC; leave ip_address out")
     return Record(subnet_id=subnet.id, ip_address=address)
 
 
@@ -149,8 +151,10 @@ def _check_free(write: Any, document: Mapping[str, Any], found: list[Record], be
 
 def check_may_choose(write: Any, document: Mapping[str, Any], wanted: Iterable[Record]) -> None:
     """Certain addresses on somebody else's network are for its owner to give."""
-    if any(fixed.get("ip_address") for fixed in wanted) and not write.fits("rule:admin_or_network_owner", "port", document):
-        raise Forbidden("fixed_ips: ip_address may be chosen by the owner of the network only; give a subnet_id, or leave it out")
+    chosen = any(fixed.get("ip_address") for fixed in wanted)
+    if chosen and not write.fits("rule:admin_or_network_owner", "port", document):
+        raise Forbidden("fixed_ips: ip_address may be chosen by the owner of the network only; give a subnet_id, or "
+                        "leave it out")
 
 
 def release(write: Any, gone: Iterable[Record]) -> None:
@@ -178,4 +182,5 @@ def remove_automatic(write: Any, subnet: Any) -> None:
 
 
 def _revised(write: Any, port: Any, fixed_ips: tuple[Record, ...]) -> None:
-    write.draft.put("port", port._replace(fixed_ips=fixed_ips, revision_number=port.revision_number + 1, updated_at=write.now))
+    write.draft.put("port", port._replace(fixed_ips=fixed_ips, revision_number=port.revision_number + 1,
+                                          updated_at=write.now))

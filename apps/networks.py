@@ -58,8 +58,9 @@ def _check_unshared(write: Any, network: Any) -> None:
     for kind in ("port", "subnet"):
         for row in write.find(kind, "network_id", network.id):
             if row.project_id != network.project_id:
-                raise Conflict("InvalidSharedSetting", f"Unable to reconfigure sharing settings for network {network.id}. "
-                                                       f"Project {row.project_id} has {kind} {row.id} on it.")
+                raise Conflict("InvalidSharedSetting",
+                               f"Unable to reconfigure sharing settings for network {network.id}. Project "
+                               f"{row.project_id} has {kind} {row.id} on it.")
 
 
 def status(model: Any, network: Any) -> str:

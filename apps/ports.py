@@ -135,7 +135,8 @@ def _check(write: Any, document: dict[str, Any], before: Any = None) -> None:
     _check_security(document, before)
     kinds = {write.get("security_group", id).stateful for id in document["security_groups"]}
     if len(kinds) > 1:
-        raise Conflict("SecurityGroupConflict", "security_groups: a port cannot be in stateful and stateless groups at once")
+        raise Conflict("SecurityGroupConflict",
+                       "security_groups: a port cannot be in stateful and stateless groups at once")
     if len(json.dumps(document["binding:profile"])) > _PROFILE:
         raise Invalid("binding:profile", f"must not be longer than {_PROFILE} characters as JSON")
 
@@ -145,7 +146,8 @@ def _with_macs(document: Mapping[str, Any]) -> tuple[Record, ...]:
     pairs = tuple(Record(ip_address=pair.ip_address, mac_address=pair.get("mac_address") or document["mac_address"])
                   for pair in document["allowed_address_pairs"])
     if len(set(pairs)) < len(pairs):
-        raise Invalid("allowed_address_pairs", "the same pair is there twice; say it once", type="DuplicateAddressPairInRequest")
+        raise Invalid("allowed_address_pairs", "the same pair is there twice; say it once",
+                      type="DuplicateAddressPairInRequest")
     return pairs
 
 
@@ -154,8 +156,9 @@ def _check_security(document: Mapping[str, Any], before: Any) -> None:
         return
     if document["security_groups"]:
         if before is not None and document["security_groups"] == before.security_groups:
-            raise Conflict("PortSecurityPortHasSecurityGroup", "Port has security group associated. Cannot disable port "
-                           "security until security group is removed: set security_groups to [].")
+            raise Conflict("PortSecurityPortHasSecurityGroup",
+                           "Port has security group associated. Cannot disable port security until security group is "
+                           "removed: set security_groups to [].")
         raise Conflict("PortSecurityAndIPRequiredForSecurityGroups",
                        "Port security must be enabled in order to use security groups.")
     if document["allowed_address_pairs"]:

@@ -77,7 +77,8 @@ def create(write: Any, document: dict[str, Any], asked: Mapping[str, Any], befor
 
 
 def _default_exists() -> Conflict:
-    return Conflict("SecurityGroupDefaultAlreadyExists", "name: default is the group that each project has; choose another")
+    return Conflict("SecurityGroupDefaultAlreadyExists",
+                    "name: default is the group that each project has; choose another")
 
 
 def _first_rules(write: Any, group: Mapping[str, Any], default: bool) -> None:
@@ -85,12 +86,14 @@ def _first_rules(write: Any, group: Mapping[str, Any], default: bool) -> None:
         rule = {"security_group_id": group["id"], "project_id": group["project_id"], "ethertype": ethertype}
         write.create("security_group_rule", {**rule, "direction": "egress"}, by=SYSTEM)
         if default:
-            write.create("security_group_rule", {**rule, "direction": "ingress", "remote_group_id": group["id"]}, by=SYSTEM)
+            write.create("security_group_rule",
+                         {**rule, "direction": "ingress", "remote_group_id": group["id"]}, by=SYSTEM)
 
 
 def update(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: Any) -> None:
     if "name" in asked and before.name == DEFAULT:
-        raise Conflict("SecurityGroupCannotUpdateDefault", "Updating the name of the default security group is not allowed.")
+        raise Conflict("SecurityGroupCannotUpdateDefault",
+                       "Updating the name of the default security group is not allowed.")
     if document["name"] == DEFAULT and before.name != DEFAULT:
         raise _default_exists()
 
@@ -151,15 +154,16 @@ def _check_ports(rule: Mapping[str, Any]) -> None:
     if protocol in (_ICMP, _ICMP6):
         _check_icmp(low, high)
     elif protocol not in _WITH_PORTS:
-        raise Invalid(name, f"protocol {rule['protocol']} has no ports; leave it out", type="SecurityGroupInvalidProtocolForPort")
+        raise Invalid(name, f"protocol {rule['protocol']} has no ports; leave it out",
+                      type="SecurityGroupInvalidProtocolForPort")
     elif low is None or high is None or low > high:
         raise Invalid(name, "port_range_min must be given with port_range_max, and not be greater",
                       type="SecurityGroupInvalidPortRange")
     elif low == 0:
         raise Invalid("port_range_min", "must be between 1 and 65535", type="SecurityGroupInvalidPortValue")
     elif protocol not in _MATCHED_PORTS:
-        raise Unsupported(name, f"ports of protocol {rule['protocol']} are not served: OpenFlow cannot match them; leave "
-                                "them out to allow all")
+        raise Unsupported(name, f"ports of protocol {rule['protocol']} are not served: OpenFlow cannot match them; "
+                                "leave them out to allow all")
 
 
 def _check_icmp(kind: int | None, code: int | None) -> None:
@@ -175,7 +179,8 @@ def _check_new(write: Any, rule: Mapping[str, Any]) -> None:
     protocol = number_of(rule["protocol"], rule["ethertype"])
     wanted = tuple(rule[name] for name in _SAME)
     for other in write.find("security_group_rule", "security_group_id", rule["security_group_id"]):
-        if tuple(getattr(other, name) for name in _SAME) == wanted and number_of(other.protocol, other.ethertype) == protocol:
+        same = tuple(getattr(other, name) for name in _SAME) == wanted
+        if same and number_of(other.protocol, other.ethertype) == protocol:
             raise Conflict("SecurityGroupRuleExists", f"Security group rule already exists. Rule id is {other.id}.")
 
 

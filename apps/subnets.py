@@ -68,7 +68,8 @@ def _check(document: Mapping[str, Any], block: values.Prefix) -> None:
             raise Invalid("dns_nameservers", f"must be IPv{block.version} addresses, and {address} is not")
     for route in document["host_routes"]:
         if values.ip_version(route.destination) != block.version or values.ip_version(route.nexthop) != block.version:
-            raise Invalid("host_routes", f"must be IPv{block.version}, and {route.destination} by {route.nexthop} is not")
+            raise Invalid("host_routes", f"must be IPv{block.version}, and {route.destination} by {route.nexthop} is "
+                                         "not")
 
 
 def _check_modes(document: Mapping[str, Any], block: values.Prefix) -> None:

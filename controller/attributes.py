@@ -10,9 +10,10 @@ from controller.resource import NOTHING, Attribute, freeze, plain
 from controller.rules import BadRule, parse
 from controller.types import TYPES, Type, list_of, record_of
 
-_WORDS = {"type", "primary", "description", "required", "length", "values", "format", "min", "max",      # Gluon's
-          "default", "settable", "nullable", "null", "index", "on_delete", "revises", "bookkeeping", "visible", "policy",
-          "stored", "serves", "unserved", "alias", "number", "computed", "items", "fields", "max_items", "unique_items"}
+_WORDS = {"type", "primary", "description", "required", "length", "values", "format", "min", "max",   # Gluon's
+          "default", "settable", "nullable", "null", "index", "on_delete", "revises", "bookkeeping", "visible",
+          "policy", "stored", "serves", "unserved", "alias", "number", "computed", "items", "fields", "max_items",
+          "unique_items"}
 _CHOICES = {"settable": ("never", "create", "update", "always"), "on_delete": ("refuse", "cascade", "ignore"),
             "visible": (True, False, "admin")}
 _SHOWN = {True: "everyone", False: "nobody", "admin": "admin"}
@@ -38,7 +39,8 @@ def attribute_of(file: Any, where: str, name: str, given: Any, kinds: Mapping[st
         max=_number(file, where, given, "max"), nullable=_nullable(given), null=_value(given, "null"),
         policy=_policy(file, where, given), visible=_SHOWN[given.get("visible", True)],
         stored=bool(given.get("stored", "computed" not in given)), on_delete=given.get("on_delete", "refuse"),
-        revises=_true(given, "revises"), bookkeeping=_true(given, "bookkeeping"), index=_index(name, given, type_, refers_to),
+        revises=_true(given, "revises"), bookkeeping=_true(given, "bookkeeping"),
+        index=_index(name, given, type_, refers_to),
         serves=freeze(given["serves"]) if "serves" in given else None, unserved=str(given.get("unserved", "")),
         alias=given.get("alias"), number=_pool(file, where, given), computed=_computed(file, where, given))
     return _proven(file, where, attribute)

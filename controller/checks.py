@@ -80,7 +80,7 @@ def _differs(what: Any, error: str | None, text: str | None) -> Run:
 
 
 def _unique(what: Any, error: str | None, text: str | None) -> Run:
-    """No other row has the same values. Needs an index over the attributes, named by joining them with `+`, or one's own."""
+    """No other row has the same values. Needs an index over the attributes, named by joining them with `+`."""
     def run(write: Any, kind: str, document: Mapping[str, Any], before: Any) -> None:
         key = tuple(document[name] for name in what)
         index, wanted = (what[0], key[0]) if len(what) == 1 else ("+".join(what), key)
@@ -98,7 +98,8 @@ def _disjoint(what: Any, error: str | None, text: str | None) -> Run:
         mine = values.prefix(document[name])
         for row in write.find(kind, over, document[over]):
             if (before is None or row[0] != before[0]) and mine.overlaps(values.prefix(getattr(row, name))):
-                raise Invalid(name, text or f"must not overlap with {getattr(row, name)} of {kind} {row[0]}", type=error)
+                raise Invalid(name, text or f"must not overlap with {getattr(row, name)} of {kind} {row[0]}",
+                              type=error)
     return run
 
 

@@ -1,4 +1,4 @@
-"""A model with changes that are not yet made: what a write sees of itself, and of others in its group, before it commits."""
+"""A model with changes that are not yet made: what a write sees of itself and of others in its group."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +13,8 @@ _first = itemgetter(0)
 class Rows(Protocol):
     """What can be read like a model: the model itself, or a draft of it."""
 
-    keys: Mapping[str, Mapping[str, Callable[[Row], tuple]]]
+    @property
+    def keys(self) -> Mapping[str, Mapping[str, Callable[[Row], tuple]]]: ...
 
     def get(self, kind: str, id: str) -> Row | None: ...
 

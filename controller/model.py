@@ -35,7 +35,7 @@ def keys_of(resource: Resource) -> dict[str, Callable[[Row], tuple]]:
                 made[index] = _keys(positions[attribute.name], index.partition(".")[2], attribute.type.name == "list")
     for index, paths in resource.indexes.items():
         parts = [(positions[path.partition(".")[0]], path.partition(".")[2]) for path in paths]
-        lists = {number for number, name in enumerate(resource.row.NAMES) if resource.attributes[name].type.name == "list"}
+        lists = {number for name, number in positions.items() if resource.attributes[name].type.name == "list"}
         made[index] = _composite([_keys(position, part, position in lists) for position, part in parts])
     return made
 

@@ -71,7 +71,7 @@ class Pool:
 
 
 class Spans:
-    """Values of some ranges, where somebody else knows which are used: fresh ones in order, then what was free longest."""
+    """Values of some ranges, where somebody else knows which are used: fresh ones, then what was free longest."""
 
     def __init__(self, ranges: Sequence[tuple[int, int]]) -> None:
         self.ranges = tuple(ranges)

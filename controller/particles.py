@@ -54,7 +54,8 @@ def load_all(directories: Iterable[str | Path], protons: Iterable[str | Path] = 
     for file in files:
         core.update({name: {**one, "_kind": _kind(file, one)} for name, one in file.objects.items()})
     for folder in protons:
-        files += [File(path, Path(folder), True) for path in sorted(Path(folder).rglob("*.yaml")) if path.stem not in off]
+        files += [File(path, Path(folder), True) for path in sorted(Path(folder).rglob("*.yaml"))
+                  if path.stem not in off]
     resources = Resources()
     for file in files:
         resources.settings.update(file.settings())
@@ -76,7 +77,8 @@ def _add(resources: Resources, file: File, name: str, core: Mapping[str, dict]) 
 
 def _per_quota(whole: dict, resources: Resources) -> dict:
     """The object with an attribute for each kind that has a quota: the limit, null where the default holds."""
-    limits = {one.kind: {"type": "integer", "min": -1, "max": 2**31 - 1, "description": f"Limit of {one.plural}; -1 is none"}
+    limits = {one.kind: {"type": "integer", "min": -1, "max": 2**31 - 1,
+                         "description": f"Limit of {one.plural}; -1 is none"}
               for one in resources.values() if one.quota is not None}
     return {**whole, "attributes": {**whole["attributes"], **limits}}
 
@@ -185,7 +187,8 @@ class File:
             parent=self._parent(name, api, kinds), parent_key=api.get("parent_key"),
             checks=self._checks(name, whole, attributes), indexes=self._indexes(name, whole, attributes),
             columns=tuple(whole.get("columns") or ()), quota=whole.get("quota"), fact=_true(whole.get("fact")),
-            prepare=self._prepare(name, whole), aliases={one.alias: key for key, one in attributes.items() if one.alias})
+            prepare=self._prepare(name, whole),
+            aliases={one.alias: key for key, one in attributes.items() if one.alias})
 
     def _with_key(self, name: str, whole: dict, api: dict) -> dict[str, dict]:
         """Attributes, the identifying one first; without any, Gluon adds a uuid."""

@@ -89,7 +89,7 @@ class Policy:
         return [found[id] for id in sorted(found)]
 
     def _ways(self, context: Context, resource: Resource, word: str) -> list[tuple[str, Any]] | None:
-        """The indexes and keys under which all objects stand for which a word holds; None if only a search finds them."""
+        """The indexes and keys under which the objects are for which a word holds; None if only a search finds them."""
         if word == "admin":
             return []
         if word in ("owner", "shared"):

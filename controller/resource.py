@@ -199,7 +199,7 @@ class Resource:
                 raise wrong.inside(said) from None
             attribute.check_served(value)
             if name in asked and asked[name] != value:
-                raise Invalid(said, f"must be the same as {next(one for one in body if one != said and self.aliases.get(one, one) == name)}")
+                raise Invalid(said, f"must be the same as {name if said != name else attribute.alias}")
             asked[name] = value
         if creating:
             self._check_complete(asked)
@@ -260,7 +260,7 @@ class Resource:
 class Resources(dict[str, Resource]):
     """All resources by kind, and the settings that their features understand."""
 
-    def __init__(self, resources: Mapping[str, Resource] = {}, settings: Mapping[str, Attribute] = {}) -> None:  # noqa: B006
-        super().__init__(resources)
-        self.settings = dict(settings)
+    def __init__(self) -> None:
+        super().__init__()
+        self.settings: dict[str, Attribute] = {}
         self.referrers: dict[str, list[tuple[str, Attribute, str]]] = {}

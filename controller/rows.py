@@ -17,7 +17,7 @@ def plain(name: str) -> str:
 
 
 def row_class(kind: str, names: Iterable[str]) -> Any:
-    """The class of a kind's rows. The first attribute identifies the row and is `id` too; KIND and NAMES are the class's."""
+    """The class of a kind's rows. The first attribute identifies the row and is `id` too."""
     names = tuple(names)
     made = namedtuple(f"{plain(kind)}_row", [plain(name) for name in names])  # type: ignore[misc]
     body: dict[str, Any] = {"__slots__": (), "KIND": kind, "NAMES": names}

@@ -1,8 +1,8 @@
 """The words of policy rules: who may do something.
 
 A rule is the names of those who may, joined by `_or_`: `admin`, `owner` (the project owns the object), `shared` (the
-object is), `any`; `network_owner` and `network_shared` say it of the object that `network_id` names. Gluon's and Neutron's
-names for the same are understood.
+object is), `any`; `network_owner` and `network_shared` say it of the object that `network_id` names. Gluon's and
+Neutron's names for the same are understood.
 """
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def parse(rule: str) -> tuple[str, ...]:
     for word in re.split("_or_", plain):
         word = _WORDS.get(word, word)
         if word not in ("admin", "owner", "shared", "any") and not re.fullmatch("[a-z][a-z0-9_]*_(owner|shared)", word):
-            raise BadRule(f"{rule}: {word} is nobody; there are admin, owner, shared, any, <object>_owner, <object>_shared")
+            raise BadRule(f"{rule}: {word} is nobody; there are admin, owner, shared, any, <object>_owner and "
+                          "<object>_shared")
         found.append(word)
     return tuple(found)

@@ -1,6 +1,7 @@
 """One write being decided: everything that must hold before it may be committed. Hooks of features work with it.
 
-Nothing outside changes until the Writer commits: rows go into a draft, and numbers are given back if it comes to nothing.
+Nothing outside changes until the Writer commits: rows go into a draft, and numbers are given back if it comes to
+nothing.
 """
 from __future__ import annotations
 
@@ -96,7 +97,7 @@ class Transaction:
         if "create" in resource.prepare:
             resource.prepare["create"](self, document, asked, None)
         for attribute in resource.attributes.values():
-            if attribute.number and document[attribute.name] is None:
+            if attribute.number and (document[attribute.name] is None or attribute.name in asked):
                 self.number(kind, document, attribute.name)
         self._stamp(context, resource, document, None)
         for check in resource.checks:
@@ -153,7 +154,8 @@ class Transaction:
         if document[resource.key] is None:
             document[resource.key] = self.writer.new_id()
         elif self.draft.get(resource.kind, document[resource.key]) is not None:
-            raise Conflict(f"{camel(resource.kind)}Exists", f"{resource.key}: {document[resource.key]} is there already")
+            raise Conflict(f"{camel(resource.kind)}Exists",
+                           f"{resource.key}: {document[resource.key]} is there already")
         if resource.owner and document[resource.owner] is None:
             document[resource.owner] = context.project_id or ""
 
@@ -181,7 +183,8 @@ class Transaction:
                 continue
             row = self.writer.model.make(resource.kind, document)
             if not self.writer.policy.fits(context, resource, attribute.policy, row, self.draft):
-                raise Forbidden(f"{name}: may be set by {attribute.policy.removeprefix('rule:').replace('_', ' ')} only")
+                who = attribute.policy.removeprefix("rule:").replace("_", " ")
+                raise Forbidden(f"{name}: may be set by {who} only; leave it out")
 
     def _stamp(self, context: Context, resource: Resource, document: dict[str, Any], before: Row | None) -> None:
         if "revision_number" in document:
@@ -219,8 +222,9 @@ class Transaction:
             if users:
                 first = self.draft.find(other, index, row[0])[0]
                 more = f" and {users - 1} more" if users > 1 else ""
-                raise Conflict(f"{camel(resource.kind)}InUse", f"Unable to complete operation on {resource.name} {row[0]}: "
-                               f"{other} {first[0]}{more} uses it. Delete that first.")
+                raise Conflict(f"{camel(resource.kind)}InUse",
+                               f"Unable to complete operation on {resource.name} {row[0]}: {other} {first[0]}{more} "
+                               "uses it. Delete that first.")
 
 
 def _named(value: Any, part: str) -> list[str]:

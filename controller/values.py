@@ -6,7 +6,8 @@ import socket
 from functools import lru_cache
 from typing import NamedTuple
 
-_MAC = re.compile(r"(?:[0-9a-f]{2}(?:(?::[0-9a-f]{2}){5}|(?:-[0-9a-f]{2}){5})|[0-9a-f]{4}(?:\.[0-9a-f]{4}){2}|[0-9a-f]{12})")
+_MAC = re.compile(r"[0-9a-f]{2}(?:(?::[0-9a-f]{2}){5}|(?:-[0-9a-f]{2}){5})"
+                  r"|[0-9a-f]{4}(?:\.[0-9a-f]{4}){2}|[0-9a-f]{12}")
 BITS = {4: 32, 6: 128}
 
 

@@ -1,7 +1,7 @@
 """The only way to change documents: read the body, find references, number, check, count, commit; then the model.
 
-    REST, packet handlers, tests ──► Writer.create / update / delete ──► Transaction ──► store.commit ──► model ──► changes
-    switches and OVSDB ────────────► Writer.learn (facts) ─────────────────────────────────────────────► model ──► changes
+    REST, packets, tests ──► Writer.create / update / delete ──► Transaction ──► store.commit ──► model ──► changes
+    switches and OVSDB ────► Writer.learn (facts) ──────────────────────────────────────────────► model ──► changes
 
 Belongs to one thread. Each write is all or nothing, and has reached the disk when it returns, unless it is part of a
 `group()`, which commits several independent writes at once.
@@ -148,7 +148,8 @@ class Writer:
         return row
 
     # ---- facts
-    def learn(self, puts: Iterable[tuple[str, Mapping[str, Any]]], removed: Iterable[tuple[str, str]] = ()) -> list[Change]:
+    def learn(self, puts: Iterable[tuple[str, Mapping[str, Any]]],
+              removed: Iterable[tuple[str, str]] = ()) -> list[Change]:
         """Take in what was seen. It is in the model at once, and in the store with the next commit or `flush`."""
         found = []
         for kind, document in puts:
@@ -278,7 +279,7 @@ class Writer:
 
 
 def _numbers_of(done: Iterable[Transaction]) -> dict[Claim, str | None]:
-    """Numbers that get or lose an owner. A number is never claimed and released in one commit, but by its own object."""
+    """Numbers that get or lose an owner."""
     found: dict[Claim, str | None] = {}
     for transaction in done:
         found.update(transaction.claimed)

@@ -54,12 +54,15 @@ class MemoryStore:
             with self._changed:
                 if since < self._from:
                     raise Compacted(f"the log begins after revision {self._from}")
-                self._changed.wait_for(lambda: self._closed or self.revision > since)
+                self._wait(since)
                 news = [one for one in self._log if one.revision > since]
                 since = self.revision
                 if self._closed and not news:
                     return
             yield from news
+
+    def _wait(self, since: int) -> None:
+        self._changed.wait_for(lambda: self._closed or self.revision > since)
 
     def close(self) -> None:
         with self._changed:

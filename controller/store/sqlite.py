@@ -20,6 +20,8 @@ APPLICATION = 0x48414452          # "HADR": whose file it is
 KEPT = 10_000                     # revisions that the log keeps
 _TRIM = 1_000                     # how often it is trimmed, in revisions
 
+Migration = Callable[[sqlite3.Connection], None]
+
 
 def _version_1(db: sqlite3.Connection) -> None:
     db.execute("CREATE TABLE documents (kind TEXT NOT NULL, id TEXT NOT NULL, revision INTEGER NOT NULL, "
@@ -31,13 +33,13 @@ def _version_1(db: sqlite3.Connection) -> None:
 
 
 # Each step makes the next schema version of the one before; a new file takes them all. Never change one: add another.
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_version_1,)
+MIGRATIONS: tuple[Migration, ...] = (_version_1,)
 
 
 class SqliteStore:
     """Documents and the log of their changes in one file. Raises StoreError if the file cannot be used."""
 
-    def __init__(self, path: str | Path, *, migrations: Sequence[Callable[[sqlite3.Connection], None]] = MIGRATIONS) -> None:
+    def __init__(self, path: str | Path, *, migrations: Sequence[Migration] = MIGRATIONS) -> None:
         self.path = Path(path)
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
@@ -75,17 +77,19 @@ class SqliteStore:
         if "locked" in text:
             return StoreError(f"{self.path}: in use by another process; stop it, or give this one a store of its own")
         if "unable to open" in text:
-            return StoreError(f"{self.path}: cannot be opened; does the directory exist, and may this user write there?")
-        return StoreError(f"{self.path}: is damaged or not a Hadron store ({text}); restore it from a copy, or move it away to start empty")
+            return StoreError(f"{self.path}: cannot be opened; is the directory there, and may this user write in it?")
+        return StoreError(f"{self.path}: is damaged or not a Hadron store ({text}); restore it from a copy, or move it "
+                          "away to start empty")
 
-    def _migrate(self, migrations: Sequence[Callable[[sqlite3.Connection], None]]) -> None:
+    def _migrate(self, migrations: Sequence[Migration]) -> None:
         version = self._pragma("user_version")
         owner = self._pragma("application_id")
-        if owner not in (0, APPLICATION) or owner == 0 and self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if owner != APPLICATION and (owner or tables):
             raise StoreError(f"{self.path}: is the file of another program; choose another path")
         if version > len(migrations):
-            raise StoreError(f"{self.path}: was written by a newer Hadron (schema {version}, this one knows {len(migrations)}); "
-                             "run that version")
+            raise StoreError(f"{self.path}: was written by a newer Hadron (schema {version}, this one knows "
+                             f"{len(migrations)}); run that version")
         for number, step in enumerate(migrations[version:], version + 1):
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -109,13 +113,15 @@ class SqliteStore:
                 rows = self._db.execute("SELECT kind, id, revision, body FROM documents").fetchall()
             except sqlite3.DatabaseError as wrong:
                 raise self._trouble(wrong) from None
-            return self.revision, [Document(kind, id, revision, self._unpack(kind, id, body)) for kind, id, revision, body in rows]
+            return self.revision, [Document(kind, id, revision, self._unpack(kind, id, body))
+                                   for kind, id, revision, body in rows]
 
     def _unpack(self, kind: str, id: str, body: bytes) -> Any:
         try:
             return msgpack.unpackb(body, object_hook=Record, use_list=False)
         except Exception as wrong:
-            raise StoreError(f"{self.path}: {kind} {id} cannot be read ({wrong}); restore the file from a copy") from None
+            raise StoreError(f"{self.path}: {kind} {id} cannot be read ({wrong}); restore the file from a copy") \
+                from None
 
     def commit(self, writes: Sequence[Write], expecting: Mapping[Key, int] = {}) -> int:
         packed = [(kind, id, None if body is None else msgpack.packb(body)) for kind, id, body in writes]
@@ -160,7 +166,7 @@ class SqliteStore:
     def watch(self, since: int) -> Iterator[Logged]:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._closed or self.revision > since)
+                self._wait(since)
                 if self._closed:
                     return
                 if since < self._state("log_from"):
@@ -170,6 +176,9 @@ class SqliteStore:
                 since = self.revision
             for revision, kind, id, body in rows:
                 yield Logged(revision, kind, id, None if body is None else self._unpack(kind, id, body))
+
+    def _wait(self, since: int) -> None:
+        self._changed.wait_for(lambda: self._closed or self.revision > since)
 
     def close(self) -> None:
         with self._changed:

@@ -101,8 +101,8 @@ class World:
     def plug(self, port: Any, host: str, switch: str, ofport: int) -> None:
         """The port's interface is seen on a host."""
         self.writer.learn([("interface", {
-            "id": f"{host}/tap{ofport}", "host_id": host, "switch_id": switch, "name": f"tap{ofport}", "port_id": port.id,
-            "ofport": ofport, "mac_address": port.mac_address, "link_state": "up"})])
+            "id": f"{host}/tap{ofport}", "host_id": host, "switch_id": switch, "name": f"tap{ofport}",
+            "port_id": port.id, "ofport": ofport, "mac_address": port.mac_address, "link_state": "up"})])
 
 
 def _said(attributes: dict[str, Any]) -> dict[str, Any]:
@@ -115,5 +115,6 @@ def two_tenants(*, ports: int = 2, cidr: str = "10.0.0.0/24", **options: Any) ->
     made = {}
     for who in (ANN, BOB):
         network = world.network(cidr, by=who, name=f"{who.user}'s")
-        made[who] = [world.make("port", who, network_id=network.id, name=f"{who.user}{number}") for number in range(ports)]
+        made[who] = [world.make("port", who, network_id=network.id, name=f"{who.user}{number}")
+                     for number in range(ports)]
     return world, made

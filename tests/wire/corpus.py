@@ -132,8 +132,9 @@ ACTIONS += [
     ({}, (push_vlan(0x88A8), output(1))), ({}, (push_mpls(), set_field(mpls_label=3), output(1))),
     ({"eth_type": 0x8847}, (pop_mpls(0x0800), output(1))), ({"eth_type": 0x8847}, (pop_mpls(0x8847), output(1))),
     ({}, (encap(0x18847), set_field(mpls_label=3), encap(0x18847), set_field(mpls_label=4), encap(0), output(1))),
-    ({"eth_type": 0x8847}, (move("mpls_label", "reg1"), decap(), decap(0x18847), move("mpls_label", ("reg2", 0, 19)),
-                            decap(0), THIRD)),
+    # After a decap, another table that matches the packet's type is needed before its label can be read.
+    ({"eth_type": 0x8847}, (move("mpls_label", "reg1"), decap(), decap(0x18847), SECOND)),
+    ({"packet_type": 0x18847}, (move("mpls_label", ("reg2", 0, 19)), decap(0), THIRD)),
     ({}, (move("eth_src", "eth_dst"), move("reg0", "metadata"), move("tunnel_id", NETWORK), move(NETWORK, "tunnel_id"))),
     ({"eth_type": 0x0806}, (move("arp_sha", "arp_tha"), move("arp_spa", "arp_tpa"), set_field(arp_op=2), IN_PORT)),
     (IP, (move("ipv4_src", "ipv4_dst"), move("ipv4_src", "reg0"), move("nw_ttl", ("reg1", 8, 15)), move("ip_dscp", ("reg1", 0, 5)))),

@@ -64,7 +64,7 @@ def test_every_wrong_value_is_refused_in_an_update_too(api, client, right, kind)
         wrong = list(attribute.counterexamples()) if attribute.settable in ("always", "update") else [made.body[kind].get(name)]
         for bad in wrong:
             answer = client.ask("PUT", path, {kind: {name: bad}})
-            assert answer.status in (400, 501), (name, bad, answer)
+            assert answer.status in ((405,) if kind == "security_group_rule" else (400, 501)), (name, bad, answer)
     assert snapshot(api.model) == before
     assert client.ask("DELETE", path).status == 204
 
@@ -99,7 +99,7 @@ def test_no_body_makes_the_server_fail(api, client, right, kind, extra):
     assert answer.status in (201, 400, 403, 404, 409, 501, 503), (extra, answer)
     if answer.status == 201:
         made = f"{PATHS[kind]}/{answer.body[kind]['id']}"
-        assert client.ask("PUT", made, {kind: extra}).status in (200, 400, 404, 409, 501, 503)
+        assert client.ask("PUT", made, {kind: extra}).status in (200, 400, 404, 405, 409, 501, 503)
         assert client.ask("DELETE", made).status == 204
 
 

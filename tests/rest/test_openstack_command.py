@@ -84,7 +84,8 @@ def test_ports(openstack):
     shown = openstack("port show port2")
     assert (shown["admin_state_up"], shown["security_group_ids"], shown["fixed_ips"][0]["ip_address"]) == (False, [], "10.1.0.10")
     openstack("port set --security-group group port2")
-    openstack("port unset --security-group group --allowed-address ip-address=10.9.0.1 --tag web --host port2")
+    openstack(f"port unset --security-group group --tag web --host "
+              f"--allowed-address ip-address=10.9.0.1,mac-address={shown['mac_address']} port2")
     shown = openstack("port show port2")
     assert (shown["security_group_ids"], shown["allowed_address_pairs"], shown["tags"]) == ([], [], [])
     assert "Conflict" in openstack.fails("network delete net") or "in use" in openstack.fails("network delete net")

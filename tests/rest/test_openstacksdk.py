@@ -51,9 +51,9 @@ def test_bulk_tags_and_revisions(network):
     tagged = network.set_tags(ports[0], ["red", "blue"])
     assert [one.id for one in network.ports(tags="red,blue")] == [tagged.id]
     assert {one.id for one in network.ports(network_id=nets[0].id, not_any_tags="red")} == {one.id for one in ports[1:]}
-    changed = network.update_network(nets[1], description="a", if_revision=0)
+    changed = network.update_network(nets[1].id, description="a", if_revision=0)
     with pytest.raises(exceptions.PreconditionFailedException):
-        network.update_network(nets[1], description="b", if_revision=0)
+        network.update_network(nets[1].id, description="b", if_revision=0)
     assert network.get_network(nets[1].id).description == changed.description == "a"
 
 

@@ -12,20 +12,21 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from controller.compile import Compiler
 from controller.openflow.actions import output
 from controller.switch import events
-from controller.switch.ovsdb import HostFacts
-from controller.switch.sync import difference
+from controller.switch.host_facts import HostFacts
+from controller.switch.sync import Difference, difference
 
 log = logging.getLogger("hadron.control")
 
 FLOOD = 15                 # packets of one port to the controller within a second that are called a flood
 PACKETS = 64               # answered in one turn
+EXAMPLES = 20              # of each kind of wrong entry, kept from the last reading of a switch
 KEPT = 200                 # alarms kept for `hadron audit` and the log
 
 
@@ -72,6 +73,7 @@ class Control:
 
     def after_batch(self) -> None:
         """Rows changed: let each switch concerned have its difference."""
+        self.writer.flush()
         changes = self.writer.changes[:]
         if not changes:
             return
@@ -130,19 +132,22 @@ class Control:
         if standing is None or event.switch_id not in self.model.rows["switch"]:
             return
         found = difference(self.compiler.desired(event.switch_id), event.have, changed=event.changed)
-        changes = {key: entry for key, entry in found.items() if (event.switch_id, key) not in self.refused}
+        for key in [key for key in found if (event.switch_id, key) in self.refused]:
+            del found[key]
         standing.audit = {"at": self.now(), "held": len(event.have), "alien": len(found.alien),
-                          "missing": len(found.missing), "altered": len(found.altered)}
+                          "missing": len(found.missing), "altered": len(found.altered),
+                          "examples": _examples(found, event.have)}
         self._next_audit[event.switch_id] = self.now() + self.audit_interval
         if standing.first is None:
             standing.first = self.seq = self.seq + 1
-            log.info("switch %s: %d entries held, %d to change", event.switch_id, len(event.have), len(changes))
-        elif changes:
+            log.info("switch %s: %d entries held, %d to change", event.switch_id, len(event.have), len(found))
+        elif found:
             self.seq += 1
             self._alarm("drift", switch=event.switch_id, alien=len(found.alien), missing=len(found.missing),
                         altered=len(found.altered))
         standing.sent = self.seq
-        self.switches.change(event.switch_id, changes, self.seq)
+        self.switches.change(event.switch_id, found, self.seq)
+        self._notify()
 
     def _confirmed(self, event: Any) -> None:
         standing = self.standing.get(event.switch_id)
@@ -260,9 +265,23 @@ class Control:
         with self._changed:
             return self._changed.wait_for(confirmed, timeout)
 
+    def wait_read(self, before: Mapping[str, Any], timeout: float) -> bool:
+        """Wait until each of these switches has been read anew: `before` is what `audit` was in its standing."""
+        def read() -> bool:
+            return all(id not in self.standing or self.standing[id].audit is not was for id, was in before.items())
+
+        with self._changed:
+            return self._changed.wait_for(read, timeout)
+
     def _notify(self) -> None:
         with self._changed:
             self._changed.notify_all()
+
+
+def _examples(found: Difference, have: events.Have) -> list[tuple[str, tuple, int, bytes]]:
+    """Some of what a reading found wrong: (alien, missing or altered; key, and the cookie and body that are held)."""
+    return [(what, key, *have.get(key, (0, b""))) for what in ("alien", "missing", "altered")
+            for key in getattr(found, what)[:EXAMPLES]]
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,11 @@ GUARD = table(
     10, "guard", "May this port send from these addresses?",
     levels={"never": 300, "own": 200, "arp": 60, "any": 50})
 ND_GUARD = table(
-    12, "nd_guard", "Does it claim only its own addresses in neighbour discovery?",
-    levels={"own": 100, "claim": 50})
+    12, "nd_guard", "Does neighbour discovery name only its own MAC?",
+    levels={"never": 200, "own": 100, "claim": 50})
+ND_TARGET = table(
+    14, "nd_target", "Does a neighbour advertisement speak only for its own addresses?",
+    levels={"own": 100})
 ANSWER = table(
     20, "answer", "Can ARP, neighbour discovery or DHCP be answered on the spot?",
     levels={"probe": 150, "known": 100, "exempt": 50, "dispatch": 10})

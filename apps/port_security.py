@@ -4,7 +4,7 @@ Own are the fixed addresses with the port's MAC, the allowed address pairs, and 
 from each MAC (RFC 4291 appendix A). On a network without subnets there are no addresses to impersonate: any
 frame with the port's MAC passes (ARP must name that MAC too).
 """
-from apps.pipeline import ANSWER, GUARD, ND_GUARD, SENDER
+from apps.pipeline import ANSWER, GUARD, ND_GUARD, ND_TARGET, SENDER
 from apps.places import everywhere, home
 from controller.app import flows, query
 from controller.openflow.actions import drop
@@ -25,11 +25,15 @@ def stand(world, switch):
         yield GUARD, "never", match(eth_type=IPV6, ip_proto=ICMPV6, icmpv6_type=message), (drop(f"a port may not {name}"),)
     yield GUARD, "arp", match(eth_type=ARP), (drop("ARP with an address that is not the port's"),)
     yield GUARD, "rest", match(), (drop("source address is not the port's"),)
-    yield ND_GUARD, "own", match(eth_type=IPV6, ip_proto=ICMPV6, icmpv6_type=SOLICITATION, nd_sll=0), (ANSWER,)
-    for message in (SOLICITATION, ADVERTISEMENT):
-        yield ND_GUARD, "claim", match(eth_type=IPV6, ip_proto=ICMPV6, icmpv6_type=message), (
-            drop("neighbour discovery for an address that is not the port's"),)
+    asks, claims = (dict(eth_type=IPV6, ip_proto=ICMPV6, icmpv6_type=kind) for kind in (SOLICITATION, ADVERTISEMENT))
+    for message in (asks, claims):
+        # What Open vSwitch cannot parse (an option twice, a wrong length) it shows as target `::`.
+        yield ND_GUARD, "never", match(message, nd_target="::"), (drop("malformed neighbour discovery"),)
+        yield ND_GUARD, "claim", match(message), (drop("neighbour discovery with a MAC that is not the port's"),)
+    yield ND_GUARD, "own", match(asks, nd_sll=0), (ANSWER,)
+    yield ND_GUARD, "own", match(claims, nd_tll=0), (ND_TARGET,)
     yield ND_GUARD, "rest", match(), (ANSWER,)
+    yield ND_TARGET, "rest", match(), (drop("neighbour advertisement for an address that is not the port's"),)
 
 
 @query
@@ -84,8 +88,9 @@ def guard_ipv6(port, macs, own):
         # Duplicate address detection (RFC 4862 §5.4): from nobody, about one's own address.
         yield GUARD, "own", match({**sender, "ipv6_src": "::", "ip_proto": ICMPV6, "icmpv6_type": SOLICITATION,
                                    "nd_target": ip}), (ANSWER,)
-        yield ND_GUARD, "own", match({SENDER: port.key, "eth_type": IPV6, "ip_proto": ICMPV6,
-                                      "icmpv6_type": ADVERTISEMENT, "nd_target": ip}), (ANSWER,)
+        yield ND_TARGET, "own", match({SENDER: port.key, "eth_type": IPV6, "ip_proto": ICMPV6,
+                                       "icmpv6_type": ADVERTISEMENT, "nd_target": ip}), (ANSWER,)
     for mac in macs:
-        yield ND_GUARD, "own", match({SENDER: port.key, "eth_type": IPV6, "ip_proto": ICMPV6,
-                                      "icmpv6_type": SOLICITATION, "nd_sll": mac}), (ANSWER,)
+        neighbour = {SENDER: port.key, "eth_type": IPV6, "ip_proto": ICMPV6}
+        yield ND_GUARD, "own", match({**neighbour, "icmpv6_type": SOLICITATION, "nd_sll": mac}), (ANSWER,)
+        yield ND_GUARD, "own", match({**neighbour, "icmpv6_type": ADVERTISEMENT, "nd_tll": mac}), (ND_TARGET,)

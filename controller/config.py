@@ -39,12 +39,10 @@ class Config:
     bridge: str = "br-int"
     controller_target: str = ""            # what bridges connect to; empty: the address their OVSDB reached us at
     tunnels: tuple[str, ...] = ("vxlan", "geneve", "gre")
-    network_type: str = "vxlan"            # of networks whose request does not say
-    underlay_mtu: int = 1500
     audit_interval: float = 300.0          # seconds between two audits of one switch; 0: never
     quotas: dict[str, int] = field(default_factory=dict)
     apps: tuple[str, ...] = ()             # more directories with apps
-    extra: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)         # what features offer: `hadron serve --settings`
 
 
 def load(path: str | Path | None = None, **given: Any) -> Config:
@@ -124,7 +122,3 @@ def _check(config: Config) -> None:
     unknown = set(config.tunnels) - {"vxlan", "geneve", "gre"}
     if unknown or not config.tunnels:
         raise BadConfig("tunnels: must be some of vxlan, geneve, gre")
-    if config.network_type not in config.tunnels:
-        raise BadConfig(f"network_type: must be one of tunnels ({', '.join(config.tunnels)})")
-    if not 1280 <= config.underlay_mtu <= 65535:
-        raise BadConfig("underlay_mtu: must be from 1280 to 65535")

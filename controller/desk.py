@@ -16,19 +16,21 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
 
 log = logging.getLogger("hadron.desk")
 
 BATCH = 512                 # pieces of work taken in before the switches hear of them
-SETTLE = 60.0               # seconds between looks at the clock's duties when nothing else happens
+
+Answer = tuple[Future, Any, Exception | None]
 
 
 class Desk:
-    """Runs work one piece after another. `after_batch` is called when a batch is done."""
+    """Runs work one piece after another. A batch runs within `group()`; after it `after_batch` is called."""
 
     def __init__(self, *, on_event: Callable[[Any], None], after_batch: Callable[[], None],
-                 group: Callable[[], Any] | None = None) -> None:
+                 group: Callable[[], AbstractContextManager] = nullcontext) -> None:
         self._queue: queue.SimpleQueue = queue.SimpleQueue()
         self._on_event, self._after_batch, self._group = on_event, after_batch, group
         self._thread = threading.Thread(target=self._run, name="desk", daemon=True)
@@ -54,7 +56,7 @@ class Desk:
         if threading.current_thread() is self._thread:
             return work(*args, **options)
         future: Future = Future()
-        self._queue.put((work, args, options, future))
+        self._queue.put(_Call(work, args, options, future))
         return future.result()
 
     def post(self, event: Any) -> None:
@@ -72,36 +74,52 @@ class Desk:
             self.busy += time.monotonic() - began
 
     def _batch(self, piece: Any) -> None:
-        answers: list[tuple[Future, Any, BaseException | None]] = []
-        while True:
-            if piece is not None:
-                self._work(piece, answers)
-            if len(answers) >= BATCH or self._queue.empty():
-                break
-            piece = self._queue.get()
-            if piece is None and self._closing:
-                self._queue.put(None)
-                break
+        """Work until the queue is empty, commit it all at once, tell the switches, then answer the callers."""
+        answers: list[Answer] = []
+        try:
+            with self._group():
+                self._work_off(piece, answers)
+        except Exception as error:               # the common commit failed: nothing of it was done
+            log.exception("a batch of %d writes could not be committed", len(answers))
+            answers = [(future, None, failed or error) for future, _, failed in answers]
         try:
             self._after_batch()
         except Exception:
             log.exception("the batch's changes could not be sent")
-        for future, result, error in answers:
-            if error is None:
+        for future, result, failed in answers:
+            if failed is None:
                 future.set_result(result)
             else:
-                future.set_exception(error)
+                future.set_exception(failed)
 
-    def _work(self, piece: Any, answers: list) -> None:
+    def _work_off(self, piece: Any, answers: list[Answer]) -> None:
+        for _ in range(BATCH):
+            if piece is None and self._closing:
+                self._queue.put(None)
+                return
+            if piece is not None:
+                self._work(piece, answers)
+            if self._queue.empty():
+                return
+            piece = self._queue.get()
+        self._queue.put(piece)
+
+    def _work(self, piece: Any, answers: list[Answer]) -> None:
         self.worked += 1
-        if not isinstance(piece, tuple) or len(piece) != 4 or not isinstance(piece[3], Future):
+        if type(piece) is not _Call:
             try:
                 self._on_event(piece)
             except Exception:
                 log.exception("could not take in %s", type(piece).__name__)
             return
-        work, args, options, future = piece
         try:
-            answers.append((future, work(*args, **options), None))
-        except BaseException as error:
-            answers.append((future, None, error))
+            answers.append((piece.future, piece.work(*piece.args, **piece.options), None))
+        except Exception as error:
+            answers.append((piece.future, None, error))
+
+
+class _Call(NamedTuple):
+    work: Callable
+    args: tuple
+    options: dict[str, Any]
+    future: Future

@@ -5,6 +5,7 @@ import struct
 from collections.abc import Iterable
 from typing import Literal
 
+from controller.openflow import decode
 from controller.openflow.flow import VERSION, Flow, FlowKey, Why, delete_flow
 
 GROUP_MOD, METER_MOD = 15, 29
@@ -23,8 +24,26 @@ def _bucket(kind: str, weight: int | None, watch_port: int | None, actions: tupl
         raise ValueError(f"a bucket of a group of type {kind} has {'a' if kind == 'select' else 'no'} weight")
     if kind == "ff" and watch_port is None:
         raise ValueError("a bucket of a fast-failover group watches a port")
+    if kind in ("all", "indirect") and watch_port is not None:
+        raise ValueError(f"a group of type {kind} cannot watch a port")
     body = b"".join(actions)
+    _one_way_out(body)
     return struct.pack("!HHII4x", 16 + len(body), weight or 0, _ANY if watch_port is None else watch_port, _ANY) + body
+
+
+def _one_way_out(body: bytes) -> None:
+    """A bucket is an action *set*: of what sends the packet on, a switch carries out one, and after all else."""
+    read = decode.read_actions(body, 0, len(body))
+    out = [place for place, each in enumerate(read) if isinstance(each, _WAYS_OUT)]
+    if len(out) > 1:
+        raise ValueError("a bucket sends the packet one way only: one output, group, resubmit or ct")
+    if read and not out:
+        raise ValueError("a bucket that sends the packet nowhere has no effect")
+    if out and out[0] != len(read) - 1:
+        raise ValueError("what sends the packet on comes last in a bucket")
+
+
+_WAYS_OUT = (decode.Output, decode.ToGroup, decode.Resubmit, decode.Track, decode.Untrack)
 
 
 class Group:
@@ -89,6 +108,9 @@ class Meter:
             raise ValueError("a meter has either pps or kbps")
         if not 0 < id <= 0xFFFF0000:
             raise ValueError(f"{id} is not a meter's number")
+        for name, value in (("rate", pps if kbps is None else kbps), ("burst", 1 if burst is None else burst)):
+            if not isinstance(value, int) or not 0 < value <= 0xFFFFFFFF:
+                raise ValueError(f"a meter's {name} is 1..{0xFFFFFFFF}, not {value}")
         self.id, self.pps, self.kbps, self.burst, self.why = id, pps, kbps, burst, why
         self.key: MeterKey = ("meter", id)
         flags = (_KBPS if pps is None else _PPS) | (0 if burst is None else _BURST)

@@ -1,0 +1,148 @@
+"""Wires the parts together and runs them: configuration in, a serving controller out.
+
+    store ─► model ─► compiler ─┐
+                                ├─ control, on the desk thread ─ switches (OpenFlow), hosts (OVSDB)
+    REST ─► writer ─► model ────┘
+"""
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+import pkgutil
+import ssl
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from controller import app as words
+from controller.compile import Compiler
+from controller.config import Config, Listener
+from controller.control import Control, Tick
+from controller.desk import Desk
+from controller.model import Model
+from controller.particles import load_all
+from controller.store.memory import MemoryStore
+from controller.store.sqlite import SqliteStore
+from controller.switch.switches import Switches
+from controller.switch.ovsdb import OvsdbServer
+from controller.switch.tls import server_context
+from controller.write import Writer
+from rest.api import Api
+from rest.auth import authenticator
+from rest.server import Server
+
+log = logging.getLogger("hadron")
+
+HERE = Path(__file__).resolve().parent.parent
+PACKAGES = ("apps", "topology")
+
+
+def load_apps(directories: Iterable[str] = ()) -> dict[str, Any]:
+    """Import every app and read every model file; returns the resources by kind."""
+    for package in PACKAGES:
+        for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
+            importlib.import_module(f"{package}.{module.name}")
+    for directory in directories:
+        for file in sorted(Path(directory).glob("*.py")):
+            _import_file(file)
+    return load_all([*(HERE / package for package in PACKAGES), *map(Path, directories)])
+
+
+def _import_file(file: Path) -> None:
+    spec = importlib.util.spec_from_file_location(f"extra.{file.stem}", file)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+
+
+class Hadron:
+    """One running controller. `start` returns once everything listens; `close` leaves all flows as they are."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.resources = load_apps(config.apps)
+        self.store = MemoryStore() if config.store == "memory" else SqliteStore(config.store)
+        self.model = Model(self.resources)
+        self.writer = Writer(self.model, self.resources, self.store, settings=config.settings, quotas=config.quotas)
+        self.compiler = Compiler(self.model, words.RULES, words.TALLIES)
+        self.desk = Desk(on_event=lambda event: self.control.on_event(event),
+                         after_batch=lambda: self.control.after_batch(), group=self.writer.group)
+        self.switches = Switches(self.desk.post, generation=int(time.time()))
+        self.control = Control(model=self.model, writer=self.writer, compiler=self.compiler, switches=self.switches,
+                               home=self._home, now=time.time, audit_interval=config.audit_interval)
+        self.model.live["port.status"] = lambda row: self.control.status(row.id)
+        self.ovsdb = OvsdbServer(self.desk.post, bridge=config.bridge, tunnels=config.tunnels,
+                                 controllers=[config.controller_target] if config.controller_target else [],
+                                 openflow_ports={"ssl" if config.openflow.tls else "tcp": config.openflow.port})
+        self.rest = Server(self._api(), address=config.rest.address, port=config.rest.port,
+                           tls=tls_context(config.rest), allow_plain=config.rest.allow_plain)
+        self._stopping = threading.Event()
+        self._clock = threading.Thread(target=self._tick, name="clock", daemon=True)
+
+    def _api(self) -> Api:
+        auth = {name: value for name, value in self.config.auth.items() if name != "allow_remote"}
+        who = authenticator(auth, address=self.config.rest.address, allow_remote=bool(self.config.auth.get("allow_remote")))
+        return Api(model=self.model, writer=self.writer, authenticate=who, call=self.desk.call,
+                   realized=self.control.wait_realized)
+
+    def _home(self, port_id: str) -> str | None:
+        from apps.places import plugged
+        seen = self.compiler.world.known(plugged, port_id)
+        return seen.switch_id if seen else None
+
+    def start(self) -> Hadron:
+        """Load, compile, listen."""
+        began = time.monotonic()
+        self.writer.load()
+        self.writer.changes.clear()
+        self.control.load()
+        log.info("compiled %d rows in %.2f s", sum(map(len, self.model.rows.values())), time.monotonic() - began)
+        self.desk.start()
+        self._clock.start()
+        self.switches.listen(self.config.openflow.address, self.config.openflow.port, tls_context(self.config.openflow))
+        self.switches.start()
+        self.ovsdb.listen(self.config.ovsdb.address, self.config.ovsdb.port, tls=tls_context(self.config.ovsdb))
+        self.ovsdb.start()
+        self.rest.start()
+        log.info("REST on %s:%d, OpenFlow on %s:%d, OVSDB on %s:%d", self.rest.address, self.rest.port,
+                 self.config.openflow.address, self.config.openflow.port, self.config.ovsdb.address, self.config.ovsdb.port)
+        return self
+
+    def _tick(self) -> None:
+        while not self._stopping.wait(1):
+            self.desk.post(Tick(time.time()))
+
+    def close(self) -> None:
+        """Stop answering, finish what is on the desk, let go of the switches: their flows stay."""
+        self._stopping.set()
+        self.rest.close()
+        self.ovsdb.close()
+        self.switches.close()
+        self.desk.close()
+        self.store.close()
+
+
+def tls_context(listener: Listener) -> ssl.SSLContext | None:
+    """The TLS context of a listener, if it has one."""
+    if listener.tls is None:
+        return None
+    return server_context(listener.tls.certificate, listener.tls.key, client_ca=listener.tls.ca or None)
+
+
+def serve(config: Config) -> None:
+    """Run until SIGTERM or SIGINT."""
+    import signal
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s: %(message)s")
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    hadron = Hadron(config).start()
+    try:
+        stop.wait()
+    finally:
+        hadron.close()

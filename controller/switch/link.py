@@ -76,6 +76,11 @@ class Link:
         if len(self._out) > OUT_LIMIT:
             self.close(f"it does not read: {len(self._out)} bytes wait for it")
 
+    def send_now(self, data: bytes) -> None:
+        """Send bytes, as far as the socket takes them, before the round ends: the caller has more work to do."""
+        self.send(data)
+        self.flush()
+
     def flush(self) -> None:
         """Give the socket what it takes now."""
         try:

@@ -8,36 +8,32 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from controller.openflow import messages as wire
 from controller.openflow.group import Entry, Key, delete
 from controller.openflow.messages import BundleReply, Refusal
 from controller.switch.events import SwitchConfirmed, SwitchRefused
+from controller.switch.flight import (
+    BUNDLE_BYTES,
+    BUNDLE_MESSAGES,
+    LONGEST,
+    Flight,
+    Item,
+    Step,
+    only_flows,
+    plan,
+    wrapped,
+)
 
-# Open vSwitch takes 240 000 flows a second from 1 000 messages a bundle on, and forwards nothing while it commits:
-# 2.4 ms for 1 000 messages, 3.1 for 2 000, 8.7 for 8 000.
-BUNDLE_MESSAGES = 2000
-BUNDLE_BYTES = 4 << 20
-LONGEST = 0xFFFF - 16       # bytes of a message that goes inside another
 ANSWER_SECONDS = 10.0       # after this a step of a bundle is unknown, not failed
-
-Item = tuple[Key, Entry | None]
 
 _EXISTS = frozenset({(6, 0), (12, 1)})      # group exists, meter exists
 _UNKNOWN = frozenset({(6, 8), (12, 3)})     # unknown group, unknown meter
 _BUNDLE_FAILED = 17
 _ABOUT_THE_MESSAGE = frozenset({8, 9, 10, 11})      # codes of "bundle refused" that blame a message, not the bundle
-
-
-class Step(StrEnum):
-    """How far a flight is."""
-
-    ADDING = "adding"
-    COMMITTING = "committing"
 
 
 class BundleLost(Exception):
@@ -46,24 +42,6 @@ class BundleLost(Exception):
 
 class BundleUnsupported(Exception):
     """The switch does not open bundles at all."""
-
-
-@dataclass(slots=True)
-class Flight:
-    """Changes that were sent and are not answered yet. `first`: xid of the first one; `bundle` 0: meters, no bundle."""
-
-    items: list[Item]
-    bundle: int
-    first: int
-    since: float
-    step: Step = Step.ADDING
-    refusals: dict[int, Refusal] = field(default_factory=dict)
-    failure: Refusal | None = None
-
-    @property
-    def last(self) -> int:
-        """The xid of the question whose answer ends the present step."""
-        return self.first + len(self.items) + (1 if self.step is Step.COMMITTING else 0)
 
 
 @dataclass(slots=True)
@@ -77,7 +55,7 @@ class Sent:
 
 
 class Sender:
-    """Changes for one switch. `send` queues bytes, `xids(n)` gives the first of n transaction numbers."""
+    """Changes for one switch. `send` gives bytes to the socket at once, `xids(n)` gives the first of n transaction numbers."""
 
     def __init__(self, switch_id: str, send: Callable[[bytes], None], post: Callable[[Any], None],
                  xids: Callable[[int], int], *, limit: int = BUNDLE_MESSAGES) -> None:
@@ -87,7 +65,7 @@ class Sender:
         self.asked = -1                             # the newest change's number
         self._send, self._post, self._xids = send, post, xids
         self._planned = self._confirmed = -1        # the plan's number; the last one confirmed
-        self._plan: deque[list[Item]] = deque()
+        self._plan: deque[list[Item] | Flight] = deque()
         self._aside: dict[Key, Entry | None] = {}   # refused entries, until their key changes
         self._present: set[Key] = set()             # groups and meters that the switch has
         self._corrected: set[Key] = set()           # those about which `_present` was wrong in the present plan
@@ -119,9 +97,7 @@ class Sender:
     def keys(self) -> set[Key]:
         """Keys that are waiting or on their way."""
         found = set(self.pending)
-        found.update(key for batch in self._plan for key, _ in batch)
-        if self.flight is not None:
-            found.update(key for key, _ in self.flight.items)
+        found.update(key for key, _ in self._unsent())
         return found
 
     def go(self, now: float) -> None:
@@ -135,7 +111,7 @@ class Sender:
                 self._planned, self.pending = self.asked, {}
                 self._corrected.clear()
             else:
-                self._depart(self._plan.popleft(), now)
+                self._depart(now)
 
     def hold(self) -> None:
         """Forget what is on its way, keep what is asked: the switch is read again before anything is sent."""
@@ -152,7 +128,9 @@ class Sender:
 
     def _unsent(self) -> list[Item]:
         found = list(self.flight.items) if self.flight is not None else []
-        return found + [item for batch in self._plan for item in batch]
+        for batch in self._plan:
+            found += batch.items if isinstance(batch, Flight) else batch
+        return found
 
     def _confirm(self, seq: int) -> None:
         if seq > self._confirmed:
@@ -161,26 +139,42 @@ class Sender:
 
     # ---- out
 
-    def _depart(self, items: list[Item], now: float) -> None:
-        """Send a batch: meters plainly before a barrier, everything else as a bundle that is closed, not committed."""
+    def _depart(self, now: float) -> None:
+        """Send the next batch; while the switch is busy with it, pack the one after."""
+        batch = self._plan.popleft()
+        flight = batch if isinstance(batch, Flight) else self._packed(batch)
+        if flight is None:
+            return
+        self._send(flight.data)
+        flight.data, flight.since = b"", now
+        self.flight = flight
+        self.sent.changes += len(flight.items)
+        self.sent.bundles += 1 if flight.bundle else 0
+        if self._plan and not isinstance(self._plan[0], Flight) and only_flows(self._plan[0]):
+            following = self._packed(self._plan.popleft())
+            if following is not None:
+                self._plan.appendleft(following)
+
+    def _packed(self, items: list[Item]) -> Flight | None:
+        """A batch as bytes: meters plainly before a barrier, else a bundle that is closed, not committed. None if no
+        item of it can be sent.
+        """
         bundled = items[0][0][0] != "meter"
         items, messages = self._encoded(items)
         if not items:
-            return
-        first = self._xids(len(items) + 3)
+            return None
+        flight = Flight(items, 0, self._xids(len(items) + 3))
         if bundled:
-            self._bundle = self._bundle % 0xFFFFFFFF + 1
-            self.sent.bundles += 1
-        self.flight = Flight(items, self._bundle if bundled else 0, first, now)
-        self.sent.changes += len(items)
-        self._send(b"".join(self._wrapped(messages, first)))
+            self._bundle = flight.bundle = self._bundle % 0xFFFFFFFF + 1
+        flight.data = b"".join(wrapped(flight, messages))
+        return flight
 
     def _encoded(self, items: list[Item]) -> tuple[list[Item], list[bytes]]:
         """As many of the items as one bundle holds, and their messages. What no message can hold is set aside."""
         messages: list[bytes] = []
         kept: list[Item] = []
         size = 0
-        for item in items:
+        for place, item in enumerate(items):
             key, entry = item
             try:
                 if entry is None:
@@ -197,25 +191,11 @@ class Sender:
                 self._set_aside(item, f"{len(message)} bytes do not fit into a bundle's message")
                 continue
             if size > BUNDLE_BYTES and kept:
-                self._plan.appendleft(items[items.index(item):])
+                self._plan.appendleft(items[place:])
                 break
             kept.append(item)
             messages.append(message)
         return kept, messages
-
-    def _wrapped(self, messages: list[bytes], first: int) -> Iterator[bytes]:
-        """The messages under their own numbers, in a bundle or, for meters, before a barrier."""
-        last = first + len(messages)
-        assert self.flight is not None
-        if not self.flight.bundle:
-            yield from map(wire.with_xid, messages, range(first, last))
-            yield wire.barrier_request(last)
-            return
-        number = self.flight.bundle
-        yield wire.bundle_open(number, last + 2)
-        for xid, message in enumerate(messages, first):
-            yield wire.bundle_add(number, message, xid)
-        yield wire.bundle_close(number, last)
 
     # ---- answers
 
@@ -312,28 +292,3 @@ class Sender:
         self._aside[key] = entry
         self.sent.refused += 1
         self._post(SwitchRefused(self.switch_id, key, text))
-
-
-def plan(changes: Mapping[Key, Entry | None], limit: int) -> Iterator[list[Item]]:
-    """Changes in the order in which they are sent, cut into batches of at most `limit`.
-
-    If they need several bundles, later tables come before earlier ones, and go after them: a packet finds its way
-    whole or not at all.
-    """
-    kinds: dict[Any, list[Item]] = {}
-    for item in changes.items():
-        key, entry = item
-        kind = key[0] if key[0].__class__ is str else "flow"
-        kinds.setdefault((kind, entry is not None), []).append(item)
-
-    def of(kind: str, comes: bool) -> list[Item]:
-        return kinds.get((kind, comes), [])
-
-    adds, deletes = of("flow", True), of("flow", False)
-    if len(adds) + len(deletes) > limit:
-        adds.sort(key=lambda item: item[0][0], reverse=True)
-        deletes.sort(key=lambda item: item[0][0])
-    bundled = of("group", True) + adds + deletes + of("group", False)
-    for batch in (of("meter", True), bundled, of("meter", False)):
-        for at in range(0, len(batch), limit):
-            yield batch[at:at + limit]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from controller.openflow import frame
 from controller.openflow import messages as wire
@@ -61,7 +61,7 @@ class Session:
         self.state, self.role = State.STRANGE, "none"
         self._xid = _FIRST_XID
         self.channel: Channel = home.channel(self)
-        self.sender = Sender(switch_id, link.send, home.post, self.xids, limit=home.bundle)
+        self.sender = Sender(switch_id, link.send_now, home.post, self.xids, limit=home.bundle)
         self.reading: Reading | None = None
         self.rival: Greeting | None = None          # a newer connection of this switch: it waits for our answer
         self.since = home.loop.clock()
@@ -356,22 +356,6 @@ class Session:
             first = 1
         self._xid = first + count - 1
         return first
-
-    def report(self) -> dict[str, Any]:
-        """The session as plain data, for people and metrics. Seconds are the loop's clock's."""
-        sent, link = self.sender.sent, self.link
-        return {
-            "switch_id": self.switch_id, "address": link.address, "certificate": self.certificate,
-            "description": self.channel.description,
-            "state": str(self.state), "role": self.role,
-            "connected_seconds": round(self.home.loop.clock() - self.since, 1),
-            "bytes_in": link.bytes_in, "bytes_out": link.bytes_out, "bytes_waiting": link.waiting,
-            "changes": sent.changes, "bundles": sent.bundles,
-            "bundles_discarded": sent.discarded, "refused": sent.refused,
-            "pending": len(self.sender.pending),
-            "errors": self.errors, "reads": self.reads, "bundles_lost": self.losses,
-            "packets_in": self.packets_in, "packets_dropped": self.packets_dropped, "packets_out": self.packets_out,
-        }
 
 
 _JUDGED_BY_READER = frozenset({frame.MULTIPART_REPLY, frame.PACKET_IN, frame.ECHO_REQUEST, frame.ECHO_REPLY,

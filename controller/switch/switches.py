@@ -117,7 +117,7 @@ class Switches:
 
     def report(self) -> list[dict[str, Any]]:
         """State and counters of every greeted switch, as plain data, by switch id."""
-        return [session.report() for _, session in sorted(self._sessions.items())]
+        return [_row(session) for _, session in sorted(self._sessions.items())]
 
     # ---- the loop's thread
 
@@ -182,3 +182,18 @@ def _read(session: Session, audit: bool, changed: set[Key]) -> None:
 
 def _close(session: Session, reason: str) -> None:
     session.link.close(reason)
+
+
+def _row(session: Session) -> dict[str, Any]:
+    """A session as plain data. Seconds are the loop's clock's; counters begin with the connection."""
+    sender, link = session.sender, session.link
+    return {
+        "switch_id": session.switch_id, "address": link.address, "certificate": session.certificate,
+        "description": session.channel.description, "state": str(session.state), "role": session.role,
+        "connected_seconds": round(link.loop.clock() - session.since, 1),
+        "bytes_in": link.bytes_in, "bytes_out": link.bytes_out, "bytes_waiting": link.waiting,
+        "changes": sender.sent.changes, "bundles": sender.sent.bundles, "bundles_discarded": sender.sent.discarded,
+        "bundles_lost": session.losses, "refused": sender.sent.refused, "pending": len(sender.pending),
+        "errors": session.errors, "reads": session.reads, "packets_in": session.packets_in,
+        "packets_dropped": session.packets_dropped, "packets_out": session.packets_out,
+    }

@@ -33,7 +33,7 @@ class Faults:
 
     refuse: set[Key] = field(default_factory=set)   # entries that the switch does not take ...
     refuse_at: str = "add"                          # ... and when it says so: "add", "commit", or "nameless" at commit
-    lose_replies: int = 0                           # of the next this many answers about bundles, none arrives
+    lose: list[str] = field(default_factory=list)   # answers about bundles that get lost, once each: "close", "commit"
     deaf: bool = False                              # reads nothing any more
     mute: bool = False                              # answers nothing any more
     cut_after: int | None = None                    # disconnects after this many more messages
@@ -256,8 +256,9 @@ class FakeSwitch:
     # ---- bundles
 
     def _about(self, bundle: int, step: int, xid: int) -> None:
-        if step + 1 in (CLOSE + 1, COMMIT + 1) and self.faults.lose_replies > 0:
-            self.faults.lose_replies -= 1
+        name = {CLOSE: "close", COMMIT: "commit"}.get(step)
+        if name in self.faults.lose:
+            self.faults.lose.remove(name)
             return
         self._say(BUNDLE, pack("IHH", bundle, step + 1, 3), xid)
 

@@ -9,7 +9,7 @@ from controller.openflow import Flow, match, output
 from controller.switch.events import PacketsWaiting, SwitchDemoted, SwitchRead, SwitchRefused
 from tests.kit.dummy_ovs import DummyOvs, dummy_ovs  # noqa: F401
 from tests.switch.desk import Desk
-from tests.switch.entries import FIRST, blocked, entries, flood, flow, flows, installed, limit, to_group, to_meter
+from tests.switch.entries import FIRST, blocked, entries, flood, flows, installed, limit, to_group, to_meter
 
 A = "00000000000000a1"
 

@@ -1,0 +1,229 @@
+"""Connections: many at once, silent ones, deaf ones, two of one switch, and TLS."""
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from controller.switch.events import SwitchConfirmed, SwitchGone, SwitchGreeted, SwitchTwice
+from controller.switch.tls import server_context
+from tests.kit.fake_switch import FakeSwitches
+from tests.kit.raw_peer import RawPeer, message
+from tests.switch.desk import Clock, Desk
+from tests.switch.entries import entries, flow, flows, installed
+
+A, B = "00000000000000aa", "00000000000000bb"
+
+
+def test_five_hundred_switches_that_connect_at_once_are_all_served() -> None:
+    with Desk() as desk:
+        names = [f"{number:016x}" for number in range(1, 501)]
+        for name in names:
+            desk.know(name, flows(5))
+        begun = time.monotonic()
+        with FakeSwitches(*desk.address) as fakes:
+            with fakes.lock:
+                for name in names:
+                    fakes.add(name)
+            desk.until(lambda: all(name in desk.confirmed for name in names))
+            took = time.monotonic() - begun
+            assert all(switch.connections == 1 for switch in fakes.switches.values())
+            assert all(switch.held() == installed(flows(5)) for switch in fakes.switches.values())
+        assert took < 10
+
+
+def test_a_connect_storm_fits_the_listen_queue() -> None:
+    desk = Desk()
+    try:
+        gate = threading.Event()
+        desk.switches.loop.call(gate.wait, 10)          # the thread is busy: nothing is accepted meanwhile
+        begun = time.monotonic()
+        peers = [socket.create_connection(desk.address, timeout=5) for _ in range(500)]
+        assert time.monotonic() - begun < 0.9, "no connection waited for a retransmission"
+        gate.set()
+        for peer in peers:
+            peer.close()
+    finally:
+        desk.switches.close()
+
+
+def test_a_switch_that_stops_reading_is_closed_with_its_reason_and_holds_up_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    with Desk(clock=clock) as desk, FakeSwitches(*desk.address) as fakes:
+        for name in (A, B):
+            desk.know(name)
+            fakes.add(name)
+        desk.until(lambda: desk.confirmed.keys() >= {A, B})
+        fakes.switches[A].faults.deaf = True
+        desk.order(A, flows(60_000))
+        desk.switches.loop.call(flood_with_packets, desk, A)
+        for number in range(20):                        # the other one is served as if nothing had happened
+            begun = time.monotonic()
+            seq = desk.order(B, entries(flow(number)))
+            desk.until(lambda seq=seq: desk.seen(SwitchConfirmed, switch_id=B, seq=seq))
+            assert time.monotonic() - begun < 0.5
+        desk.until(lambda: desk.row(A)["bytes_waiting"] > 0)
+        clock.forward(11)
+        with caplog.at_level(logging.WARNING):
+            gone = desk.until(lambda: desk.seen(SwitchGone, switch_id=A))
+        assert "does not read" in gone[0].reason and "does not read" in caplog.text
+        fakes.switches[A].faults.deaf = False
+        desk.until(lambda: desk.settled(A))
+        assert fakes.switches[A].held() == installed(desk.desired[A])
+
+
+def flood_with_packets(desk: Desk, switch_id: str) -> None:
+    """More for a switch than the kernel takes for a deaf peer, from the loop's own thread."""
+    session = desk.switches._sessions[switch_id]
+    for _ in range(6):
+        session.link.send(message(2, bytes(60_000)) * 20)
+
+
+def test_more_than_a_switch_may_leave_waiting_closes_it() -> None:
+    with Desk() as desk, FakeSwitches(*desk.address) as fakes:
+        desk.know(A)
+        fakes.add(A)
+        desk.until(lambda: desk.settled(A))
+        fakes.switches[A].faults.deaf = True
+        for _ in range(5):
+            desk.switches.loop.call(flood_with_packets, desk, A)
+        gone = desk.until(lambda: desk.seen(SwitchGone, switch_id=A))
+        assert "does not read" in gone[0].reason
+
+
+def test_a_silent_switch_is_asked_and_then_closed_a_talking_one_is_kept() -> None:
+    clock = Clock()
+    with Desk(clock=clock) as desk, FakeSwitches(*desk.address) as fakes:
+        for name in (A, B):
+            desk.know(name)
+            fakes.add(name)
+        desk.until(lambda: desk.confirmed.keys() >= {A, B})
+        fakes.switches[A].faults.mute = True
+        clock.forward(6)                                # both are asked; one answers
+        desk.until(lambda: desk.row(B)["bytes_out"] > 0 and clock() - desk.switches._sessions[B].link.heard < 2)
+        clock.forward(10)
+        gone = desk.until(lambda: desk.seen(SwitchGone, switch_id=A))
+        assert "silent" in gone[0].reason
+        desk.until(lambda: clock() - desk.switches._sessions[B].link.heard < 2)
+        assert not desk.seen(SwitchGone, switch_id=B)
+
+
+def test_who_does_not_greet_in_time_is_closed() -> None:
+    clock = Clock()
+    with Desk(clock=clock) as desk, RawPeer(desk.address) as peer:
+        peer.read()
+        clock.forward(6)
+        assert peer.seconds_until_closed() < 1.0
+
+
+def test_of_two_connections_of_one_switch_the_older_is_kept_if_it_answers() -> None:
+    with Desk() as desk, FakeSwitches(*desk.address) as fakes:
+        desk.know(A, flows(3))
+        fakes.add(A)
+        desk.until(lambda: desk.settled(A))
+        with RawPeer(desk.address) as second:
+            second.greet(A)
+            assert second.seconds_until_closed() < 1.0
+        twice = desk.until(lambda: desk.seen(SwitchTwice))
+        assert twice[0].switch_id == A and twice[0].kept == desk.row(A)["address"]
+        assert len(desk.seen(SwitchGreeted)) == 1 and not desk.seen(SwitchGone)
+
+
+def test_of_two_connections_of_one_switch_the_newer_wins_if_the_older_is_dead() -> None:
+    with Desk() as desk, FakeSwitches(*desk.address) as fakes:
+        desk.know(A, flows(3))
+        fakes.add(A)
+        desk.until(lambda: desk.settled(A))
+        fakes.switches[A].faults.mute = True
+        with RawPeer(desk.address) as second, RawPeer(desk.address) as third:
+            second.greet(A)
+            third.greet(A)
+            assert third.seconds_until_closed() < 1.0, "a third one need not wait"
+            desk.until(lambda: len(desk.seen(SwitchGreeted)) == 2)
+            assert "newer connection" in desk.seen(SwitchGone)[0].reason
+            assert not desk.seen(SwitchTwice)
+            second.read_until(18, part=1)
+
+
+# ---- TLS
+
+def openssl(*arguments: str, here: Path) -> None:
+    subprocess.run(["openssl", *arguments], cwd=here, check=True, capture_output=True, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """ca, controller, host1 (signed by ca) and stranger (signed by itself): NAME.pem and NAME.key."""
+    here = tmp_path_factory.mktemp("tls")
+    new = ("req", "-newkey", "rsa:2048", "-nodes", "-days", "2")
+    openssl(*new, "-x509", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test ca", here=here)
+    openssl(*new, "-x509", "-keyout", "stranger.key", "-out", "stranger.pem", "-subj", "/CN=stranger", here=here)
+    for name in ("controller", "host1"):
+        openssl(*new, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}", here=here)
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
+                "-out", f"{name}.pem", here=here)
+    return here
+
+
+def client(here: Path, name: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(here / "ca.pem"))
+    context.check_hostname = False
+    if name:
+        context.load_cert_chain(here / f"{name}.pem", here / f"{name}.key")
+    return context
+
+
+def secured(here: Path) -> ssl.SSLContext:
+    return server_context(here / "controller.pem", here / "controller.key", client_ca=here / "ca.pem")
+
+
+def test_a_switch_with_a_certificate_is_served_over_tls_and_named(certificates: Path) -> None:
+    with Desk() as desk:
+        address = desk.switches.listen("127.0.0.1", 0, secured(certificates))
+        desk.know(A, flows(2000))
+        with RawPeer(address, tls=client(certificates, "host1")) as peer:
+            peer.greet(A)
+            desk.until(lambda: desk.seen(SwitchGreeted))
+            assert desk.seen(SwitchGreeted)[0].certificate == "host1"
+            peer.read_until(18, part=1)
+            peer.send(message(2, b"x" * 60_000, xid=77) * 3)       # several TLS records in one go
+            for _ in range(3):
+                assert len(peer.read_until(3)) == 60_008
+
+
+@pytest.mark.parametrize("name", [None, "stranger"])
+def test_without_a_certificate_of_the_right_authority_nobody_gets_in(certificates: Path, name: str | None) -> None:
+    with Desk() as desk:
+        address = desk.switches.listen("127.0.0.1", 0, secured(certificates))
+        with pytest.raises((ssl.SSLError, ConnectionError)), \
+                RawPeer(address, tls=client(certificates, name)) as peer:
+            peer.greet(A)
+        assert not desk.seen(SwitchGreeted)
+
+
+def test_a_handshake_that_never_goes_on_holds_up_nobody(certificates: Path) -> None:
+    clock = Clock()
+    with Desk(clock=clock) as desk:
+        address = desk.switches.listen("127.0.0.1", 0, secured(certificates))
+        with RawPeer(address) as mute, RawPeer(address) as chatter:
+            chatter.send(b"\x16\x03\x01\x02\x00\x01")          # the beginning of a ClientHello
+            with RawPeer(address, tls=client(certificates, "host1"), within=2.0) as peer:
+                peer.greet(A)
+                desk.until(lambda: desk.seen(SwitchGreeted))
+            clock.forward(6)
+            assert mute.seconds_until_closed() < 1.0
+            assert chatter.seconds_until_closed() < 1.0
+
+
+def test_plain_bytes_to_the_tls_port_end_the_connection(certificates: Path) -> None:
+    with Desk() as desk:
+        address = desk.switches.listen("127.0.0.1", 0, secured(certificates))
+        with RawPeer(address) as peer:
+            peer.send(message(0))
+            assert peer.seconds_until_closed() < 1.0

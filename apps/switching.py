@@ -141,6 +141,21 @@ def wanderers(world, port):
         yield (port.network_id, seen.switch_id), port.id
 
 
+def to_each_host(world, switches, onward):
+    """The actions that send a copy to each of these hosts, in an order of its own.
+
+    Of two addresses Open vSwitch takes the IPv4 one: those hosts come last, and find no IPv6 address left over.
+    """
+    addresses = [address for switch in sorted(switches) if (address := world.ask(tunnel_address, switch))]
+    six, four = ([one for one in addresses if (":" in one) == v6] for v6 in (True, False))
+    for address in six:
+        yield from (set_field(tun_ipv6_dst=address), onward)
+    if six and four:
+        yield set_field(tun_ipv6_dst="::")
+    for address in four:
+        yield from (set_field(tun_dst=address), onward)
+
+
 def copies(world, port_ids):
     """A copy for each of these ports of this switch (OpenFlow never sends one back to where it came from)."""
     for id in port_ids:
@@ -154,19 +169,17 @@ def flood(world, network):
 
     The copies for tunnels are not committed: nobody replies to a connection with a group address.
     """
-    peers = [world.ask(tunnel, switch) for switch in sorted(switches_of(world, network.id))]
-    yield FORWARD, "flood", match({NETWORK: network.key, "eth_dst": GROUP_BIT}), (
-        *enter_tunnel(network), *(action for there in peers if there for action in (*there, resubmit(DELIVER))), COPIES)
+    peers = to_each_host(world, switches_of(world, network.id), resubmit(DELIVER))
+    yield FORWARD, "flood", match({NETWORK: network.key, "eth_dst": GROUP_BIT}), (*enter_tunnel(network), *peers, COPIES)
 
 
 @flows(per="network", on=network_lives)
 def send_unknown(world, network):
     """Unknown unicast goes to the hosts that have wanderers, and to the wanderers here."""
     places = world.gathered(wanderers, network.id)
-    peers = [world.ask(tunnel, switch) for switch in sorted(places)]
     if places:
-        yield FORWARD, "unknown", match({NETWORK: network.key}), (
-            *enter_tunnel(network), *(action for there in peers if there for action in (*there, resubmit(COMMIT))), COPIES)
+        peers = to_each_host(world, places, resubmit(COMMIT))
+        yield FORWARD, "unknown", match({NETWORK: network.key}), (*enter_tunnel(network), *peers, COPIES)
 
 
 @flows(per="network", on=network_lives, each=True)

@@ -1,0 +1,13 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.kit.net import Net
+
+
+@pytest.fixture
+def net() -> Iterator[Net]:
+    """An empty cloud; at the end every switch must hold what compiling from scratch says."""
+    made = Net()
+    yield made
+    made.check()

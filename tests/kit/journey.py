@@ -1,0 +1,140 @@
+"""A packet's way through the cloud: walked switch by switch, through tunnels, until it has arrived or is dropped."""
+from __future__ import annotations
+
+from collections import Counter, deque
+from typing import Any
+
+from apps.pipeline import PIPELINE, TUNNEL_PORT
+from controller.openflow.actions import PORT_LOCAL
+from controller.openflow.fields import FIELDS, number
+from controller.openflow.packets import HEADERS
+from controller.openflow.walk import Punt, walk
+
+_MOST_HOPS = 100
+_TYPES = {port: kind for kind, port in TUNNEL_PORT.items()}
+
+
+class Journey:
+    """What became of a packet. Each assertion shows the walk when it fails."""
+
+    def __init__(self, sender: str) -> None:
+        self.sender = sender
+        self.arrivals: list[tuple[str, dict[str, Any]]] = []       # port's name, the packet as it got there
+        self.answers: list[dict[str, Any]] = []                    # what came back through the sender's own port
+        self.punts: list[Punt] = []
+        self.drops: list[str] = []
+        self.hops: list[tuple[str, str, str, int]] = []            # tunnels: from host, to host, type, key
+        self.lines: list[str] = []
+
+    # ---- what a test says
+    def reaches(self, *ports: Any) -> Journey:
+        """Exactly these ports get it, each once, and nobody answers it on the way."""
+        __tracebackhide__ = True
+        self._is(Counter(name for name, _ in self.arrivals) == Counter(port.name for port in ports),
+                 f"should reach {_list(port.name for port in ports)}")
+        self._is(not self.answers and not self.punts, "should be carried and not answered on the way")
+        return self
+
+    def reaches_nobody(self, reason: str | None = None) -> Journey:
+        """Nobody gets it, neither switch nor controller answers; if a reason is given, a drop says it."""
+        __tracebackhide__ = True
+        self._is(not self.arrivals, "should reach nobody")
+        self._is(not self.answers and not self.punts, "should not be answered")
+        self._is(reason is None or reason in self.refused, f"should be dropped because of {reason!r}")
+        return self
+
+    def answered(self, **wanted: Any) -> Journey:
+        """The sender gets it back changed, with these fields, and nobody else hears of it."""
+        __tracebackhide__ = True
+        self._is(len(self.answers) == 1 and not self.punts, "should be answered by the switch, once")
+        self._is(not self.arrivals, "should reach nobody but the one who asked")
+        for name, value in wanted.items():
+            found = self.answers[0].get(name, 0)
+            self._is(found == number(FIELDS[name], value), f"{name} of the answer should be {value}, is {found:#x}")
+        return self
+
+    def asks_controller(self, app: int) -> Journey:
+        """The controller gets it by a flow of this app, once, and nobody else hears of it."""
+        __tracebackhide__ = True
+        self._is([punt.cookie >> 56 for punt in self.punts] == [app], f"should go to the controller once, for app {app}")
+        self._is(not self.arrivals and not self.answers, "should reach nobody but the controller")
+        return self
+
+    @property
+    def refused(self) -> str:
+        """Why it was dropped, where it was."""
+        return ", ".join(dict.fromkeys(self.drops))
+
+    @property
+    def arrived(self) -> dict[str, Any]:
+        """The packet as its one receiver got it."""
+        self._is(len(self.arrivals) == 1, "should arrive once")
+        return self.arrivals[0][1]
+
+    def _is(self, true: bool, said: str) -> None:
+        __tracebackhide__ = True
+        if not true:
+            raise AssertionError(f"{said}\n{self}")
+
+    def __str__(self) -> str:
+        return "\n".join([f"from {self.sender}", *self.lines, f"arrived at {_list(name for name, _ in self.arrivals)}"
+                          + (f", answered {len(self.answers)} times" if self.answers else "")
+                          + (f", {len(self.punts)} times to the controller" if self.punts else "")
+                          + (f", refused: {self.refused}" if self.drops else "")])
+
+    def __repr__(self) -> str:
+        return f"<journey from {self.sender} to {_list(name for name, _ in self.arrivals)}>"
+
+
+def _list(names: Any) -> str:
+    return ", ".join(sorted(names)) or "nobody"
+
+
+def carry(net: Any, sender: str, switch: str, ofport: int, packet: dict[str, Any]) -> Journey:
+    """Walk a packet from a switch's port through the cloud."""
+    journey = Journey(sender)
+    waiting = deque([(switch, {**packet, "in_port": ofport})])
+    for _ in range(_MOST_HOPS):
+        if not waiting:
+            return journey
+        here, entering = waiting.popleft()
+        bridge = net.bridges[here]
+        seen = walk(bridge.tables, entering, conntrack=bridge.conntrack, pipeline=PIPELINE)
+        host = net.model.get("switch", here).host_id
+        journey.lines += [f"-- {host}", *seen.lines]
+        journey.punts += seen.punted
+        journey.drops += seen.drops
+        for port, frame in seen.sent:
+            if port in _TYPES:
+                waiting += _through_tunnel(net, journey, here, port, frame)
+            elif (here, port) == (switch, ofport):
+                journey.answers.append(frame)
+            else:
+                journey.arrivals.append((_name(net, here, port), frame))
+    raise AssertionError(f"still under way after {_MOST_HOPS} switches\n{journey}")
+
+
+def _name(net: Any, switch: str, ofport: int) -> str:
+    if ofport == PORT_LOCAL:
+        return "the host itself"
+    found = [seen.name for seen in net.model.find("interface", "switch_id", switch) if seen.ofport == ofport]
+    return found[0] if found else f"port {ofport} of {switch}, which is not there"
+
+
+def _through_tunnel(net: Any, journey: Journey, here: str, port: int, frame: dict[str, Any]) -> list[tuple[str, dict]]:
+    """Where a frame comes out again: (switch, packet), or nothing if no host has that address."""
+    v6 = not frame.get("tun_dst", 0)                # as in Open vSwitch: an IPv4 address, if there is one, is the one
+    address = frame.get("tun_ipv6_dst", 0) if v6 else frame["tun_dst"]
+    field = FIELDS["tun_ipv6_dst" if v6 else "tun_dst"]
+    for host in net.model.find("host", "all", True):
+        if host.tunnel_ip and (":" in host.tunnel_ip) == v6 and number(field, host.tunnel_ip) == address:
+            there = net.switch_on(host.id)
+            own = net.model.get("host", net.model.get("switch", here).host_id)
+            journey.hops.append((own.id, host.id, _TYPES[port], frame.get("tunnel_id", 0)))
+            source = {}
+            if own.tunnel_ip and (":" in own.tunnel_ip) == v6:
+                source = {"tun_ipv6_src" if v6 else "tun_src": number(field, own.tunnel_ip)}
+            headers = {name: frame[name] for name in HEADERS if name in frame}
+            return [(there, {**headers, **source, "tunnel_id": frame.get("tunnel_id", 0), "in_port": port})]
+    journey.drops.append(f"no host has the tunnel address {address:#x}")
+    return []

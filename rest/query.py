@@ -31,7 +31,7 @@ class Condition(NamedTuple):
     """One key of a query: a test of a row, and the index keys that find the rows that can pass it."""
 
     test: Callable[[Any], bool]
-    index: str | None = None
+    by: str | None = None
     keys: tuple = ()
 
 
@@ -41,7 +41,7 @@ class Query:
 
     conditions: tuple[Condition, ...] = ()
     order: tuple[tuple[Attribute, bool], ...] = ()      # attribute, descending
-    fields: frozenset[str] = frozenset()
+    fields: tuple[str, ...] = ()
     limit: int = 0                                      # 0: all
     marker: str | None = None
     backwards: bool = False
@@ -73,7 +73,7 @@ def read(resource: Resource, params: Sequence[tuple[str, str]], value: Value, *,
     marker = grouped.pop("marker", [""])[-1] or None
     backwards = _boolean("page_reverse", grouped.pop("page_reverse", ["false"])[-1])
     conditions = _conditions(resource, grouped, value, admin)
-    return Query(conditions, order, frozenset(name for name in names if name), limit, marker, backwards, tuple(params))
+    return Query(conditions, order, tuple(dict.fromkeys(name for name in names if name)), limit, marker, backwards, tuple(params))
 
 
 def _whole_number(key: str, texts: list[str]) -> int:
@@ -92,14 +92,14 @@ def _boolean(key: str, text: str) -> bool:
 
 def candidates(model: Any, kind: str, conditions: Iterable[Condition]) -> list[Any] | None:
     """Rows among which all that pass are, by the index that gives the fewest; None if no index helps."""
-    ways = [one for one in conditions if one.index is not None]
+    ways = [one for one in conditions if one.by is not None]
     if not ways:
         return None
-    best = min(ways, key=lambda way: len(way.keys) if way.index == IDENTITY else
-               sum(model.count(kind, way.index, key) for key in way.keys))
-    if best.index == IDENTITY:
+    best = min(ways, key=lambda way: len(way.keys) if way.by == IDENTITY else
+               sum(model.count(kind, way.by, key) for key in way.keys))
+    if best.by == IDENTITY:
         return [row for key in dict.fromkeys(best.keys) if (row := model.get(kind, key)) is not None]
-    return list({row[0]: row for key in best.keys for row in model.find(kind, best.index, key)}.values())
+    return list({row[0]: row for key in best.keys for row in model.find(kind, best.by, key)}.values())
 
 
 def _visible(resource: Resource, name: str, admin: bool) -> Attribute | None:
@@ -179,7 +179,7 @@ def _conditions(resource: Resource, grouped: Mapping[str, list[str]], value: Val
             raise bad_request(f"{key}: is not an attribute of {resource.name} to filter by")
         condition = _condition(attribute, key, texts, value)
         if attribute.name == resource.key:
-            condition = condition._replace(index=IDENTITY, keys=tuple(texts))
+            condition = condition._replace(by=IDENTITY, keys=tuple(texts))
         found.append(condition)
     return tuple(found)
 
@@ -236,9 +236,9 @@ def _parts_condition(attribute: Attribute, key: str, parts: Mapping[str, Attribu
         return all(record.get(part) in values for part, values in exact.items()) and \
             all(any(piece in str(record.get(part, "")) for piece in found) for part, found in pieces.items())
 
-    index, keys = next(((index, tuple(values)) for part, values in exact.items()
-                        if (index := f"{attribute.field}.{part}") in attribute.index and None not in values), (None, ()))
-    return Condition(lambda row: any(map(fits, value(attribute, row) or ())), index, keys)
+    ways = ((f"{attribute.field}.{part}", tuple(values)) for part, values in exact.items() if None not in values)
+    by, keys = next((way for way in ways if way[0] in attribute.index), (None, ()))
+    return Condition(lambda row: any(map(fits, value(attribute, row) or ())), by, keys)
 
 
 def _tag_condition(key: str, texts: list[str]) -> Condition:

@@ -2,7 +2,9 @@
 
 Most rows of a list have been asked for before, so a list is a join of bytes.
 """
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -23,39 +25,42 @@ class Shown:
         self._place = {name: number for number, name in enumerate(resource.row.NAMES)}
         shown = [one for one in resource.attributes.values()
                  if one.visible == "everyone" or (admin and one.visible == "admin")]
+        self._readers = {one.name: self._reader(one) for one in resource.attributes.values()}
+        self._by_name = {name: self._readers[one.name] for one in shown for name in _names(one)}
         self._stored = [(name, self._place[one.name]) for one in shown if one.stored for name in _names(one)]
-        self._moving = [(one, _names(one)) for one in shown if not one.stored and one.computed is not None]
-        self._fixed = {name: one.default if one.has_default else None for one in shown
-                       if not one.stored and one.computed is None for name in _names(one)}
-        self._kept: dict[str, tuple[Any, tuple, bytes]] = {}
+        self._moving = [(self._readers[one.name], _names(one)) for one in shown if not one.stored]
+        self._moves = [reader for reader, _ in self._moving]
+        self._kept: dict[str, tuple[Any, list, bytes]] = {}
+
+    def _reader(self, attribute: Attribute) -> Callable[[Any], Any]:
+        """The function from a row to what the API shows of one attribute."""
+        default = attribute.default if attribute.has_default else None
+        if attribute.stored:
+            return itemgetter(self._place[attribute.name])
+        if attribute.computed is None:
+            return lambda row: default
+        if attribute.computed == "live":
+            live, name = self._model.live, f"{self._kind}.{attribute.name}"
+            return lambda row: live[name](row) if name in live else default
+        return partial(attribute.computed, self._model)
 
     def value(self, attribute: Attribute, row: Any) -> Any:
         """What the API shows of one attribute of a row."""
-        if attribute.stored:
-            return row[self._place[attribute.name]]
-        if attribute.computed is None:
-            return self._fixed[attribute.name]
-        if attribute.computed == "live":
-            live = self._model.live.get(f"{self._kind}.{attribute.name}")
-            return live(row) if live is not None else attribute.default if attribute.has_default else None
-        return attribute.computed(self._model, row)
+        return self._readers[attribute.name](row)
 
     def document(self, row: Any, fields: Iterable[str] = ()) -> dict[str, Any]:
         """A row as the API shows it; only `fields` of it, if there are any."""
-        whole = self._fixed | {name: row[place] for name, place in self._stored}
-        for attribute, names in self._moving:
-            value = self.value(attribute, row)
-            for name in names:
-                whole[name] = value
-        return {name: whole[name] for name in whole if name in fields} if fields else whole
+        if fields:
+            return {name: self._by_name[name](row) for name in fields if name in self._by_name}
+        return {name: reader(row) for name, reader in self._by_name.items()}
 
     def render(self, row: Any) -> bytes:
         """A row as JSON, from memory where nothing has moved."""
-        moving = tuple([self.value(attribute, row) for attribute, _ in self._moving])
+        moving = [read(row) for read in self._moves]
         kept = self._kept.get(row[0])
         if kept is not None and kept[0] is row and kept[1] == moving:
             return kept[2]
-        whole = self._fixed | {name: row[place] for name, place in self._stored}
+        whole = {name: row[place] for name, place in self._stored}
         for (_, names), value in zip(self._moving, moving, strict=True):
             for name in names:
                 whole[name] = value

@@ -7,6 +7,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from cheroot import errors
 from cheroot.server import HeaderReader, HTTPRequest
@@ -21,9 +22,9 @@ log = logging.getLogger(__name__)
 LARGEST_BODY = 1 << 20
 """Bytes of a request's body."""
 MOST_CONNECTIONS = 1000
-IDLE = 75.0
+IDLE = 75
 """Seconds that a kept connection may be silent between two requests."""
-FIRST = 10.0
+FIRST = 10
 """Seconds that a new connection may be silent before its first request."""
 _ONCE = (b"Content-Length", b"Host", b"Transfer-Encoding", b"X-Auth-Token", b"If-Match")
 
@@ -125,7 +126,9 @@ class _Tls(Adapter):
         """The listener says nothing of its own certificate."""
         return {}
 
-    makefile = staticmethod(streams)
+    def makefile(self, sock: Any, mode: str = "r", bufsize: int = 0) -> Any:
+        """The two ends of a connection."""
+        return streams(sock, mode)
 
 
 class _Listener(WsgiServer):
@@ -134,6 +137,7 @@ class _Listener(WsgiServer):
     ConnectionClass = Connection
     patience = PATIENCE
     large_bodies: threading.BoundedSemaphore
+    _connections: Any
 
     def process_conn(self, conn: Connection) -> None:
         """Give a connection with a whole request to a worker; let the others wait without a thread."""

@@ -19,14 +19,14 @@ _MACS = "network_id+mac_address"
 def _address(text: str) -> str:
     """An address or a block that a host may send from."""
     found = values.cidr(text) if "/" in text else values.ip(text)
-    if values.is_multicast(found):
+    if values.is_multicast(found.partition("/")[0]):
         raise ValueError(text)
     return found
 
 
-ADDRESS = Type("address", parsed(_address, "an address or a block of addresses, without multicast"), {"type": "string"},
-               ("10.0.0.7", "10.0.0.0/24", "2001:db8::/64"),
-               ("10.0.0", "10.0.0.0/33", "", 1, [], "224.0.0.1", "ff02::1", "0.0.0.0/0"))
+ADDRESS = Type("address", parsed(_address, "an address or a block of addresses that is not multicast"), {"type": "string"},
+               ("10.0.0.7", "10.0.0.0/24", "2001:db8::/64", "0.0.0.0/0"),
+               ("10.0.0", "10.0.0.0/33", "", 1, [], "224.0.0.1", "224.0.0.0/24", "ff02::1"))
 
 
 def create(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: None) -> None:

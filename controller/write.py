@@ -98,14 +98,15 @@ class Writer:
             for body in bodies:
                 asked = self._read(context, resource, body)
                 rows.append(transaction.create(kind, asked))
-            return rows
+            return [transaction.get(kind, row[0]) for row in rows]
 
     def update(self, context: Context, kind: str, id: str, body: Any, revision: int | None = None) -> Row:
         """The row with what the body says. `revision` is the one that the asker has seen; Stale if it is another."""
         resource = self._writable(context, kind)
         with self._transaction(context) as transaction:
             before = self._find(transaction, resource, id, "update", revision)
-            return transaction.update(kind, before, resource.read(body, creating=False))
+            transaction.update(kind, before, resource.read(body, creating=False))
+            return transaction.get(kind, id)
 
     def tag(self, context: Context, kind: str, id: str, tags: Iterable[str], revision: int | None = None) -> Row:
         """The row with these tags."""

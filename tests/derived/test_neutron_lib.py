@@ -1,0 +1,223 @@
+"""The oracle: every attribute of the five core resources against Neutron's own definition of it (neutron-lib).
+
+Compared are whether it is there, whether POST and PUT take it, whether answers show it, its default, and for each
+example value of the type whether both take it or both refuse it. A difference needs a reason, written here beside it.
+"""
+from __future__ import annotations
+
+import copy
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from typing import Any
+
+import neutron_lib.api.definitions
+import pytest
+from neutron_lib import constants
+from neutron_lib.api import attributes as neutron
+from oslo_config import cfg
+
+from controller.errors import Invalid, Unsupported
+from controller.resource import Attribute
+from tests.kit.worlds import core
+
+KINDS = {"network": "networks", "subnet": "subnets", "port": "ports", "security_group": "security_groups",
+         "security_group_rule": "security_group_rules"}
+# The last definition read wins where extensions widen one: those that make it settable come last.
+LATER = ("network_mtu_writable", "port_mac_address_regenerate", "uplink_status_propagation_updatable",
+         "subnet_segmentid_writable", "port_numa_affinity_policy_socket")
+# neutron-lib has no definition of the security group API itself: this is Neutron's, from its API reference.
+_UUID, _TEXT = {"validate": {"type:uuid": None}}, {"validate": {"type:string": 255}}
+
+
+def _own(post: bool, put: bool, default: Any = None, **more: Any) -> dict[str, Any]:
+    return {"allow_post": post, "allow_put": put, "is_visible": True, **({"default": default} if post else {}), **more}
+
+
+GROUPS: dict[str, dict[str, dict[str, Any]]] = {
+    "security_groups": {
+        "id": _own(False, False, **_UUID), "name": _own(True, True, "", **_TEXT), "tenant_id": _own(True, False, **_TEXT),
+        "security_group_rules": _own(False, False)},
+    "security_group_rules": {
+        "id": _own(False, False, **_UUID), "tenant_id": _own(True, False, **_TEXT),
+        "security_group_id": _own(True, False, **_UUID), "remote_group_id": _own(True, False, **{
+            "validate": {"type:uuid_or_none": None}}),
+        "direction": _own(True, False, validate={"type:values": ["ingress", "egress"]}),
+        "protocol": _own(True, False), "port_range_min": _own(True, False), "port_range_max": _own(True, False),
+        "ethertype": _own(True, False, "IPv4"), "remote_ip_prefix": _own(True, False)}}
+GROUPS["ports"] = {"security_groups": _own(True, True, constants.ATTR_NOT_SPECIFIED)}
+STANDARD = {"description": _own(True, True, "", **_TEXT), "created_at": _own(False, False),
+            "updated_at": _own(False, False), "revision_number": _own(False, False), "tags": _own(False, False)}
+
+NOT_OFFERED = "the extension is not offered; its harmless value is taken, so that clients that send it work"
+NO_RENUMBER = "Neutron's plugins refuse to change it too (ML2: 'does not support updating provider attributes')"
+
+# (kind, attribute, what differs): why.
+REASONS: dict[tuple[str, str, str], str] = {
+    **{(kind, "revision_number", "default"): "read-only; it counts from 0" for kind in KINDS},
+    **{(kind, "tags", "default"): "set by themselves; there are none at first" for kind in KINDS},
+    ("network", "subnets", "default"): "read-only; what there is",
+    ("security_group_rule", "description", "put"): "rules cannot be changed: Neutron's API has no PUT for them",
+    ("network", "provider:network_type", "put"): NO_RENUMBER,
+    ("network", "provider:physical_network", "put"): NO_RENUMBER,
+    ("network", "provider:segmentation_id", "put"): NO_RENUMBER,
+    ("network", "segments", "visible"): NOT_OFFERED, ("network", "project_default", "visible"): NOT_OFFERED,
+    ("network", "pvlan", "visible"): NOT_OFFERED, ("network", "qinq", "visible"): NOT_OFFERED,
+    ("network", "qinq", "default"): NOT_OFFERED, ("network", "vlan_transparent", "default"): "says that it is off",
+    ("network", "availability_zones", "default"): "there are none, and the answer says so",
+    ("network", "l2_adjacency", "default"): "read-only; a network is one segment",
+    ("subnet", "shared", "there"): "hidden and read-only in Neutron: no client can see or set it",
+    ("subnet", "leak_routes", "visible"): NOT_OFFERED,
+    ("subnet", "dns_nameservers", "default"): "an empty list, which is what Neutron makes of it",
+    ("subnet", "host_routes", "default"): "an empty list, which is what Neutron makes of it",
+    ("subnet", "service_types", "default"): "an empty list, which is what Neutron makes of it",
+    ("port", "allowed_address_pairs", "default"): "an empty list, which is what Neutron makes of it",
+    ("port", "extra_dhcp_opts", "default"): "an empty list, which is what Neutron shows for null",
+    ("port", "binding:host_id", "default"): "an empty string, which is what Neutron makes of it",
+    ("port", "binding:profile", "default"): "an empty object, which is what Neutron makes of it",
+    ("port", "status", "default"): "read-only; what is true before an interface is seen",
+    ("port", "dns_assignment", "default"): "read-only; there are none",
+    ("port", "trunk_details", "there"): "trunks are not served, and ports without one do not show it in Neutron either",
+    ("port", "pvlan_type", "visible"): NOT_OFFERED, ("port", "pvlan_community", "visible"): NOT_OFFERED,
+    ("port", "propagate_uplink_status", "visible"): NOT_OFFERED, ("port", "trusted", "visible"): NOT_OFFERED,
+    ("security_group", "shared", "default"): "read-only; groups are not shared",
+}
+TEXT = ["a\0b", "\ud800"]
+LINES = [*TEXT, "a\nb", "a\rb"]
+NUMBERS = [1.5, True, 1 << 70]
+NO_TEXT = "NUL and half of a surrogate pair can be neither stored nor shown"
+ONE_LINE = "control characters end up in terminals, logs and file names"
+A_NUMBER = "true is no number, 1.5 no whole one, and 2^70 fits nowhere"
+A_LIST = "an object or a string is no list; Neutron takes empty ones for one"
+NULL = "null stands for the default"
+# Values that Hadron refuses and Neutron takes, and why; then the other way round.
+REFUSED: dict[str, tuple[list[Any], str]] = {
+    "description": (TEXT, NO_TEXT),
+    **dict.fromkeys(("tenant_id", "device_id", "device_owner"), (LINES, ONE_LINE)),
+    "mtu": (NUMBERS, A_NUMBER),
+    "provider:segmentation_id": ([*NUMBERS, 0, -1], A_NUMBER),
+    "allocation_pools": ([{}, "", [{"start": "10.0.0.1", "end": "10.0.0.1"}] * 101,
+                          [{"start": "10.0.0.1", "end": "10.0.0.1"}] * 2], A_LIST + "; the same pool twice overlaps"),
+    "dns_nameservers": ([{}, ""], A_LIST),
+    "cidr": (["10.0.0.1"], "a block needs its length; Neutron refuses it in its next step"),
+    "mac_address": (["1", 1, True, "01:00:5e:00:00:01"], "an interface has no multicast address; a number is no MAC"),
+    "fixed_ips": ([[{"nonsense": 1}], [{}] * 33], "unknown members are refused by name; a port has 32 addresses at most"),
+}
+TAKEN: dict[str, tuple[list[Any], str]] = {
+    **dict.fromkeys(("tenant_id", "device_id", "device_owner", "mac_address", "provider:network_type",
+                     "provider:physical_network", "provider:segmentation_id"), ([None], NULL)),
+    "cidr": ([None], "refused in the next step: it is required"),
+    "extra_dhcp_opts": ([[{"opt_name": "", "opt_value": ""}], [{"opt_name": "", "opt_value": "", "ip_version": 4}]],
+                        "refused in the next step, which knows the names of options"),
+    "binding:profile": (["{}"], "text that holds JSON is read as JSON, as in Gluon's profile"),
+    **dict.fromkeys(("qinq", "vlan_transparent", "trusted", "hardware_offload_type", "segments", "prefixlen"),
+                    ([None], NULL)),
+    "hints": (["{}"], "an empty object, as text, hints at nothing"),
+    "dns_name": ([""], "Neutron refuses to be given its own default"),
+}
+
+
+def _definitions() -> dict[str, dict[str, dict[str, Any]]]:
+    modules = sorted((one.name for one in pkgutil.iter_modules(neutron_lib.api.definitions.__path__)
+                      if not one.name.startswith("_") and one.name != "base"), key=lambda name: (name in LATER, name))
+    found: dict[str, dict[str, dict[str, Any]]] = {plural: {} for plural in KINDS.values()}
+    for name in modules:
+        module = importlib.import_module(f"neutron_lib.api.definitions.{name}")
+        for plural, attributes in getattr(module, "RESOURCE_ATTRIBUTE_MAP", {}).items():
+            if plural in found:
+                found[plural].update(attributes)
+    for plural, own in found.items():
+        found[plural] = {**GROUPS.get(plural, {}), **STANDARD, **own}
+    return found
+
+
+THEIRS = _definitions()
+
+
+def _pairs() -> Iterator[tuple[str, str, dict[str, Any], Attribute | None]]:
+    for kind, plural in KINDS.items():
+        ours = core()[kind]
+        for name, theirs in THEIRS[plural].items():
+            yield kind, name, theirs, ours.attributes.get(ours.aliases.get(name, name))
+
+
+def _differences() -> Iterator[tuple[tuple[str, str, str], str]]:
+    for kind, name, theirs, ours in _pairs():
+        if ours is None:
+            yield (kind, name, "there"), "Hadron has no such attribute"
+            continue
+        said = {"post": ours.settable in ("always", "create"), "put": ours.settable in ("always", "update"),
+                "visible": ours.visible != "nobody"}
+        wanted = {"post": theirs["allow_post"], "put": theirs["allow_put"], "visible": theirs["is_visible"]}
+        for what, value in said.items():
+            if value != wanted[what]:
+                yield (kind, name, what), f"Hadron {value}, Neutron {wanted[what]}"
+        default = theirs.get("default")
+        default = None if default is constants.ATTR_NOT_SPECIFIED else default
+        mine = ours.default if ours.has_default else None
+        if (list(mine) if isinstance(mine, tuple) else mine) != default:
+            yield (kind, name, "default"), f"Hadron {mine!r}, Neutron {default!r}"
+    for kind, plural in KINDS.items():
+        ours_all = core()[kind]
+        names = {alias: name for alias, name in ours_all.aliases.items()}
+        for name, attribute in ours_all.attributes.items():
+            known = name in THEIRS[plural] or name in names.values()
+            if not known and attribute.visible != "nobody":
+                yield (kind, name, "alone"), "Neutron has no such attribute"
+
+
+def test_there_are_no_differences_but_those_with_a_reason() -> None:
+    found = dict(_differences())
+    assert {key: text for key, text in found.items() if key not in REASONS} == {}
+    assert {key for key in REASONS if key not in found} == set(), "reasons for differences that are none"
+
+
+def _neutron_takes(name: str, definition: dict[str, Any], value: Any) -> bool:
+    try:
+        neutron.AttributeInfo({name: definition}).convert_values({name: value})
+    except Exception:
+        return False
+    return True
+
+
+def _hadron_takes(attribute: Attribute, value: Any) -> bool:
+    try:
+        attribute.check_served(attribute.read(value))
+    except (Invalid, Unsupported):
+        return False
+    return True
+
+
+COMPARED = [(kind, name, theirs, ours) for kind, name, theirs, ours in _pairs()
+            if ours is not None and ours.settable != "never" and ("validate" in theirs or "convert_to" in theirs)]
+
+
+@pytest.mark.parametrize(("kind", "name", "theirs", "ours"), COMPARED, ids=[f"{one[0]}.{one[1]}" for one in COMPARED])
+def test_both_take_and_refuse_the_same_values(kind: str, name: str, theirs: dict[str, Any], ours: Attribute) -> None:
+    for taken, value in _disagreements(name, theirs, ours):
+        reasons = (TAKEN if taken else REFUSED).get(name, ([], ""))[0]
+        assert any(same(value, one) for one in reasons), f"only {'Hadron' if taken else 'Neutron'} takes {value!r}"
+
+
+def _disagreements(name: str, theirs: dict[str, Any], ours: Attribute) -> Iterator[tuple[bool, Any]]:
+    """(whether Hadron takes it, value) where the two differ. What Hadron does not serve, it may refuse."""
+    if "max_allowed_address_pair" not in cfg.CONF:
+        cfg.CONF.register_opt(cfg.IntOpt("max_allowed_address_pair", default=10))
+    for value in [*ours.type.good, *ours.values, *ours.type.bad, None, "", 0, 1, "1", True, "x", [], {}]:
+        neutron_takes = _neutron_takes(name, theirs, copy.deepcopy(value))
+        if _hadron_takes(ours, value) != neutron_takes and (ours.serves is None or not neutron_takes):
+            yield not neutron_takes, value
+
+
+def test_every_reason_is_needed() -> None:
+    found = [(taken, name, value) for _, name, theirs, ours in COMPARED
+             for taken, value in _disagreements(name, theirs, ours)]
+    for taken, table in ((True, TAKEN), (False, REFUSED)):
+        for name, (values, reason) in table.items():
+            assert reason
+            for value in values:
+                assert any(one[0] == taken and one[1] == name and same(one[2], value) for one in found), (name, value)
+
+
+def same(one: Any, other: Any) -> bool:
+    return type(one) is type(other) and one == other

@@ -137,6 +137,5 @@ class Hadron:
     def sdk(self, project: str) -> Any:
         """An openstacksdk connection as a project."""
         import openstack
-        return openstack.connection.Connection(
-            auth_type="admin_token", auth={"endpoint": f"{self.url}/v2.0", "token": token_of(project)},
-            network_endpoint_override=f"{self.url}/v2.0", network_api_version="2")
+        return openstack.connect(auth_type="admin_token", auth={"endpoint": self.url, "token": token_of(project)},
+                                 load_envvars=False, load_yaml_config=False)

@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import os
 import signal
+import socket
 import sys
 import tempfile
 import time
@@ -67,8 +68,8 @@ def run(directory: Path, *, stay: bool) -> int:
 
 def _rest_port() -> int | None:
     """9696 if it is free, so that what is printed below is what one would type anywhere."""
-    import socket
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", 9696))
         except OSError:
@@ -132,7 +133,7 @@ Where to look next (in another terminal):
   hadron why COOKIE                    the rule and the objects behind a flow
   hadron pipeline                      the packet's path
   hadron-cloud exec --prefix {cloud.prefix} {machines[0].name} ping {CIDR.replace('0/24', '3')}
-  openstack --os-auth-type admin_token --os-endpoint {hadron.url}/v2.0 --os-token {token_of('red')} network list"""
+  openstack --os-auth-type admin_token --os-endpoint {hadron.url} --os-token {token_of('red')} network list"""
 
 
 if __name__ == "__main__":

@@ -7,18 +7,23 @@ rows that it read were not there; if the flow is then gone or another, that row 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from controller.openflow.pipeline import Pipeline
 from controller.openflow.text import Names, match_parts
 from controller.world import Missing
 from rest.errors import bad_request
+from rest.inspect_flows import Teller, Wanted
+from rest.inspect_objects import Known
+from rest.inspect_rules import rule_said
 
 Key = tuple
 
-MOST_ROWS = 400
-"""Rows that are tried out for one flow."""
+MOST_ROWS = 64
+"""Rows of one kind that are tried out one by one, where no single one is needed."""
+MOST_SWITCHES = 16
+"""Switches that are named for one flow."""
 _COOKIE = re.compile(r"0x[0-9a-fA-F]{1,16}|[0-9]{10,20}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _NOISE = frozenset({"cookie", "duration", "n_packets", "n_bytes", "idle_age", "hard_age", "idle_timeout", "hard_timeout",
@@ -130,51 +135,117 @@ def reasons(compiler: Any, unit: tuple, key: Key) -> list[tuple[str, str, bool]]
 
     `alone` is false for rows any one of which would do, as two rules that allow the same.
     """
-    rule, args = unit
-    entry = compiler.units[unit][0].get(key)
-    rows = sorted(compiler.world.rests_on(rule, *args))
-    if len(rows) > MOST_ROWS:
-        rows = [(rule.per, args[0])]
-
-    def stands_without(hidden: Iterable[tuple[str, str]]) -> bool:
-        try:
-            made = rule(Without(compiler.world, compiler.model, frozenset(hidden)), *args)
-        except Exception:                       # a rule may rely on what the model never lacks
-            return False
-        return any(one.key == key and one == entry for one in made)
-
-    found = [(kind, id, True) for kind, id in rows if not stands_without([(kind, id)])]
-    known = {kind for kind, _, _ in found}
-    for kind in sorted({kind for kind, _ in rows} - known):
-        of_kind = [row for row in rows if row[0] == kind]
-        if len(of_kind) > 1 and not stands_without(of_kind):
-            found += [(kind, id, False) for _, id in of_kind if stands_without([row for row in of_kind if row[1] != id])]
+    trial = Trial(compiler, unit, key)
+    by_kind: dict[str, list[tuple[str, str]]] = {}
+    for row in sorted(compiler.world.rests_on(*_flat(unit))):
+        by_kind.setdefault(row[0], []).append(row)
+    found: list[tuple[str, str, bool]] = []
+    for rows in by_kind.values():
+        if trial.stands_without(rows):
+            continue
+        needed = list(trial.needed(rows))
+        found += [(kind, id, True) for kind, id in needed]
+        if not needed and len(rows) <= MOST_ROWS:
+            found += [(*row, False) for row in rows if trial.stands_without([one for one in rows if one != row])]
     return found
 
 
-def units_behind(compiler: Any, asked: Asked, objects: Iterable[tuple[str, str]]) -> tuple[list[tuple[tuple, Key]], bool]:
-    """On the desk: (unit, key) of the flows of these objects with a cookie, and whether the whole cookie fits.
-
-    If none has this checksum, those that agree in app and object.
-    """
-    assert asked.cookie is not None
-    exact, near = [], []
-    for kind, id in objects:
-        for unit in compiler.units_of(kind, id):
-            if unit[0].app != asked.cookie >> 56:
-                continue
-            for key, entry in compiler.units[unit][0].items():
-                near.append((unit, key))
-                if entry.cookie == asked.cookie:
-                    exact.append((unit, key))
-    return (exact, True) if exact else (near, False)
+def _flat(unit: tuple) -> tuple:
+    rule, args = unit
+    return rule, *args
 
 
-def claims_of(compiler: Any, keys: Iterable[Key], switch: str | None) -> Iterator[tuple[tuple, Key]]:
-    """On the desk: (unit, key) of every unit that wants one of these keys, on one switch or anywhere."""
-    for key in keys:
-        if switch is not None:
-            yield from ((unit, key) for unit in compiler.why(switch, key))
+class Trial:
+    """Runs a rule again with rows hidden, and looks whether one flow is still the same."""
+
+    def __init__(self, compiler: Any, unit: tuple, key: Key) -> None:
+        self._compiler, self._rule, self._args, self._key = compiler, *unit, key
+        self._entry = compiler.units[unit][0].get(key)
+
+    def stands_without(self, hidden: Iterable[tuple[str, str]]) -> bool:
+        """Whether the flow would be the same without these rows."""
+        try:
+            made = self._rule(Without(self._compiler.world, self._compiler.model, frozenset(hidden)), *self._args)
+        except Exception:                       # a rule may rely on what the model never lacks
+            return False
+        return any(one.key == self._key and one == self._entry for one in made)
+
+    def needed(self, rows: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+        """Those of the rows that are needed each, by halves: what stands without many stands without each of them."""
+        if self.stands_without(rows):
+            return
+        if len(rows) == 1:
+            yield rows[0]
         else:
-            held = compiler.claims.get(key, ())
-            yield from ((unit, key) for unit in (held if isinstance(held, dict) else (held,)) if unit in compiler.units)
+            yield from self.needed(rows[:len(rows) // 2])
+            yield from self.needed(rows[len(rows) // 2:])
+
+
+# ---- finding
+
+Found = list[tuple[tuple, Key]]
+
+
+class Search:
+    """Finds the units behind what is asked, on the desk where the compiler is read."""
+
+    def __init__(self, compiler: Any, call: Callable[..., Any], known: Known, pipeline: Pipeline) -> None:
+        self._compiler, self._call, self._known, self._pipeline = compiler, call, known, pipeline
+
+    def find(self, asked: Asked, switch: str | None) -> tuple[Found, bool]:
+        """(unit, key) of every flow that is meant and the asker's own, and whether they are just what was asked for."""
+        exact = True
+        if asked.cookie is not None:
+            objects = list(self._known.numbered(asked.cookie >> 24 & 0xFFFFFFFF))
+            found, exact = self._call(self._by_cookie, asked.cookie, objects)
+        elif asked.id is not None:
+            found = self._call(self._by_object, asked.id)
+        else:
+            keys = self._call(lambda: [key for key in self._compiler.claims if key[:2] == (asked.table, asked.priority)])
+            found = self._call(self._by_key, [key for key in keys if is_meant(key, asked, self._pipeline)])
+        return [(unit, key) for unit, key in found if self._may(unit, switch)], exact
+
+    def _may(self, unit: tuple, switch: str | None) -> bool:
+        rule, args = unit
+        row = self._known.model.get(rule.per, args[0])
+        held = self._compiler.units.get(unit)
+        return row is not None and self._known.owns(rule.per, row) and held is not None and (
+            switch is None or switch in held[1])
+
+    def _by_cookie(self, cookie: int, objects: list[tuple[str, str]]) -> tuple[Found, bool]:
+        """If none has this checksum, those that agree in app and object."""
+        near = [(unit, key) for kind, id in objects for unit in self._compiler.units_of(kind, id)
+                if unit[0].app == cookie >> 56 for key in self._compiler.units[unit][0]]
+        exact = [(unit, key) for unit, key in near if self._compiler.units[unit][0][key].cookie == cookie]
+        return (exact, True) if exact else (near, False)
+
+    def _by_object(self, id: str) -> Found:
+        return [(unit, key) for kind in self._compiler.rules_of for unit in self._compiler.units_of(kind, id)
+                for key in self._compiler.units[unit][0]]
+
+    def _by_key(self, keys: list[Key]) -> Found:
+        """Every unit that wants one of these keys; of several on a switch, the holder first."""
+        found: Found = []
+        for key in keys:
+            held = self._compiler.claims.get(key)
+            units = sorted(held, key=lambda unit: (unit[0].name, unit[1])) if isinstance(held, dict) else [held]
+            found += [(unit, key) for unit in units if unit in self._compiler.units]
+        return found
+
+
+def explained(compiler: Any, unit: tuple, key: Key, teller: Teller, pipeline: Pipeline) -> dict[str, Any] | None:
+    """On the desk: one flow of one unit with its rule, its object and its reasons. None if it is gone."""
+    entries, spread = compiler.units.get(unit, ({}, ()))
+    if key not in entries:
+        return None
+    rule, args = unit
+    table = pipeline.tables.get(key[0]) if not isinstance(key[0], str) else None
+    switches = tuple(sorted(spread.switches()))
+    said = teller.all([Wanted(key, entries[key], switches[:MOST_SWITCHES], {})], {})[0]
+    because = [{**written, "alone": alone} for kind, id, alone in reasons(compiler, unit, key)
+               if (written := teller.known.written(kind, id)) is not None]
+    answers = f"{rule.answers.__module__}.{rule.answers.__name__}" if rule.answers is not None else None
+    return {**said, "level": next((name for name, priority in table.levels.items() if priority == key[1]), None)
+            if table else None, "purpose": table.purpose if table else None, "rule": {**rule_said(rule), "answers": answers},
+            "object": teller.known.written(rule.per, args[0]), "because": because,
+            **({"on": len(switches)} if teller.known.context.is_admin else {})}

@@ -22,9 +22,10 @@ import struct
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import pytest
 
@@ -43,6 +44,10 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
+_READERS: dict[int, Callable[[bytes], Mapping[Any, tuple[int, bytes]]]] = {
+    stats.FLOWS: stats.read_flow_stats, stats.GROUP_DESC: stats.read_groups, stats.METER_CONFIG: stats.read_meters}
+
+
 class Bridge:
     """One OpenFlow 1.4 connection to one bridge."""
 
@@ -53,7 +58,8 @@ class Bridge:
         self.received = bytearray()
         self.waiting: list[bytes] = []
         self.xid = 0
-        self.socket.sendall(messages.hello())
+        # a service connection gets packets only if it says how much of them it wants
+        self.socket.sendall(messages.hello() + messages.set_config())
         assert messages.VERSION in messages.read_hello(self.read())
 
     def close(self) -> None:
@@ -77,12 +83,21 @@ class Bridge:
         """Send messages and a barrier; everything that came back before the barrier's reply."""
         self.xid += 1
         self.socket.sendall(b"".join(wanted) + messages.barrier_request(self.xid))
-        found = []
+        found: list[bytes] = []
         while True:
             each = self.read()
             if each[1] == messages.BARRIER_REPLY and messages.xid_of(each) == self.xid:
                 return found
             found.append(each)
+
+    def wait_for(self, kind: int) -> bytes:
+        """The next message of a kind; others are passed over."""
+        deadline = time.monotonic() + _DEADLINE
+        while time.monotonic() < deadline:
+            each = self.read()
+            if each[1] == kind:
+                return each
+        raise TimeoutError(f"no message of type {kind}")
 
     def refusals(self, wanted: Iterable[bytes]) -> list[Refusal]:
         """Send messages; what the switch refused."""
@@ -103,15 +118,12 @@ class Bridge:
         wanted = [stats.flow_stats_request(1), stats.group_desc_request(2), stats.meter_config_request(3)]
         found: dict[Key, tuple[int, bytes]] = {}
         for each in self.ask(wanted):
+            if each[1] not in (messages.ERROR, messages.MULTIPART_REPLY):
+                continue                # a report of a port, say
             if each[1] == messages.ERROR:
                 raise AssertionError(read_error(each))
             kind, _ = stats.multipart_kind(each)
-            if kind == stats.FLOWS:
-                found.update(stats.read_flow_stats(each))
-            elif kind == stats.GROUP_DESC:
-                found.update(stats.read_groups(each))
-            else:
-                found.update(stats.read_meters(each))
+            found.update(_READERS[kind](each))
         return found
 
 
@@ -203,7 +215,7 @@ class DummyOvs:
             raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip() or done.stdout.strip()}")
         return done.stdout
 
-    def _until(self, condition) -> None:
+    def _until(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _DEADLINE
         while not condition():
             for process in self.processes:
@@ -268,11 +280,13 @@ class DummyOvs:
     def send(self, port: str, frame: bytes, bridge: str = "") -> dict[int, list[bytes]]:
         """Let a port receive a frame; what came out because of it, by OpenFlow port number, the controller's too.
 
-        A barrier over OpenFlow is answered only after the frame has been through: the main loop forwards first.
+        A barrier over OpenFlow is answered only after the frame has been through, for the main loop forwards first;
+        what goes to the controller is sent in the round after.
         """
         self.appctl("netdev-dummy/receive", port, frame.hex())
         speaker = self.bridges[bridge] if bridge else next(iter(self.bridges.values()))
-        punted = [messages.read_packet_in(each).data for each in speaker.ask([]) if each[1] == messages.PACKET_IN]
+        seen = speaker.ask([]) + speaker.ask([])
+        punted = [messages.read_packet_in(each).data for each in seen if each[1] == messages.PACKET_IN]
         out = {number: frames for number, recording in self.recordings.items() if (frames := recording.more())}
         return out | ({PORT_CONTROLLER: punted} if punted else {})
 

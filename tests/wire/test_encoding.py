@@ -7,9 +7,20 @@ import os_ken.ofproto.nx_actions  # noqa: F401  (registers the Nicira actions wi
 import pytest
 from os_ken.ofproto import ofproto_v1_4_parser as osken
 
-from controller.openflow import FIELDS, Entry, Flow, Key, decode, delete, drop, match, text
+from controller.openflow import FIELDS, Entry, Flow, Group, Key, Meter, decode, delete, drop, match, text
 from tests.kit.dummy_ovs import Bridge, DummyOvs
-from tests.wire.corpus import ACTIONS, FIRST, GROUPS, MATCHES, METERS, PIPELINE, SETTABLE, flows, masked_value, plain_value
+from tests.wire.corpus import (
+    ACTIONS,
+    FIRST,
+    GROUPS,
+    MATCHES,
+    METERS,
+    PIPELINE,
+    SETTABLE,
+    flows,
+    masked_value,
+    plain_value,
+)
 
 FLOWS = flows()
 EVERYTHING: list[Entry] = [*METERS, *GROUPS, *FLOWS]
@@ -73,7 +84,8 @@ def _stray_masks(flow: Flow) -> bool:
 
 @pytest.mark.parametrize("flow", [flow for flow in FLOWS if not _stray_masks(flow)], ids=text.entry_text)
 def test_the_text_of_a_flow_is_understood_by_ovs_ofctl(flow: Flow, dummy_ovs: DummyOvs, empty: Bridge) -> None:
-    for entry in (*METERS, *GROUPS):
+    others: list[Meter | Group] = [*METERS, *GROUPS]
+    for entry in others:
         if f"meter:{entry.id}" in text.entry_text(flow) or f"group:{entry.id}" in text.entry_text(flow):
             assert not empty.refusals([entry.add()])
     dummy_ovs.ofctl("add-flow", "br-wire", text.entry_text(flow))

@@ -19,6 +19,7 @@ from controller.openflow import messages as wire
 from controller.openflow.group import Entry, Key
 from controller.openflow.messages import Malformed, Refusal
 from controller.switch import events, validate
+from controller.switch.counting import Counting
 from controller.switch.link import Link, Refused
 from controller.switch.osken import CONFIG, DEAD, MAIN, Channel
 from controller.switch.reading import Reading
@@ -63,6 +64,7 @@ class Session:
         self.channel: Channel = home.channel(self)
         self.sender = Sender(switch_id, link.send_now, home.post, self.xids, limit=home.bundle)
         self.reading: Reading | None = None
+        self.counting = Counting()
         self.rival: Greeting | None = None          # a newer connection of this switch: it waits for our answer
         self.since = home.loop.clock()
         self.packets_in = self.packets_dropped = self.packets_out = self.errors = self.reads = self.losses = 0
@@ -124,6 +126,7 @@ class Session:
             return
         LOG.warning("%s %s: closed: %s", self.switch_id, self.link.address, reason)
         self._enter(State.GONE)
+        self.counting.fail(reason)
         self.home.left(self, reason)
 
     # ---- what the desk asks
@@ -264,6 +267,9 @@ class Session:
             self.reading.part(whole, xid, self.home.loop.clock())
             self._read_on()
             return
+        if self.counting.concerns(xid):
+            self.counting.part(whole)
+            return
         kind, _ = wire.multipart_kind(whole)
         validate.body(whole, frame.MULTIPART_REPLY)
         if kind == wire.PORT_DESC and xid == self._ports_xid:
@@ -343,6 +349,8 @@ class Session:
         if self.reading is not None and self.reading.concerns(refusal.xid):
             LOG.warning("%s: %s", self.switch_id, self.reading.refused(refusal, self.home.loop.clock()))
             self._read_on()
+        elif self.counting.concerns(refusal.xid):
+            self.counting.fail(refusal.text)
         elif self._errors_to_log > 0:
             self._errors_to_log -= 1
             LOG.warning("%s: it refused message %d: %s", self.switch_id, refusal.xid, refusal.text)

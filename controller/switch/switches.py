@@ -6,19 +6,21 @@ import logging
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 from controller.openflow import messages as wire
 from controller.openflow.actions import PORT_CONTROLLER
 from controller.openflow.group import Entry, Key
 from controller.switch import osken
+from controller.switch.counting import Counters
 from controller.switch.events import Event, PacketReceived, SwitchGone
 from controller.switch.greeting import Greeting
 from controller.switch.link import Link, Peer
 from controller.switch.loop import Loop
 from controller.switch.packets import EACH, PacketQueue
 from controller.switch.sender import BUNDLE_MESSAGES
-from controller.switch.session import Session
+from controller.switch.session import Session, State
 
 LOG = logging.getLogger(__name__)
 
@@ -115,6 +117,12 @@ class Switches:
         """Close the connection of a switch that should not be there; it may come again."""
         self.loop.call(self._order, switch_id, _close, reason)
 
+    def counters(self, switch_id: str) -> Future[Counters]:
+        """Ask a switch what it holds and what went through each flow. LookupError if it is not there or unknown."""
+        answer: Future[Counters] = Future()
+        self.loop.call(self._count, switch_id, answer)
+        return answer
+
     def report(self) -> list[dict[str, Any]]:
         """State and counters of every greeted switch, as plain data, by switch id."""
         return [_row(session) for _, session in sorted(self._sessions.items())]
@@ -125,6 +133,13 @@ class Switches:
         session = self._sessions.get(switch_id)
         if session is not None:
             what(session, *args)
+
+    def _count(self, switch_id: str, answer: Future[Counters]) -> None:
+        session = self._sessions.get(switch_id)
+        if session is None or session.state is State.STRANGE:
+            answer.set_exception(LookupError(f"switch {switch_id} is not followed"))
+        elif question := session.counting.ask(answer, session.xids(1), self.loop.clock()):
+            session.link.send(question)
 
     def _claim(self, generation: int) -> None:
         self.generation = generation

@@ -88,7 +88,10 @@ def _type(file: Any, where: str, given: Mapping, kinds: Mapping[str, str]) -> tu
     if said in kinds:
         return TYPES["uuid"], kinds[said]
     if said == "list":
-        item = attribute_of(file, f"{where}.items", "items", given.get("items"), kinds)
+        said_of_items = given.get("items")
+        if isinstance(said_of_items, Mapping):
+            said_of_items = {"nullable": False, **said_of_items}
+        item = attribute_of(file, f"{where}.items", "items", said_of_items, kinds)
         return list_of(item, most=given.get("max_items"), unique=bool(given.get("unique_items", True))), None
     if said == "record":
         parts = given.get("fields") or {}

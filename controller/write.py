@@ -206,7 +206,7 @@ class Writer:
 
     @contextmanager
     def _transaction(self, context: Context) -> Iterator[Transaction]:
-        transaction = Transaction(self, context, self._group.draft if self._group else self.model)
+        transaction = Transaction(self, context, self.latest)
         try:
             yield transaction
         except BaseException:
@@ -257,6 +257,11 @@ class Writer:
                 work()
 
     # ---- for transactions
+    @property
+    def latest(self) -> Rows:
+        """What the next write will see: the model, with what this group has written so far."""
+        return self._group.draft if self._group else self.model
+
     def pool_of(self, attribute: Attribute, document: Mapping[str, Any]) -> Pool:
         """The pool that an attribute's numbers come from."""
         given = attribute.number or {}

@@ -12,6 +12,7 @@ from typing import Any
 from webob import Request, Response
 
 from controller.errors import Refused
+from controller.store import Conflict, StoreError
 from rest import catalog, errors, extensions, versions
 from rest.auth import Authenticator
 from rest.errors import Answered, no_such_address
@@ -53,6 +54,10 @@ class Api:
             response = self._answer(request)
         except Refused as wrong:
             response = _refusal(wrong)
+        except (Conflict, StoreError) as wrong:
+            log.error("the store failed: %s", wrong)
+            response = _refusal(Answered(503, "ServiceUnavailable", "The store cannot take writes now; try again.",
+                                         (("Retry-After", "1"),)))
         except Exception as wrong:
             status, body = errors.unexpected(wrong, f"{request.method} {errors.printable(request.path)[:200]}")
             response = _response(Answer(status, body))

@@ -76,10 +76,10 @@ class Objects:
 
     # ---- reading
 
-    def find(self, context: Any, resource: Resource, id: str) -> Any:
-        """The row, if the asker may see it; Missing (404) if not, or if there is none."""
-        row = self._model.get(resource.kind, id)
-        if row is None or not self._writer.policy.may(context, resource, "get", row):
+    def find(self, context: Any, resource: Resource, id: str, rows: Any = None) -> Any:
+        """The row, if the asker may see it; Missing (404) if not, or if there is none. `rows` is where to look."""
+        row = (rows or self._model).get(resource.kind, id)
+        if row is None or not self._writer.policy.may(context, resource, "get", row, rows):
             raise Missing(resource.kind, id)
         return row
 
@@ -87,8 +87,8 @@ class Objects:
         assert route.resource.parent is not None
         self.find(context, self._model.resources[route.resource.parent], str(route.parent_id))
 
-    def _one(self, context: Any, route: Route) -> Any:
-        row = self.find(context, route.resource, str(route.id))
+    def _one(self, context: Any, route: Route, rows: Any = None) -> Any:
+        row = self.find(context, route.resource, str(route.id), rows)
         if route.parent_id is not None and getattr(row, str(route.resource.parent_key)) != route.parent_id:
             raise Missing(route.resource.kind, route.id)
         return row
@@ -219,7 +219,7 @@ class Objects:
         revision = _if_match(request)
 
         def work() -> Any:
-            row, kind = self._one(context, route), route.resource.kind
+            row, kind = self._one(context, route, self._writer.latest), route.resource.kind
             self._writer.tag(context, kind, row[0], row.tags, revision=revision)      # may they at all?
             return self._writer.tag(context, kind, row[0], tags.change(row.tags, verb, given))
 

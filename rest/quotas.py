@@ -89,7 +89,7 @@ class Quotas:
         asked = {name: value for name, value in whole[KIND].items() if name not in _of(project)}
 
         def work() -> None:
-            if self._model.get(KIND, project) is None:
+            if self._writer.latest.get(KIND, project) is None:
                 self._writer.create(context, KIND, [{"project_id": project, **asked}])
             else:
                 self._writer.update(context, KIND, project, asked)

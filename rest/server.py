@@ -2,6 +2,7 @@
 import io
 import ipaddress
 import logging
+import re
 import socket
 import ssl
 import threading
@@ -26,23 +27,30 @@ IDLE = 75
 """Seconds that a kept connection may be silent between two requests."""
 FIRST = 10
 """Seconds that a new connection may be silent before its first request."""
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _ONCE = (b"Content-Length", b"Host", b"Transfer-Encoding", b"X-Auth-Token", b"If-Match")
 
 
 class _Headers(HeaderReader):
-    """Drops names with `_`: in WSGI's environment they would pass for the ones with `-`."""
+    """Reads header lines strictly (RFC 9112 section 5): no folded lines, no odd names, no control characters.
 
-    def _allow_header(self, key_name: bytes) -> bool:
-        return b"_" not in key_name
+    Names with `_` are dropped: in WSGI's environment they would pass for the ones with `-`.
+    """
 
-
-class _Once(dict):
-    """Headers by name; ValueError for a second one where two would mean two different things."""
-
-    def __setitem__(self, name: bytes, value: bytes) -> None:
-        if name in _ONCE and name in self:
-            raise ValueError(f"{name.decode('latin-1')} is there twice")
-        super().__setitem__(name, value)
+    def __call__(self, rfile: Any, hdict: dict[bytes, bytes] | None = None) -> dict[bytes, bytes]:
+        """The headers by name, a repeated one joined by commas. ValueError says what is wrong."""
+        found: dict[bytes, bytes] = {} if hdict is None else hdict
+        while (line := rfile.readline()) != b"\r\n":
+            name, colon, value = line[:-2].partition(b":")
+            if not line.endswith(b"\r\n") or not colon or not _NAME.fullmatch(name) or _CONTROL.search(value):
+                raise ValueError("a header line is not NAME: VALUE")
+            name, value = name.title(), value.strip()
+            if name in found and name in _ONCE:
+                raise ValueError(f"{name.decode('latin-1')} is there twice")
+            if b"_" not in name:
+                found[name] = b", ".join((found[name], value)) if name in found else value
+        return found
 
 
 class _Request(HTTPRequest):
@@ -52,7 +60,6 @@ class _Request(HTTPRequest):
 
     def read_request_headers(self) -> bool:
         """Read the headers; False after having answered a wrong one."""
-        self.inheaders = _Once()
         if not super().read_request_headers():
             return False
         length = self.inheaders.get(b"Content-Length")

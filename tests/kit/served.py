@@ -90,7 +90,7 @@ def served(*, tokens: bool = False, store: Any = None, **options: Any) -> Iterat
     model = Model(resources)
     writer = Writer(model, resources, store if store is not None else MemoryStore())
     writer.load()
-    desk = Desk(on_event=lambda event: None, after_batch=writer.changes.clear)
+    desk = Desk(on_event=lambda event: None, after_batch=writer.changes.clear, group=writer.group)
     people = [{"token": TOKENS[name], "project_id": project, "roles": [role], "user": name}
               for name, project, role in _PEOPLE]
     api = Api(model=model, writer=writer, call=desk.call, authenticate=Tokens(people) if tokens else Anybody("ops"),

@@ -4,6 +4,8 @@ import threading
 
 import pytest
 
+from controller.store import StoreError
+from controller.store.memory import MemoryStore
 from tests.kit.served import served
 
 NOWHERE = "00000000-0000-0000-0000-00000000dead"
@@ -221,6 +223,32 @@ def test_what_goes_wrong_inside_is_500_with_a_number_and_no_details(api, client,
     assert answer.status == 500 and "secret" not in json.dumps(answer.body)
     number = answer.error["message"].partition("number ")[2].partition(" ")[0]
     assert number in caplog.text and "secret detail" in caplog.text
+
+
+def test_a_store_that_cannot_write_is_503_and_what_is_known_can_still_be_read(caplog):
+    class Full(MemoryStore):
+        broken = False
+
+        def commit(self, writes, expecting={}):  # noqa: B006
+            if self.broken:
+                raise StoreError("disk full at /secret/place")
+            return super().commit(writes, expecting)
+
+    store = Full()
+    with served(store=store) as api:
+        client = api.client()
+        network = client.create("network")
+        store.broken = True
+        path = f"/v2.0/networks/{network['id']}"
+        for method, where, body in (("POST", "/v2.0/networks", {"network": {}}), ("PUT", path, {"network": {"name": "x"}}),
+                                    ("DELETE", path, None), ("PUT", f"{path}/tags/x", None),
+                                    ("PUT", "/v2.0/quotas/x", {"quota": {"network": 1}})):
+            answer = client.ask(method, where, body)
+            assert (answer.status, answer.error["type"], answer.headers["retry-after"]) == (503, "ServiceUnavailable", "1")
+            assert "secret" not in str(answer)
+        assert client.get("/v2.0/networks") == {"networks": [network]}
+        store.broken = False
+        assert client.ask("DELETE", path).status == 204
 
 
 def test_every_answer_has_a_request_id_of_its_own(client):

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rest.server import LARGEST_BODY, Server
 from tests.kit.certificates import certificate
@@ -32,9 +34,13 @@ def running(**options):
         server.close()
 
 
-@pytest.fixture(scope="module")
+SHARED: list[Server] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
 def server():
     with running() as one:
+        SHARED[:] = [one]
         yield one
 
 
@@ -162,6 +168,29 @@ def test_a_client_that_sends_a_byte_now_and_then_is_cut_off():
                     if not sock.recv(10):
                         raise ConnectionResetError
         assert time.monotonic() - began < 5
+
+
+_RIGHT = b"POST /v2.0/networks?a=b HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nX-Auth-Token: abc\r\n\r\nhello"
+_PIECES = [b"\r\n", b"\n", b"\0", b" ", b":", b"\r\n\r\n", b"Transfer-Encoding: chunked\r\n", b"HTTP/1.1", b"HTTP/9.9", b"%", b"?", b"#",
+           b"Expect: 100-continue\r\n", b"Connection: close\r\n", b"\xff\xfe", b"9" * 30, b"GET", b"\t", b"-"]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, len(_RIGHT)), st.integers(0, 6), st.sampled_from(_PIECES)), min_size=1, max_size=5))
+def test_no_bytes_stop_the_listener(changes):
+    data = _RIGHT
+    for place, cut, piece in changes:
+        data = data[:place] + piece + data[place + cut:]
+    heard = spoken(SHARED[0], data)
+    assert heard == b"" or heard.startswith(b"HTTP/1.1 "), heard
+    assert b" 500 " not in heard.split(b"\r\n", 1)[0]
+
+
+@given(st.binary(max_size=200))
+@settings(max_examples=100, deadline=None)
+def test_no_noise_stops_the_listener(data):
+    heard = spoken(SHARED[0], data)
+    assert heard == b"" or heard.startswith((b"HTTP/1.1 4", b"HTTP/1.1 5")), heard
 
 
 def test_plain_http_off_loopback_must_be_asked_for():

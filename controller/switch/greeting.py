@@ -32,6 +32,7 @@ class Greeting:
         self.switch_id, self.certificate = "", ""
         self.waiting = False                    # for the switch's older connection to answer or be closed
         self._since = home.loop.clock()
+        self._asked = False                     # who it is: from then on it may also tell of ports and packets
 
     def opened(self, certificate: str) -> None:
         """The connection (and TLS, if any) stands: greet."""
@@ -41,12 +42,12 @@ class Greeting:
     def check(self, version: int, kind: int, length: int) -> None:
         """Judge a message by its header, before its body is waited for."""
         try:
-            validate.header(version, kind, length, greeted=False)
+            validate.header(version, kind, length, greeted=self._asked and kind in validate.UNASKED)
         except Malformed as error:
             raise Refused(f"malformed: {error}") from error
 
     def received(self, whole: bytes, kind: int, xid: int) -> None:
-        """Take one message."""
+        """Take one message. What a switch tells unasked is passed over: its session asks for the ports anew."""
         try:
             if kind == frame.HELLO:
                 self._hello(whole, xid)
@@ -66,6 +67,7 @@ class Greeting:
             self.link.send(wire.message(frame.ERROR, struct.pack("!HH", 0, 0) + _NEEDED, xid))
             raise Refused(f"it does not speak OpenFlow 1.4, only versions with bytes {sorted(versions)}")
         self.link.send(wire.features_request(_FEATURES_XID))
+        self._asked = True
 
     def _features(self, whole: bytes) -> None:
         features = wire.read_features(whole)

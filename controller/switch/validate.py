@@ -25,6 +25,9 @@ _LENGTHS: Mapping[int, tuple[int, int]] = {
     wire.ROLE_REPLY: (24, 24), wire.GET_ASYNC_REPLY: (8, LONGEST), wire.ROLE_STATUS: (24, LONGEST),
     wire.TABLE_STATUS: (24, LONGEST), wire.REQUESTFORWARD: (16, LONGEST), wire.BUNDLE_CONTROL: (16, LONGEST),
 }
+# What a switch may tell as soon as the versions are agreed: a port appears, a flow sends a packet here.
+UNASKED = frozenset({wire.PACKET_IN, wire.FLOW_REMOVED, wire.PORT_STATUS, wire.ROLE_STATUS, wire.TABLE_STATUS,
+                     wire.REQUESTFORWARD})
 _GREETING = frozenset({wire.HELLO, wire.ERROR, wire.ECHO_REQUEST, wire.ECHO_REPLY, wire.FEATURES_REPLY})
 
 

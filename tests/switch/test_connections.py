@@ -13,8 +13,9 @@ import pytest
 
 from controller.switch.events import SwitchConfirmed, SwitchGone, SwitchGreeted, SwitchTwice
 from controller.switch.tls import server_context
-from tests.kit.fake_switch import FakeSwitches
-from tests.kit.raw_peer import RawPeer, message
+from tests.kit.fake_switch import FakeSwitches, packet_in
+from tests.kit.fake_tables import pack, u32
+from tests.kit.raw_peer import HELLO, RawPeer, features, message
 from tests.switch.desk import Clock, Desk
 from tests.switch.entries import entries, flow, flows, installed
 
@@ -120,6 +121,17 @@ def test_who_does_not_greet_in_time_is_closed() -> None:
         peer.read()
         clock.forward(6)
         assert peer.seconds_until_closed() < 1.0
+
+
+def test_a_switch_may_tell_of_ports_and_packets_before_it_has_said_who_it_is() -> None:
+    """Open vSwitch does so when a port appears, or a flow sends a packet, while it connects."""
+    with Desk() as desk, RawPeer(desk.address) as peer:
+        peer.send(HELLO)
+        request = peer.read_until(5)
+        port_status = message(12, bytes(8) + pack("IHH", 1, 40, 0) + bytes(32))
+        peer.send(port_status + packet_in(bytes(3000)) + features(A, u32(request, 4)) + message(2, b"still there?"))
+        assert peer.read_until(3)[8:] == b"still there?"
+        desk.until(lambda: A in desk.present)
 
 
 def test_of_two_connections_of_one_switch_the_older_is_kept_if_it_answers() -> None:

@@ -33,6 +33,7 @@ KEPT = 200                 # alarms kept for `hadron audit` and the log
 @dataclass
 class Standing:
     """What is known of one switch's keeping step."""
+    asked: bool = False                      # its first read is on its way, or done
     in_step: bool = False                    # its first read is done and what differed is confirmed
     sent: int = 0                            # the last seq that changed it
     confirmed: int = 0
@@ -111,13 +112,14 @@ class Control:
     def _greeted(self, event: Any) -> None:
         self.standing[event.switch_id] = Standing()
         if event.switch_id in self.model.rows["switch"]:
-            self.switches.read(event.switch_id)
+            self._greet_known(event.switch_id)
         else:
             log.warning("switch %s (%s) is unknown: watched, never written", event.switch_id, event.address)
 
     def _greet_known(self, switch: str) -> None:
         standing = self.standing.get(switch)
-        if standing is not None and standing.first is None:
+        if standing is not None and not standing.asked:
+            standing.asked = True
             self.switches.read(switch)
 
     def _gone(self, event: Any) -> None:
@@ -129,7 +131,10 @@ class Control:
     def _read(self, event: Any) -> None:
         """The switch says what it holds: send what differs from what it should hold."""
         standing = self.standing.get(event.switch_id)
-        if standing is None or event.switch_id not in self.model.rows["switch"]:
+        if standing is None:
+            return
+        if event.switch_id not in self.model.rows["switch"]:
+            standing.asked = standing.first is not None
             return
         found = difference(self.compiler.desired(event.switch_id), event.have, changed=event.changed)
         for key in [key for key in found if (event.switch_id, key) in self.refused]:

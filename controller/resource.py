@@ -82,6 +82,8 @@ class Attribute:
         if value is None:
             return None if self.null is NOTHING else self.null
         value = self.type.read(value)
+        if value is None:                     # a word for nothing, as `any` of a protocol
+            return None
         if self.values and value not in self.values:
             raise Invalid("", f"must be one of {', '.join(map(str, self.values))}")
         if self.length is not None and len(value) > self.length:

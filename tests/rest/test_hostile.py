@@ -104,6 +104,37 @@ def test_no_body_makes_the_server_fail(api, client, right, kind, extra):
         assert client.ask("DELETE", made).status == 204
 
 
+@st.composite
+def _plausible(draw):
+    """A kind, and attributes of it with values that are right by themselves, or nearly."""
+    kind = draw(st.sampled_from(sorted(PATHS)))
+    names = [name for name, one in RESOURCES[kind].attributes.items() if one.settable != "never" and not one.refers_to]
+    extra = {}
+    for name in draw(st.lists(st.sampled_from(names), max_size=6, unique=True)):
+        one = RESOURCES[kind].attributes[name]
+        extra[name] = draw(st.sampled_from([*one.examples(), *([None] if one.nullable else []), *list(one.counterexamples())[:1]]))
+    return kind, extra
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(_plausible())
+def test_no_mixture_of_right_values_makes_the_server_fail(api, client, right, plausible):
+    kind, extra = plausible
+    before = snapshot(api.model)
+    answer = client.ask("POST", PATHS[kind], {kind: {**right[kind], **extra}})
+    assert answer.status in (201, 400, 404, 409, 501, 503), (extra, answer)
+    if answer.status != 201:
+        assert snapshot(api.model) == before
+        return
+    made = f"{PATHS[kind]}/{answer.body[kind]['id']}"
+    again = client.ask("PUT", made, {kind: {name: value for name, value in extra.items()
+                                            if RESOURCES[kind].attributes[name].settable == "always"}})
+    assert again.status in (200, 405, 409), (extra, again)
+    if again.status == 200:
+        assert client.get(made) == again.body
+    assert client.ask("DELETE", made).status == 204
+
+
 _segment = st.one_of(_text.map(lambda text: quote(text, safe="")), st.sampled_from(["v2.0", "networks", "ports", "quotas", "tags", "extensions", "security-groups", "..",
                                              ".", "", "%00", "%2e%2e", "%ff", "details.json", "default", "inspect", "proton"]))
 _query = st.dictionaries(st.one_of(_text, _attributes, st.sampled_from(["limit", "marker", "sort_key", "sort_dir", "fields",

@@ -13,7 +13,7 @@ from webob import Request, Response
 
 from controller.errors import Refused
 from controller.store import Conflict, StoreError
-from rest import catalog, errors, extensions, versions
+from rest import catalog, errors, extensions, openapi, versions
 from rest.auth import Authenticator
 from rest.errors import Answered, no_such_address
 from rest.objects import Answer, Objects
@@ -39,7 +39,7 @@ class Api:
     def __init__(self, *, model: Any, writer: Any, authenticate: Authenticator,
                  call: Callable[..., Any] | None = None, realized: Callable[[float], bool] | None = None,
                  mounts: Mapping[str, Mount] = {}) -> None:  # noqa: B006
-        resources = model.resources
+        self._resources = resources = model.resources
         self._authenticate = authenticate
         self._routes = Routes(resources)
         self._objects = Objects(model, writer, call or _directly, realized or _never)
@@ -59,12 +59,11 @@ class Api:
             response = _refusal(Answered(503, "ServiceUnavailable", "The store cannot take writes now; try again.",
                                          (("Retry-After", "1"),)))
         except Exception as wrong:
-            status, body = errors.unexpected(wrong, f"{request.method} {errors.printable(request.path)[:200]}")
+            status, body = errors.unexpected(wrong, _where(environ))
             response = _response(Answer(status, body))
         response.headers["X-Openstack-Request-Id"] = f"req-{uuid.uuid4()}"
         if log.isEnabledFor(logging.DEBUG):
-            log.debug("%s %s %d %.1f ms", request.method, errors.printable(request.path)[:200], response.status_int,
-                      1000 * (time.monotonic() - began))
+            log.debug("%s %d %.1f ms", _where(environ), response.status_int, 1000 * (time.monotonic() - began))
         return response(environ, start_response)
 
     def _answer(self, request: Request) -> Response:
@@ -73,6 +72,8 @@ class Api:
         if not path:
             return _response(_only_get(method, lambda: versions.versions(versions.root_of(request.environ))))
         context = self._authenticate(request)
+        if path == ["openapi.json"]:
+            return _response(_only_get(method, lambda: openapi.document(self._resources, versions.root_of(request.environ))))
         if path[0] in self._mounts:
             return self._mounts[path[0]](request, context, path[1:])
         if path[0] == VERSION and len(path) > 1 and path[1].removesuffix(".json") == "quotas":
@@ -91,6 +92,12 @@ class Api:
         if path[1].startswith("extensions"):
             return _only_get(method, lambda: extensions.listed() if name is None else extensions.one(name))
         return _only_get(method, lambda: catalog.projects(context) if name is None else catalog.project(context, name))
+
+
+def _where(environ: Mapping[str, Any]) -> str:
+    """The request, for the log."""
+    said = f"{environ.get('REQUEST_METHOD')} {environ.get('REQUEST_URI') or environ.get('PATH_INFO')}"
+    return errors.printable(said[:200])
 
 
 def _directly(work: Callable[..., Any], *args: Any, **options: Any) -> Any:

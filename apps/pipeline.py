@@ -73,6 +73,7 @@ UNGUARDED, STATEFUL, STATELESS = 0, 1, 2
 RECEIVER = register(5, "key of the port it goes to; 1 to 15: a tunnel")
 NETWORK  = register(6, "key of the network it is in; also its conntrack zone")
 GUARDS   = register(4, "who guards the sender: 0 nobody, 1 stateful groups, 2 stateless groups")
+REALM    = register(3, "whose addresses these are: a digest of the project of the port whose rules are asked")
 SENDER   = register(7, "key of the port it came from; 0: a tunnel")
 
 # Tunnels: one flow-based OpenFlow port per type, at a fixed number on every integration bridge; to RECEIVER

@@ -10,7 +10,8 @@ Guarded by stateless groups, a port's packets are held against its rules in both
 
 A rule with a remote group needs the members' addresses × the ports that use the rule. A conjunction makes that
 a sum: clause 1 is one flow for each member's address on a host, whatever rules or networks use the group;
-clause 2 is one for each port and rule; the conjunction's id is the remote group's key.
+clause 2 is one for each port and rule; the conjunction's id is the remote group's key. Tenants use the same
+addresses: REALM, the project whose rules are asked, keeps their members' flows apart.
 """
 from apps.pipeline import (
     ANSWER,
@@ -24,6 +25,7 @@ from apps.pipeline import (
     NETWORK,
     OUT_RULES,
     OUT_TRACK,
+    REALM,
     RECEIVER,
     SENDER,
     STATEFUL,
@@ -32,7 +34,7 @@ from apps.pipeline import (
 from apps.places import everywhere, home, plugged
 from apps.port_security import LINK_LOCAL, has_subnets, pairs
 from apps.protocols import number_of
-from apps.switching import guard_of
+from apps.switching import guard_of, realm
 from controller.app import flows, query, spread, tally
 from controller.openflow.actions import conjunction, ct, drop
 from controller.openflow.match import match
@@ -151,6 +153,10 @@ def allow(world, port):
                 id = world.ask(peers_in, remote)
                 if id is not None:
                     shared.setdefault((table, wanted), set()).add(id)
+    for table, side in ((OUT_RULES, SENDER), (ingress, RECEIVER)):
+        both = [(table, match({side: port.key, "eth_type": family})) for family in FAMILIES]
+        if all(whole in alone for whole in both):            # only IP gets here: one flow says it for both
+            alone[table, match({side: port.key})] = [alone.pop(whole) for whole in both][0]
     for (table, wanted), onward in alone.items():
         yield table, "rule", wanted, (onward,)
     for (table, wanted), groups in shared.items():
@@ -162,21 +168,21 @@ def allow(world, port):
 
 @tally(per="port")
 def users(world, port):
-    """Groups gather the switches, and the kinds of guard there, of the ports that they guard."""
+    """Groups gather the switches, the kinds of guard and the realms of the ports that they guard."""
     seen = world.ask(plugged, port.id)
     if seen and port.port_security_enabled:
         for group in port.security_groups:
-            yield group, (seen.switch_id, world.ask(guard_of, port.id))
+            yield group, (seen.switch_id, world.ask(guard_of, port.id), realm(port.project_id))
 
 
 @query
 def consulted(world, group_id):
-    """Where a group's members must be known, as the remote group of some rule: {table: switches}."""
+    """Where a group's members must be known, as the remote group of some rule: {(table, family, realm): switches}."""
     found = {}
     for rule in world.find("security_group_rule", "remote_group_id", group_id):
-        for switch, guard in world.gathered(users, rule.security_group_id):
+        for switch, guard, whose in world.gathered(users, rule.security_group_id):
             table = OUT_RULES if rule.direction == "egress" else IN_FREE if guard == STATELESS else IN_RULES
-            found.setdefault((table.number, FAMILY[rule.ethertype]), set()).add(switch)
+            found.setdefault((table.number, FAMILY[rule.ethertype], whose), set()).add(switch)
     return {key: frozenset(switches) for key, switches in found.items()}
 
 
@@ -188,7 +194,7 @@ def consulting(world, group_id):
 
 @query
 def tables_of(world, group_id):
-    """The tables in which a group is looked up as remote group, by family; changes seldom."""
+    """The tables in which a group is looked up as remote group, by family and realm; changes seldom."""
     return tuple(sorted(world.ask(consulted, group_id) or ()))
 
 
@@ -210,14 +216,14 @@ def belong(world, port):
     members = {}
     for group in port.security_groups:
         id = world.ask(peers_in, group)
-        for number, family in world.ask(tables_of, group) or ():
+        for number, family, whose in world.ask(tables_of, group) or ():
             for ip in addresses(world, port):
                 if id is not None and (":" in ip) == (family == 0x86dd):
-                    members.setdefault((number, family, ip), []).append(id)
-    for (number, family, ip), groups in members.items():
+                    members.setdefault((number, family, whose, ip), []).append(id)
+    for (number, family, whose, ip), groups in members.items():
         table = TABLES[number]
         side = (DESTINATION if table is OUT_RULES else SOURCE)[family]
-        yield table, "remote", match({"eth_type": family, side: ip}), tuple(
+        yield table, "remote", match({REALM: whose, "eth_type": family, side: ip}), tuple(
             conjunction(id, 1, 2) for id in sorted(groups))
 
 
@@ -227,6 +233,6 @@ TABLES = {table.number: table for table in (OUT_RULES, IN_RULES, IN_FREE)}
 @flows(per="security_group", on=lambda world, group: spread(world.ask(consulting, group.id)))
 def join(world, group):
     """Both clauses hold: the conjunction allows it."""
-    for number in sorted({number for number, _ in world.ask(tables_of, group.id) or ()}):
+    for number in sorted({number for number, *_ in world.ask(tables_of, group.id) or ()}):
         yield TABLES[number], "remote", match(conj_id=group.key), (FORWARD if number == OUT_RULES.number else COMMIT,)
 

@@ -6,6 +6,9 @@
                                 host on which the network lives: the list of peers is data in one flow
     unknown unicast             only to ports that may own addresses nobody has told us of
 """
+from functools import lru_cache
+from hashlib import blake2s
+
 from apps.pipeline import (
     ADMIT,
     ANSWER,
@@ -18,6 +21,7 @@ from apps.pipeline import (
     IN_FREE,
     IN_TRACK,
     NETWORK,
+    REALM,
     RECEIVER,
     SENDER,
     STATEFUL,
@@ -34,6 +38,13 @@ from controller.openflow.match import match
 APP = 2
 GROUP_BIT = ("01:00:00:00:00:00", "01:00:00:00:00:00")
 NOT_TAGGED = 0
+
+
+@lru_cache(4096)
+def realm(project_id):
+    """What REALM holds for a project. Remote groups of tenants with the same addresses then share no flow; if two
+    projects should have one digest, they share flows and are kept apart by their ports' keys, like everyone once."""
+    return int.from_bytes(blake2s((project_id or "").encode(), digest_size=4).digest(), "big")
 
 
 @query
@@ -73,7 +84,8 @@ def admit(world, port):
     guard = world.ask(guard_of, port.id)
     known = {"in_port": seen.ofport} if guard == UNGUARDED else {"in_port": seen.ofport, "vlan_vid": NOT_TAGGED}
     yield ADMIT, "known", match(known), (
-        set_field({GUARDS: guard}), set_field({NETWORK: network.key}), set_field({SENDER: port.key}),
+        set_field({REALM: realm(port.project_id)}), set_field({GUARDS: guard}), set_field({NETWORK: network.key}),
+        set_field({SENDER: port.key}),
         ANSWER if guard == UNGUARDED else GUARD)
 
 
@@ -81,7 +93,7 @@ def admit(world, port):
 def deliver_here(world, port):
     network, seen = world.need("network", port.network_id), here(world, port)
     yield FORWARD, "port", match({NETWORK: network.key, "eth_dst": port.mac_address}), (
-        set_field({RECEIVER: port.key}), way_in(world, port.id))
+        set_field({REALM: realm(port.project_id)}), set_field({RECEIVER: port.key}), way_in(world, port.id))
     yield DELIVER, "known", match({RECEIVER: port.key}), (output(seen.ofport),)
 
 
@@ -159,7 +171,9 @@ def to_each_host(world, switches, onward):
 def copies(world, port_ids):
     """A copy for each of these ports of this switch (OpenFlow never sends one back to where it came from)."""
     for id in port_ids:
-        yield set_field({RECEIVER: world.need("port", id).key})
+        port = world.need("port", id)
+        yield set_field({REALM: realm(port.project_id)})
+        yield set_field({RECEIVER: port.key})
         yield resubmit(way_in(world, id))
 
 

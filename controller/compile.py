@@ -28,7 +28,12 @@ class Spread(NamedTuple):
     but: frozenset = frozenset()
 
     def __contains__(self, switch: object) -> bool:
-        return switch not in self.but and any(switch in one for one in self.sets)
+        if switch in self.but:
+            return False
+        for one in self.sets:            # a loop and not any(): asked for every claim on every switch
+            if switch in one:
+                return True
+        return False
 
     def switches(self) -> frozenset:
         if not self.sets:
@@ -213,8 +218,8 @@ class Compiler:
         held = self.claims.get(key)
         if held is None:
             return []
-        units = held if isinstance(held, dict) else (held,)
-        here = [unit for unit in units if unit in self.units and switch in self.units[unit][1]]
+        known = self.units
+        here = [unit for unit in (held if isinstance(held, dict) else (held,)) if unit in known and switch in known[unit][1]]
         return here if len(here) < 2 else sorted(here, key=_rank)
 
     def holder(self, switch: str, key: Key) -> Any:
@@ -223,13 +228,20 @@ class Compiler:
         Clauses of conjunctions under one key are the union of all claims (an address may be a member of groups
         of several tenants); otherwise the first unit by name holds, and `conflicts` reports the others.
         """
-        here = self.claimants(switch, key)
-        if not here:
+        held = self.claims.get(key)
+        if held is None:
             return None
-        entries = [self.units[unit][0][key] for unit in here]
-        if len(entries) > 1 and all(isinstance(entry, Flow) and entry.conjunctions for entry in entries):
-            return merge(entries)
-        return entries[0]
+        known = self.units
+        if not isinstance(held, dict):
+            entries, place = known[held]
+            return entries[key] if switch in place else None
+        here = [(unit, entries[key]) for unit in held for entries, place in (known[unit],) if switch in place]
+        if len(here) < 2:
+            return here[0][1] if here else None
+        found = [entry for _, entry in here]
+        if all(isinstance(entry, Flow) and entry.conjunctions for entry in found):
+            return merge(found)
+        return min(here, key=lambda one: _rank(one[0]))[1]
 
     def conflicts(self) -> Iterator[tuple[str, Key, list[Unit]]]:
         """Keys for which two units want different things on one switch: there should be none."""

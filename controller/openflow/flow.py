@@ -83,7 +83,7 @@ class Flow:
     Raises ValueError if the items of `do` cannot stand together, or a goto leads back.
     """
 
-    __slots__ = ("table", "priority", "match", "do", "why", "key", "body", "cookie")
+    __slots__ = ("table", "priority", "match", "do", "why", "key", "body", "cookie", "_conjunctions")
 
     def __init__(self, table: Table, priority: int, match: bytes, do: tuple[Any, ...], why: Why | None = None) -> None:
         found = _bodies.get(do)
@@ -97,6 +97,7 @@ class Flow:
             why = (why or Why(0, "", ""))._replace(reason=reason)
         self.table, self.priority, self.match, self.do, self.why = table, priority, match, do, why
         self.key: FlowKey = (table.number, priority, match)
+        self._conjunctions: tuple[bytes, ...] | None = None
         self.cookie: int = check if why is None else why.app << 56 | resource_number(why.resource) << 24 | check
 
     def __eq__(self, other: object) -> bool:
@@ -111,7 +112,9 @@ class Flow:
     @property
     def conjunctions(self) -> tuple[bytes, ...]:
         """The conjunction actions, if the body consists of nothing else; otherwise none."""
-        return conjunctions(self.body)
+        if self._conjunctions is None:
+            self._conjunctions = conjunctions(self.body)
+        return self._conjunctions
 
     def add(self) -> bytes:
         """The message that adds the flow or replaces the one under its key (xid 0)."""
@@ -128,6 +131,7 @@ def conjunctions(body: bytes) -> tuple[bytes, ...]:
     return found if all(each[:10] == _CONJUNCTION for each in found) else ()
 
 
+_NOBODY = Why(0, "", "")
 _CONJUNCTION = struct.pack("!HHIH", 0xFFFF, 16, 0x2320, 34)
 
 
@@ -136,11 +140,11 @@ def merge(flows: Iterable[Flow]) -> Flow:
 
     Raises ValueError if the keys differ or one holds anything else.
     """
-    wanted = sorted(flows, key=lambda flow: flow.why or Why(0, "", ""))
-    if len({flow.key for flow in wanted}) != 1 or not all(flow.conjunctions for flow in wanted):
+    wanted = list(flows)
+    first = min(wanted, key=lambda flow: flow.why or _NOBODY)
+    if not all(flow.conjunctions and flow.key == first.key for flow in wanted):
         raise ValueError("only flows of one key that hold nothing but conjunctions can be merged")
-    first = wanted[0]
-    together = tuple(sorted({each for flow in wanted for each in flow.conjunctions}))
+    together = tuple(sorted(set().union(*[flow.conjunctions for flow in wanted])))
     return Flow(first.table, first.priority, first.match, together, first.why)
 
 

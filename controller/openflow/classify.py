@@ -115,7 +115,7 @@ class Tables:
         while soft:
             top = max(chain[0].priority for chain in soft)
             here = [chain for chain in soft if chain[0].priority == top]
-            for number in _satisfied(chain[0] for chain in here):
+            for number in _satisfied([chain[0] for chain in here]):
                 found = _best([chain for masked in self.tables[table].values()
                                if (chain := masked.find({**packet, "conj_id": number}))])
                 if found:
@@ -134,10 +134,13 @@ def _best(chains: Iterable[list[Rule]]) -> Rule | None:
     return max(plain, key=attrgetter("priority")) if plain else None
 
 
-def _satisfied(rules: Iterable[Rule]) -> list[int]:
-    """The conjunctions all of whose clauses are among these flows, the smallest number first."""
+def _satisfied(rules: list[Rule]) -> list[int]:
+    """The conjunctions all of whose clauses are among these flows, the smallest number first.
+
+    As in Open vSwitch 3.1, there must be as many flows as clauses: one flow that holds them all is not enough.
+    """
     clauses: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
     for rule in rules:
         for each in rule.conjunctions:
             clauses[each.id, each.of].add(each.clause)
-    return sorted(number for (number, of), met in clauses.items() if len(met) == of)
+    return sorted(number for (number, of), met in clauses.items() if len(met) == of <= len(rules))

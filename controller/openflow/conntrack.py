@@ -179,6 +179,8 @@ def _way(packet: Mapping[str, Any]) -> Way | None:
     if family is None or packet.get("ip_frag", 0) == _LATER_FRAGMENT:
         return None
     source, target = ("ipv4_src", "ipv4_dst") if family == 4 else ("ipv6_src", "ipv6_dst")
+    if source not in packet:
+        return None         # a frame that says IP and is none
     protocol = packet.get("ip_proto", 0)
     ports = 0, 0
     if protocol in _PORTS:

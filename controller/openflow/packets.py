@@ -39,6 +39,17 @@ def frame(of: Mapping[str, Any]) -> Packet:
     return {name: of[name] for name in (*HEADERS, *_TUNNEL) if name in of}
 
 
+def has(of: Mapping[str, Any], field: Field) -> bool:
+    """Whether a packet has a field; to set one that it has not does nothing."""
+    if field.name in _LINK and of.get("packet_type", 0):
+        return False
+    for needed, values in field.needs:
+        value = of.get(needed, 0)
+        if not (value in values if values else value & (VLAN_PRESENT if needed == "vlan_vid" else 0xCF)):
+            return False
+    return True
+
+
 def read(of: Mapping[str, Any], field: Field, first: int, bits: int) -> int:
     """Some bits of a field."""
     if field.name.startswith("xxreg"):

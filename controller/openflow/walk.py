@@ -15,6 +15,7 @@ from controller.openflow import decode, packets
 from controller.openflow.actions import PORT_CONTROLLER, PORT_IN_PORT, PORT_LOCAL
 from controller.openflow.classify import Rule, Tables
 from controller.openflow.conntrack import Conntrack, clear
+from controller.openflow.fields import ETH_IPV4, ETH_IPV6
 from controller.openflow.group import Entry
 from controller.openflow.packet_in import APPLY_ACTION, GROUP, INVALID_TTL
 from controller.openflow.packets import Packet
@@ -151,10 +152,12 @@ class _Walker:
             case decode.Output(port, max_len):
                 self.output(port, max_len, rule, packet, depth, reason)
             case decode.SetField(field, value, mask):
-                packets.write(packet, field, value, mask)
+                if packets.has(packet, field):
+                    packets.write(packet, field, value, mask)
             case decode.Move(source, source_bit, target, target_bit, bits):
-                value = packets.read(packet, source, source_bit, bits)
-                packets.write(packet, target, value << target_bit, (1 << bits) - 1 << target_bit)
+                if packets.has(packet, source) and packets.has(packet, target):
+                    value = packets.read(packet, source, source_bit, bits)
+                    packets.write(packet, target, value << target_bit, (1 << bits) - 1 << target_bit)
             case decode.Track():
                 self.track(action, packet, depth)
             case decode.Untrack():
@@ -176,11 +179,13 @@ class _Walker:
     def plain(self, name: str, argument: int | None, rule: Rule, packet: Packet, depth: int) -> bool:
         """push_vlan, pop_vlan, push_mpls, pop_mpls or dec_ttl."""
         if name == "dec_ttl":
-            if packet.get("nw_ttl", 64) <= 1:
+            if packet.get("eth_type") not in (ETH_IPV4, ETH_IPV6):
+                return True
+            if packet.get("nw_ttl", 0) <= 1:
                 self.say(depth, "=> TTL ran out, to the controller")
                 self.punt(0xFFFF, rule, packet, INVALID_TTL)
                 return False
-            packet["nw_ttl"] = packet.get("nw_ttl", 64) - 1
+            packet["nw_ttl"] -= 1
         elif name == "push_vlan":
             packets.push_vlan(packet)
         elif name == "pop_vlan":
@@ -204,7 +209,7 @@ class _Walker:
             raise ValueError(f"output to {port_text(port)} cannot be walked")
 
     def punt(self, max_len: int, rule: Rule, packet: Packet, reason: int) -> None:
-        self.seen.punted.append(Punt(rule.cookie, rule.key[0], reason, max_len, dict(packet)))
+        self.seen.punted.append(Punt(rule.cookie, rule.key[0], reason, max_len, {**packet, **packet.get("rewritten", {})}))
 
     def track(self, action: decode.Track, packet: Packet, depth: int) -> None:
         """ct(): the packet is tracked; a copy goes on in the table named, the packet itself goes on untracked."""

@@ -58,8 +58,9 @@ class Bridge:
         self.received = bytearray()
         self.waiting: list[bytes] = []
         self.xid = 0
-        # a service connection gets packets only if it says how much of them it wants
-        self.socket.sendall(messages.hello() + messages.set_config())
+        # A service connection gets packets only if it says how much of them it wants, and nobody gets those whose
+        # TTL ran out unless they ask.
+        self.socket.sendall(messages.hello() + messages.set_config() + messages.set_async(packet_in_reasons=0x3F))
         assert messages.VERSION in messages.read_hello(self.read())
 
     def close(self) -> None:
@@ -290,12 +291,12 @@ class DummyOvs:
         out = {number: frames for number, recording in self.recordings.items() if (frames := recording.more())}
         return out | ({PORT_CONTROLLER: punted} if punted else {})
 
-    def trace(self, bridge: str, packet: str, *, ct_next: Iterable[str] = ()) -> str:
-        """What Open vSwitch says it would do with a packet ("in_port=1,tcp,..."); `ct_next` are the connection
-        states ("trk,new") that its successive lookups find.
+    def trace(self, bridge: str, packet: str, frame: bytes = b"", *, ct_next: Iterable[str] = ()) -> str:
+        """What Open vSwitch says it would do with a packet: "in_port=1,tcp,..." or "in_port=1" and a frame. `ct_next`
+        are the connection states ("trk,new") that its successive lookups find.
         """
         states = [part for state in ct_next for part in ("--ct-next", state)]
-        return self.appctl("ofproto/trace", bridge, packet, *states)
+        return self.appctl("ofproto/trace", bridge, packet, *states, *([frame.hex()] if frame else []))
 
 
 @pytest.fixture(scope="module")

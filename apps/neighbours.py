@@ -1,11 +1,12 @@
 """Neighbours: ARP and IPv6 neighbour discovery are answered on the asking switch.
 
 Who asks all for a fixed address gets its MAC at once and nobody else hears of it. Left alone, and carried like
-any frame: questions to one neighbour (is it still there?), duplicate address detection, and addresses that a
-port may take over from another (allowed address pairs).
+any frame: questions to one neighbour (is it still there?), what a port asks and announces about its own address
+(RFC 5227: whoever is answered takes its address for a duplicate), addresses that a port may take over from another
+(allowed address pairs), and whatever is inside a VLAN of the tenant's own.
 """
-from apps.pipeline import ANSWER, FORWARD, ND_REPLY, NETWORK
-from apps.places import everywhere, network_wide
+from apps.pipeline import ANSWER, FORWARD, ND_REPLY, NETWORK, SENDER
+from apps.places import everywhere, home, network_wide
 from controller.app import flows
 from controller.openflow.actions import IN_PORT, drop, move, set_field
 from controller.openflow.match import match
@@ -14,25 +15,32 @@ APP = 4
 ARP, IPV6, ICMPV6 = 0x806, 0x86dd, 58
 TO_ALL, TO_GROUP = "ff:ff:ff:ff:ff:ff", ("33:33:00:00:00:00", "ff:ff:00:00:00:00")
 SOLICITED_OVERRIDE = 0x60000000          # flags of the advertisement, RFC 4861 §4.4
-TARGET_LINK_LAYER = 2                    # option type, RFC 4861 §4.6.1
+TARGET_LINK_LAYER, NOT_TAGGED = 2, 0     # option type, RFC 4861 §4.6.1
 
 
 @flows(per="port", on=network_wide)
 def answer(world, port):
     network = world.need("network", port.network_id)
+    asked = {NETWORK: network.key, "vlan_vid": NOT_TAGGED}
     for ip in dict.fromkeys(fixed.ip_address for fixed in port.fixed_ips):
         if ":" in ip:
-            yield ANSWER, "known", match({NETWORK: network.key, "eth_dst": TO_GROUP, "eth_type": IPV6,
+            yield ANSWER, "known", match({**asked, "eth_dst": TO_GROUP, "eth_type": IPV6,
                                           "ip_proto": ICMPV6, "icmpv6_type": 135, "nd_target": ip}), (
                 move("eth_src", "eth_dst"), set_field(eth_src=port.mac_address),
                 move("ipv6_src", "ipv6_dst"), set_field(ipv6_src=ip), set_field(icmpv6_type=136),
                 set_field(nd_reserved=SOLICITED_OVERRIDE), set_field(nd_options_type=TARGET_LINK_LAYER), ND_REPLY)
         else:
-            yield ANSWER, "known", match({NETWORK: network.key, "eth_dst": TO_ALL, "eth_type": ARP,
-                                          "arp_op": 1, "arp_tpa": ip}), (
+            yield ANSWER, "known", match({**asked, "eth_dst": TO_ALL, "eth_type": ARP, "arp_op": 1, "arp_tpa": ip}), (
                 move("eth_src", "eth_dst"), set_field(eth_src=port.mac_address), set_field(arp_op=2),
                 move("arp_sha", "arp_tha"), set_field(arp_sha=port.mac_address),
                 move("arp_spa", "arp_tpa"), set_field(arp_spa=ip), IN_PORT)
+
+
+@flows(per="port", on=home)
+def announce(world, port):
+    """Probes for the port's own addresses and announcements of them are for the others."""
+    for ip in dict.fromkeys(fixed.ip_address for fixed in port.fixed_ips if ":" not in fixed.ip_address):
+        yield ANSWER, "probe", match({SENDER: port.key, "eth_type": ARP, "arp_op": 1, "arp_tpa": ip}), (FORWARD,)
 
 
 @flows(per="switch", on=everywhere)

@@ -4,8 +4,8 @@
                     the sender's groups                      the receiver's groups
 
 A new connection, and every later packet in its original direction, must match a rule of the sender's groups
-(egress) and one of the receiver's (ingress). Replies pass because the connection was committed. When the rules
-stop allowing the original direction its next packet marks the connection dead, and then its replies end too.
+(egress) and one of the receiver's (ingress). Replies pass because the connection was committed, and is marked alive.
+When the rules stop allowing the original direction its next packet takes the mark away, and then its replies end too.
 Guarded by stateless groups, a port's packets are held against its rules in both directions and never tracked.
 
 A rule with a remote group needs the members' addresses × the ports that use the rule. A conjunction makes that
@@ -53,7 +53,8 @@ TYPE_FIELDS = {1: ("icmpv4_type", "icmpv4_code"), 58: ("icmpv6_type", "icmpv6_co
 # Connection state (ovs-fields(7)): new 1, established 2, related 4, reply 8, invalid 16, tracked 32.
 NEW, INVALID, RELATED = (0x21, 0x21), (0x30, 0x30), (0x24, 0x25)
 REPLY, ORIGINAL, TRACKED, UNTRACKED = (0x2a, 0x2a), (0x22, 0x2a), (0x20, 0x20), (0, 0x20)
-ALIVE, DEAD = 0, 1
+NO_REPLY = (0x20, 0x28)      # a connection that nobody has answered yet is still called new
+ALIVE, DEAD = 1, 0
 # Neighbour discovery and multicast listener messages belong to the network and not to a conversation.
 ALWAYS = (130, 131, 132, 133, 134, 135, 136, 143)
 
@@ -91,8 +92,8 @@ def follow_connections(world, switch):
             yield rules, "tracked", match(eth_type=family, ct_state=REPLY, ct_mark=ALIVE), (onward,)
             yield rules, "tracked", match(eth_type=family, ct_state=REPLY, ct_mark=DEAD), (
                 drop("a rule that allowed the connection went"),)
-            yield rules, "tracked", match(eth_type=family, ct_state=RELATED), (onward,)
-            yield rules, "cut", match(eth_type=family, ct_state=ORIGINAL), (ct(zone, commit=True, mark=DEAD),)
+            yield rules, "tracked", match(eth_type=family, ct_state=RELATED, ct_mark=ALIVE), (onward,)
+            yield rules, "cut", match(eth_type=family, ct_state=NO_REPLY, ct_mark=ALIVE), (ct(zone, commit=True, mark=DEAD),)
             yield rules, "rest", match(eth_type=family), (drop(f"no rule of the {whose}'s groups allows it"),)
     yield OUT_TRACK, "rest", match(), (FORWARD,)
     yield IN_TRACK, "rest", match(), (DELIVER,)

@@ -113,7 +113,7 @@ class Net:
         self.bridges: dict[str, Bridge] = {}
         self.things: dict[tuple[str, str], Thing] = {}
         self.last: dict[str, dict] = {}                    # what the last change told each switch
-        self._ofports = itertools.count(1)
+        self._ofports, self._rules = itertools.count(1), itertools.count(1)
 
     # ---- wishes
     def network(self, name: str = "net", *, type: str = "vxlan", subnets: Iterable[str] = SUBNETS, project: str = "acme",
@@ -178,7 +178,7 @@ class Net:
             wish["remote_group_id"] = remote.id
         elif remote:
             wish["remote_ip_prefix"] = remote
-        return self._create("security_group_rule", f"rule {len(self.things)}", group.project_id, wish)
+        return self._create("security_group_rule", f"rule {next(self._rules)}", group.project_id, wish)
 
     def change(self, thing: Thing, **wishes: Any) -> Thing:
         """Change attributes, named as in rows (binding_host_id)."""

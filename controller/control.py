@@ -136,12 +136,13 @@ class Control:
         if event.switch_id not in self.model.rows["switch"]:
             standing.asked = standing.first is not None
             return
-        found = difference(self.compiler.desired(event.switch_id), event.have, changed=event.changed)
+        desired = self.compiler.desired(event.switch_id)
+        found = difference(desired, event.have, changed=event.changed)
         for key in [key for key in found if (event.switch_id, key) in self.refused]:
             del found[key]
-        standing.audit = {"at": self.now(), "held": len(event.have), "alien": len(found.alien),
-                          "missing": len(found.missing), "altered": len(found.altered),
-                          "examples": _examples(found, event.have)}
+        standing.audit = {"at": self.now(), "first": standing.first is None, "wanted": len(desired),
+                          "held": len(event.have), "alien": len(found.alien), "missing": len(found.missing),
+                          "altered": len(found.altered), "examples": _examples(found, event.have)}
         self._next_audit[event.switch_id] = self.now() + self.audit_interval
         if standing.first is None:
             standing.first = self.seq = self.seq + 1

@@ -27,12 +27,13 @@ from controller.model import Model
 from controller.particles import load_all
 from controller.store.memory import MemoryStore
 from controller.store.sqlite import SqliteStore
-from controller.switch.switches import Switches
 from controller.switch.ovsdb import OvsdbServer
+from controller.switch.switches import Switches
 from controller.switch.tls import server_context
 from controller.write import Writer
 from rest.api import Api
 from rest.auth import authenticator
+from rest.inspect import Inspect
 from rest.server import Server
 
 log = logging.getLogger("hadron")
@@ -87,8 +88,10 @@ class Hadron:
     def _api(self) -> Api:
         auth = {name: value for name, value in self.config.auth.items() if name != "allow_remote"}
         who = authenticator(auth, address=self.config.rest.address, allow_remote=bool(self.config.auth.get("allow_remote")))
+        inside = Inspect(self.control, self.desk.call, counters=self.switches.counters, sessions=self.switches.report,
+                         peers=self.ovsdb.peers)
         return Api(model=self.model, writer=self.writer, authenticate=who, call=self.desk.call,
-                   realized=self.control.wait_realized)
+                   realized=self.control.wait_realized, mounts={"inspect": inside})
 
     def _home(self, port_id: str) -> str | None:
         from apps.places import plugged

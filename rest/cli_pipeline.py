@@ -126,8 +126,8 @@ def _details(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     ends: dict[str, list[str]] = {}
     for one in table["ends"]:
         ends.setdefault(one["end"], []).append(_short(one["rule"]))
-    for end, rules in ends.items():
-        yield f"{'':>4}ends", f"{end} ({', '.join(rules)})"
+    for end, names in ends.items():
+        yield f"{'':>4}ends", f"{end} ({', '.join(names)})"
 
 
 def _short(rule: str) -> str:

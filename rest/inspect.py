@@ -23,32 +23,34 @@ from typing import Any
 import orjson
 from webob import Request, Response
 
+from apps.pipeline import PIPELINE
 from controller.errors import Forbidden, Missing
-from controller.openflow.pipeline import Pipeline
 from controller.policy import Context
 from rest import inspect_audit, inspect_doctor, inspect_flows, inspect_ports, inspect_why
 from rest.errors import Answered, bad_request, no_such_address, not_allowed
 from rest.inspect_objects import Known, called
+from rest.inspect_pipeline import drawn
 from rest.query import pairs
 
 MOST_AT_ONCE = 4
 """Requests that may ask switches or recompile at one time: each holds a thread of the listener."""
-MOST_FLOWS = 20
+MOST_FLOWS = 20_000
+"""Flows in one answer."""
+MOST_EXPLAINED = 20
 """Flows that `why` explains in one answer."""
 
 Params = Mapping[str, str]
 
 
 class Inspect:
-    """Answers /inspect. `call` runs work on the desk; `counters` asks a switch what its flows counted (a Future);
-    `sessions` is Switches.report, `peers` OvsdbServer.peers; `drawn` gives the pipeline as plain data.
+    """Answers /inspect. `call` is Desk.call; `counters` asks a switch what its flows counted (Switches.counters);
+    `sessions` is Switches.report, `peers` is OvsdbServer.peers.
     """
 
-    def __init__(self, control: Any, call: Callable[..., Any], *, pipeline: Pipeline,
-                 counters: Callable[[str], Future] | None = None, sessions: Callable[[], list[dict]] | None = None,
-                 peers: Callable[[], list] | None = None, drawn: Callable[[], dict[str, Any]]) -> None:
+    def __init__(self, control: Any, call: Callable[..., Any], *, counters: Callable[[str], Future] | None = None,
+                 sessions: Callable[[], list[dict]] | None = None, peers: Callable[[], list] | None = None) -> None:
         self.control, self.model, self.compiler = control, control.model, control.compiler
-        self.pipeline, self._call, self._drawn = pipeline, call, drawn
+        self.pipeline, self._call = PIPELINE, call
         self._sessions, self._peers = sessions or list, peers
         self._reader = inspect_flows.Reader(counters)
         self._rules = {rule.name: rule for rules in self.compiler.rules_of.values() for rule in rules}
@@ -128,6 +130,8 @@ class Inspect:
         known = Known(self.model, context)
         question = self._question(known, params)
         found = self._call(inspect_flows.wanted, self.compiler, question)
+        if len(found) > MOST_FLOWS:
+            raise bad_request(f"{len(found)} flows are meant, and at most {MOST_FLOWS} are told: name a table, a port or a switch")
         ids = sorted({switch for one in found for switch in one.switches} | ({question.switch} if question.switch else set()))
         with self._turn():
             held = self._reader.read([id for id in ids if id in self.control.standing])
@@ -185,12 +189,12 @@ class Inspect:
         teller = inspect_flows.Teller(known, self.pipeline, self._rules, self._host)
         with self._turn():
             said = [self._call(inspect_why.explained, self.compiler, unit, key, teller, self.pipeline)
-                    for unit, key in found[:MOST_FLOWS]]
+                    for unit, key in found[:MOST_EXPLAINED]]
         return {"flows": [one for one in said if one is not None], "exact": exact, "found": len(found)}
 
     def _pipeline(self, context: Context, params: Params) -> dict[str, Any]:
         if self._drawing is None:
-            self._drawing = self._drawn()
+            self._drawing = drawn(self.model.resources)
         return self._drawing
 
     def _audit(self, context: Context, params: Params) -> dict[str, Any]:

@@ -48,7 +48,17 @@ def examine(fabric: Fabric, refused: Iterable[Mapping[str, Any]] = (), broken: I
     found += [Finding("bad", "rules", f"one failed: {text}", "hadron audit; the log has more") for text in broken]
     found += [finding for check in (_hosts, _versions, _addresses, _switches, _interfaces, _ports, _connections)
               for finding in check(fabric)]
-    return sorted(found, key=lambda one: (one.severity != "bad", one.about, one.text))
+    return sorted(_together(found), key=lambda one: (one.severity != "bad", one.about, one.text))
+
+
+def _together(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """What is the same of many is said once."""
+    same: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for one in findings:
+        same[one.severity, one.text, one.remedy].append(one.about)
+    for (severity, text, remedy), abouts in same.items():
+        more = f" and {len(abouts) - MOST_NAMED} more" if len(abouts) > MOST_NAMED else ""
+        yield Finding(severity, ", ".join(sorted(abouts)[:MOST_NAMED]) + more, text, remedy)
 
 
 def version(text: str | None) -> tuple[int, ...]:

@@ -58,7 +58,15 @@ class Known:
         if said is None or row is None:
             return said
         times = {name: getattr(row, name, None) for name in ("created_at", "updated_at", "revision_number")}
-        return {**said, **times, "user": getattr(row, "written_by", None) or None}
+        return {**said, **times, "user": getattr(row, "written_by", None) or None, "summary": self._summary(kind, row)}
+
+    def _summary(self, kind: str, row: Any) -> str:
+        """What an object says in its columns, as `ingress IPv4 tcp 80 80`; for those that have no name."""
+        resource = self.model.resources[kind]
+        shown = [resource.attributes[name] for name in resource.columns]
+        found = [getattr(row, one.field) for one in shown if one.name not in ("id", "name", resource.owner) and one.stored
+                 and (one.visible == "everyone" or self.context.is_admin)]
+        return " ".join(str(value) for value in found if isinstance(value, (str, int)) and value not in ("", None))
 
     def find(self, kind: str, text: str) -> Any:
         """The one object that a person means: by id, the beginning of one, or name. Refused if there is none or several."""

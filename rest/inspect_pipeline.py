@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from apps.example import documents
+from apps.pipeline import PIPELINE
+from controller.app import RULES, TALLIES
 from controller.compile import Compiler
 from controller.model import Model
 from controller.openflow import decode
@@ -19,6 +22,11 @@ from rest.inspect_rules import rule_said
 _BACK, _CONTROLLER = 0xFFFFFFF8, 0xFFFFFFFD
 _ENDS = {_BACK: "back out of the port it came from", _CONTROLLER: "to the controller"}
 _OUT = "out of a port"
+
+
+def drawn(resources: Mapping[str, Any]) -> dict[str, Any]:
+    """The pipeline as the apps that are loaded make it."""
+    return described(PIPELINE, compiled(resources, RULES, TALLIES, documents()))
 
 
 def compiled(resources: Mapping[str, Any], rules: Iterable[Any], tallies: Iterable[Any],

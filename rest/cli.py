@@ -1,0 +1,236 @@
+"""`hadron`: runs the controller, and looks inside a running one.
+
+Exit status: 0 all is well, 1 something was found or failed, 2 the command was wrong.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rest import cli_answers
+from rest.cli_client import Client, Failed
+from rest.cli_pipeline import ascii_only, dot, drawing
+from rest.cli_show import Page
+
+URL = "http://127.0.0.1:9696"
+FINE, FOUND, WRONG = 0, 1, 2
+
+_EPILOG = """\
+environment:
+  HADRON_URL     where to ask; default http://127.0.0.1:9696
+  HADRON_TOKEN   on whose behalf; a project sees its own, an administrator everything
+  HADRON_CONFIG  configuration file of `hadron serve`
+
+exit status: 0 all is well, 1 something was found or failed, 2 the command was wrong
+
+`hadron COMMAND --help` says more about each."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    arguments = parser().parse_args(argv)
+    try:
+        status = int(arguments.run(arguments))
+        sys.stdout.flush()
+        return status
+    except Failed as error:
+        print(f"hadron: {error}", file=sys.stderr)
+        return error.code
+    except BrokenPipeError:                      # whoever reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FOUND
+    except KeyboardInterrupt:
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and what they take."""
+    whole = argparse.ArgumentParser("hadron", description="Tenant networks on Open vSwitch: run the controller, look inside.",
+                                    epilog=_EPILOG, formatter_class=_Wide)
+    commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    asking = _asking()
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], help: str, more: str = "", *,
+                parents: Sequence[argparse.ArgumentParser] = (asking,)) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}. {more}".strip(),
+                                   parents=list(parents), formatter_class=_Wide)
+        made.set_defaults(run=run, command=name)
+        return made
+
+    _serve(command("serve", serve, "run the controller", parents=()))
+    command("switches", ask, "the switches: connected, in step, how many entries",
+            "STATE: `in step` holds what it should; `reading`, `sending` is getting there; `away` is not connected; "
+            "`unknown` is connected and never written; `another's` has another controller as master. When it was last read, "
+            "it should have held ENTRIES, and DRIFT were alien, missing or altered. WAITING are changes not yet sent.")
+    _ports(command("ports", ask, "the ports: whose, where, in which state",
+                   "STATUS is DOWN until the port's interface is seen, BUILD until every switch concerned has "
+                   "confirmed, then ACTIVE. PACKETS went to the controller (DHCP questions)."))
+    _flows(command("flows", ask, "the flows with names, counters and owners",
+                   "Text is ovs-ofctl's with the names of tables and registers; # lines say whose a flow is, by "
+                   "which rule, and what went through it. MISSING, ALTERED and ALIEN mark what is not as it should be."))
+    _why(command("why", ask, "why a flow is there: app, rule, objects, who wrote them",
+                 "An object is a reason if the flow would be gone or another without it: that is tried out."))
+    _pipeline(command("pipeline", pipeline, "the packet's path, drawn",
+                      "Drawn from the flows that all rules make of an example; needs no server unless --url is given."))
+    _audit(command("audit", ask, "read all switches now, repair them, tell what was wrong",
+                   "ALIEN entries nobody asked for, MISSING ones are gone, ALTERED ones do something else. Exit status 1 "
+                   "if there were any, or entries that a switch refuses, rules that failed or contradict each other."))
+    command("alarms", ask, "what happened that should not: drift, floods, refusals", "Exit status 1 if there are any.")
+    command("doctor", ask, "what is known to be wrong, and how to mend it",
+            "Exit status 1 if anything is BAD; a NOTE is good to know.")
+    return whole
+
+
+class _Wide(argparse.RawDescriptionHelpFormatter):
+    """Help of 80 columns, whose descriptions are wrapped and whose epilogs are not."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=26, width=80)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if "\n" in text:
+            return super()._fill_text(text, width, indent)
+        return argparse.HelpFormatter._fill_text(self, text, width, indent)
+
+
+def _asking() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    group = common.add_argument_group("asking a running controller")
+    group.add_argument("--url", help="where (HADRON_URL, or else http://127.0.0.1:9696)")
+    group.add_argument("--token", help="on whose behalf (HADRON_TOKEN)")
+    group.add_argument("--cacert", metavar="FILE", default="", help="who signed its certificate, if not a public authority")
+    group.add_argument("--json", action="store_true", help="the whole answer as JSON")
+    group.add_argument("--wide", action="store_true", help="do not wrap lines")
+    return common
+
+
+def _ports(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--network", metavar="NAME|ID", help="only those on this network")
+    one.add_argument("--host", metavar="NAME|ID", help="only those on, or bound to, this host")
+
+
+def _flows(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--switch", metavar="ID|HOST", help="all entries of one switch, also those nobody asked for")
+    one.add_argument("--port", metavar="NAME|ID", help="flows for one port, wherever they are")
+    one.add_argument("--network", metavar="NAME|ID", help="flows for a network and all its ports")
+    one.add_argument("--table", metavar="NAME|NUMBER", help="only this table's")
+    one.add_argument("--drops", action="store_const", const="true", help="only flows that drop, with their reasons")
+
+
+def _why(one: argparse.ArgumentParser) -> None:
+    one.add_argument("flow", nargs="+", metavar="FLOW", help="a cookie (0x...); a flow's text, from here or from ovs-ofctl "
+                     "dump-flows; or the id of an object")
+    one.add_argument("--switch", metavar="ID|HOST", help="only as it is on this switch")
+
+
+def _pipeline(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--dot", action="store_true", help="as a graph for Graphviz: hadron pipeline --dot | dot -Tsvg")
+    one.add_argument("--into", metavar="FILE", help="put it between <!-- pipeline --> and <!-- /pipeline --> of a page")
+    one.add_argument("--config", metavar="FILE", help="configuration that names more apps")
+
+
+def _audit(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--switch", metavar="ID|HOST", help="only this one")
+    one.add_argument("--recompute", action="store_const", const="true",
+                     help="also compile everything from nothing and compare")
+
+
+def _serve(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--config", metavar="FILE", default=os.environ.get("HADRON_CONFIG"),
+                     help="YAML (HADRON_CONFIG); what is given below goes before it")
+    one.add_argument("--store", metavar="FILE", help="SQLite file (hadron.db), or `memory`")
+    for name, port, what in (("rest", 9696, "clients"), ("openflow", 6653, "switches"), ("ovsdb", 6640, "hosts")):
+        one.add_argument(f"--{name}", metavar="ADDR:PORT", help=f"where to listen for {what} (port {port})")
+    one.add_argument("--auth", choices=["none"], help="whoever reaches the loopback address is administrator")
+    one.add_argument("--settings", action="store_true", help="list what features let the configuration set, and end")
+
+
+# ---- commands
+
+def serve(arguments: argparse.Namespace) -> int:
+    """`hadron serve`."""
+    from controller import config
+    from controller import main as running
+    if arguments.settings:
+        return _settings(running.load_apps())
+    given: dict[str, Any] = {name: getattr(arguments, name) for name in ("store", "rest", "openflow", "ovsdb")}
+    given["auth"] = {"mode": "none"} if arguments.auth else None
+    try:
+        running.serve(config.load(arguments.config, **given))
+    except (config.BadConfig, ValueError) as error:
+        raise Failed(str(error), WRONG) from None
+    except OSError as error:
+        raise Failed(f"cannot start: {error}") from None
+    return FINE
+
+
+def _settings(resources: Any) -> int:
+    page = Page()
+    page.table(("SETTING", "DEFAULT", "MEANING"), [
+        (name, json.dumps(one.default, default=list), one.description) for name, one in sorted(resources.settings.items())])
+    return FINE
+
+
+def _client(arguments: argparse.Namespace) -> Client:
+    url = arguments.url or os.environ.get("HADRON_URL") or URL
+    return Client(url, arguments.token or os.environ.get("HADRON_TOKEN", ""), cacert=arguments.cacert)
+
+
+def ask(arguments: argparse.Namespace) -> int:
+    """Every command that shows an answer of /inspect."""
+    names = ("network", "host", "switch", "port", "table", "drops", "recompute")
+    params = {name: getattr(arguments, name, None) for name in names}
+    if hasattr(arguments, "flow"):
+        params["flow"] = " ".join(arguments.flow)
+    client = _client(arguments)
+    answer = (client.post if arguments.command == "audit" else client.get)(arguments.command, params)
+    show: Callable[[Any, Page], int] = getattr(cli_answers, arguments.command)
+    if arguments.json:
+        print(json.dumps(answer, indent=2))
+        return show(answer, Page(open(os.devnull, "w")))  # noqa: SIM115
+    return show(answer, Page(wide=arguments.wide))
+
+
+def pipeline(arguments: argparse.Namespace) -> int:
+    """`hadron pipeline`."""
+    if arguments.url:
+        found = _client(arguments).get("pipeline")
+    else:
+        from controller import config
+        from controller.main import load_apps
+        from rest.inspect_pipeline import drawn
+        try:
+            found = drawn(load_apps(config.load(arguments.config).apps))
+        except config.BadConfig as error:
+            raise Failed(str(error), WRONG) from None
+    if arguments.json:
+        print(json.dumps(found, indent=2))
+        return FINE
+    text = dot(found) if arguments.dot else drawing(found)
+    if arguments.into:
+        return _put_into(Path(arguments.into), text)
+    plain = (sys.stdout.encoding or "ascii").lower().replace("-", "") not in ("utf8", "utf16")
+    sys.stdout.write(ascii_only(text) if plain else text)
+    return FINE
+
+
+def _put_into(page: Path, text: str) -> int:
+    """Replace what a page has between the marks."""
+    try:
+        before, mark, rest = page.read_text().partition("<!-- pipeline -->\n")
+        _, end, after = rest.partition("<!-- /pipeline -->\n")
+        if not (mark and end):
+            raise Failed(f"{page}: has no <!-- pipeline --> and <!-- /pipeline -->, each on a line of its own")
+        page.write_text(f"{before}{mark}```\n{text}```\n{end}{after}")
+    except OSError as error:
+        raise Failed(f"{page}: {error.strerror}") from None
+    return FINE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

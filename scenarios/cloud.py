@@ -56,7 +56,7 @@ class Cloud:
                 raise FileExistsError(f"{prefix}: a cloud of this name exists; `hadron-cloud down --prefix {prefix}` removes it")
             self.number = underlay.free_number()
             self.directory.mkdir(parents=True)
-            self.hosts = [Host(prefix, number, self.directory, self.number) for number in range(1, hosts + 1)]
+            self.hosts = [Host(prefix, number, self.directory, self.number, hosts) for number in range(1, hosts + 1)]
             self._save()
 
     @classmethod
@@ -69,7 +69,8 @@ class Cloud:
         except FileNotFoundError:
             raise LookupError(f"{prefix}: no such cloud; `hadron-cloud up 3 --prefix {prefix}` makes one") from None
         cloud.number, cloud._owner, cloud._watchdog = state["number"], state["owner"], None
-        cloud.hosts = [Host(prefix, number, cloud.directory, cloud.number) for number in range(1, state["hosts"] + 1)]
+        cloud.hosts = [Host(prefix, number, cloud.directory, cloud.number, state["hosts"])
+                       for number in range(1, state["hosts"] + 1)]
         plugs = [Plug(**each) for each in state["vms"]]
         cloud.vms = {plug.name: VM(prefix, plug, cloud.host(plug.host), cloud.directory) for plug in plugs}
         return cloud

@@ -1,7 +1,8 @@
 """One emulated host: a network namespace with an Open vSwitch of its own, in its userspace datapath.
 
 eth0 is on the management network; eth1 is the underlay's, inside the bridge br-phy, whose own port carries the tunnel
-address: only there does the userspace datapath find the route for what it encapsulates.
+address: only there does the userspace datapath find the route for what it encapsulates. Every host knows the others' MAC
+addresses from the start: that datapath drops the first packet to a tunnel's other end while it asks, which kernels do not.
 """
 
 import functools
@@ -32,6 +33,7 @@ ovs-vswitchd unix:$D/db.sock --unixctl=$D/ovs-vswitchd.ctl --pidfile=$D/ovs-vswi
   --disable-system --enable-dummy --log-file=$D/ovs-vswitchd.log
 ip addr replace $TUNNEL/24 dev br-phy
 ip link set br-phy up
+for host in $HOSTS; do ovs-appctl -t $D/ovs-vswitchd.ctl tnl/neigh/set br-phy ${host%=*} ${host#*=} >/dev/null; done
 """
 FIRST = """
 ip link set lo up
@@ -43,6 +45,7 @@ ethtool -K eth1 tx off >/dev/null 2>&1
 ovs-vsctl --no-wait -- init -- set Open_vSwitch . ovs_version=$VERSION external_ids:system-id=$NAME \\
   external_ids:hostname=$NAME external_ids:hadron-ip=$TUNNEL \\
   -- add-br br-phy -- set Bridge br-phy datapath_type=netdev fail_mode=standalone other_config:disable-in-band=true \\
+  other_config:hwaddr=\\"$MAC\\" \\
   -- add-port br-phy eth1
 """ + SWITCH
 
@@ -50,7 +53,7 @@ ovs-vsctl --no-wait -- init -- set Open_vSwitch . ovs_version=$VERSION external_
 class Host:
     """A host of a cloud; `name` is also its system-id and hostname."""
 
-    def __init__(self, prefix: str, number: int, directory: Path, cloud_number: int) -> None:
+    def __init__(self, prefix: str, number: int, directory: Path, cloud_number: int, hosts: int) -> None:
         self.number = number
         self.name = f"{prefix}-h{number}"
         self.directory = directory / f"h{number}"
@@ -60,7 +63,9 @@ class Host:
         places = {f"OVS_{kind}DIR": str(self.directory) for kind in ("RUN", "LOG", "DB", "SYSCONF")}
         self.namespace = Namespace(self.name, places | {
             "D": str(self.directory), "NAME": self.name, "TUNNEL": self.tunnel_address,
-            "MANAGEMENT": self.management_address, "VERSION": ovs_version(),
+            "MANAGEMENT": self.management_address, "VERSION": ovs_version(), "MAC": underlay.tunnel_mac(number),
+            "HOSTS": " ".join(f"{underlay.tunnel_address(each)}={underlay.tunnel_mac(each)}"
+                              for each in range(1, hosts + 1) if each != number),
         })
 
     def start(self, database: Path) -> None:

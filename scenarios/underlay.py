@@ -54,6 +54,10 @@ def tunnel_address(host: int) -> str:
     return f"{UNDERLAY}.{host}"
 
 
+def tunnel_mac(host: int) -> str:
+    return f"02:00:0a:62:00:{host:02x}"
+
+
 def lay(prefix: str, number: int, hosts: int, mtu: int) -> None:
     """Make the namespaces of a cloud and the wires between them: eth0 (management) and eth1 (underlay) in each host."""
     wires = f"{prefix}-ul"

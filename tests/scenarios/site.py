@@ -1,0 +1,194 @@
+"""A running cloud for tests with real packets: hosts, Hadron in a process of its own, and machines on its networks.
+
+    with Site(hosts=2) as site:
+        red = site.network("red", kind="geneve")              # 10.0.0.0/24 and 2001:db8::/64, unless said otherwise
+        a, b = site.machines(Wish("a", red, 1, 11), Wish("b", red, 2, 12))
+        site.rule(site.group("red", "web"), "ingress", protocol="tcp", port_range_min=80, port_range_max=80)
+
+Machines have their addresses set by hand, so that only the tests of DHCP depend on DHCP. Every write waits until the
+switches hold what it means (`wait=realized`).
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from scenarios.cloud import Cloud, Plug
+from scenarios.controller import ADMIN, Hadron
+from scenarios.sockets import Nic
+from scenarios.vm import VM
+
+CIDR, CIDR6 = "10.0.0.0/24", "2001:db8::/64"
+UNLIMITED = {"network": -1, "subnet": -1, "port": -1, "security_group": -1, "security_group_rule": -1}
+
+
+def wait(condition: Callable[[], Any], what: str = "it did not come about", seconds: float = 10) -> Any:
+    """What the condition gives, as soon as it is true. AssertionError if it is not in time."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"{what}: not in {seconds} s"
+        time.sleep(0.005)
+    return found
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A machine to be: its network, its host, the last part of its addresses (0: none), and more about its port."""
+
+    name: str
+    network: dict[str, Any]
+    host: int
+    number: int = 0
+    port: dict[str, Any] = field(default_factory=dict)
+
+    def body(self) -> dict[str, Any]:
+        network = self.network
+        fixed = [{"ip_address": f"10.0.0.{self.number}"}, {"ip_address": f"2001:db8::{self.number}"}] if self.number else []
+        return {"network_id": network["id"], "project_id": network["project_id"], "name": self.name, "fixed_ips": fixed,
+                **self.port}
+
+
+class Machine:
+    """A virtual machine, its port, and its network card."""
+
+    def __init__(self, vm: VM, port: dict[str, Any]) -> None:
+        self.vm, self.port, self.name = vm, port, vm.name
+        self.nic = Nic(vm.namespace.name)
+        for fixed in port["fixed_ips"]:
+            address = fixed["ip_address"]
+            vm.address(f"{address}/{64 if ':' in address else 24}")
+
+    @property
+    def id(self) -> str:
+        return str(self.port["id"])
+
+    @property
+    def mac(self) -> str:
+        return str(self.port["mac_address"])
+
+    @property
+    def ip(self) -> str:
+        return self.address(4)
+
+    @property
+    def ip6(self) -> str:
+        return self.address(6)
+
+    def address(self, v: int) -> str:
+        """Its first address of IP version `v`, or ""."""
+        return next((one["ip_address"] for one in self.port["fixed_ips"] if (":" in one["ip_address"]) == (v == 6)), "")
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class Site:
+    """A cloud under Hadron; goes away at the end of the `with`."""
+
+    def __init__(self, hosts: int = 2, **config: Any) -> None:
+        self._directory = tempfile.TemporaryDirectory(prefix="hadron-site-")
+        self.machines_by_name: dict[str, Machine] = {}
+        self.cloud = Cloud(hosts=hosts)
+        self.hadron = Hadron(Path(self._directory.name), address=self.cloud.controller_address, quotas=UNLIMITED, **config)
+
+    def __enter__(self) -> Site:
+        try:
+            self.hadron.start()
+            self.cloud.set_manager()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        for machine in self.machines_by_name.values():
+            machine.nic.close()
+        self.hadron.stop()
+        self.cloud.down()
+        self._directory.cleanup()
+
+    # ---- wishes
+
+    def ask(self, method: str, path: str, body: Any = None, *, expect: Sequence[int] = (200, 201, 204)) -> Any:
+        """One request as the administrator; its answer. A write has reached the switches when it returns."""
+        where = path if method == "GET" else f"{path}{'&' if '?' in path else '?'}wait=realized"
+        status, answer = self.hadron.request(method, where, body, token=ADMIN)
+        assert status in expect, f"{method} {path}: {status} {answer}"
+        return answer
+
+    def create(self, kind: str, **values: Any) -> dict[str, Any]:
+        return dict(self.ask("POST", f"/v2.0/{_plural(kind)}", {kind: values})[kind])
+
+    def change(self, kind: str, id: str, **values: Any) -> dict[str, Any]:
+        return dict(self.ask("PUT", f"/v2.0/{_plural(kind)}/{id}", {kind: values})[kind])
+
+    def delete(self, kind: str, id: str) -> None:
+        self.ask("DELETE", f"/v2.0/{_plural(kind)}/{id}")
+
+    def network(self, project: str, *, kind: str = "vxlan", subnets: Sequence[str] = (CIDR, CIDR6), **more: Any) -> dict[str, Any]:
+        """A project's network, called as the project, and its subnets."""
+        network = self.create("network", **{"name": project, "project_id": project, "provider:network_type": kind, **more})
+        for cidr in subnets:
+            self.create("subnet", network_id=network["id"], project_id=project, cidr=cidr, ip_version=6 if ":" in cidr else 4)
+        return network
+
+    def group(self, project: str, name: str, **more: Any) -> str:
+        """The id of a new security group, from which everything may be sent and to which nothing."""
+        return str(self.create("security_group", name=name, project_id=project, **more)["id"])
+
+    def rule(self, group: str, direction: str = "ingress", *, v: int = 4, **more: Any) -> str:
+        """The id of a new rule."""
+        return str(self.create("security_group_rule", security_group_id=group, direction=direction, ethertype=f"IPv{v}", **more)["id"])
+
+    def rules(self, group: str) -> list[dict[str, Any]]:
+        return list(self.ask("GET", f"/v2.0/security-group-rules?security_group_id={group}")["security_group_rules"])
+
+    def open_group(self, project: str) -> str:
+        """A group that allows everything both ways."""
+        group = self.group(project, "open")
+        for v in (4, 6):
+            self.rule(group, v=v)
+        return group
+
+    # ---- machines
+
+    def machines(self, *wishes: Wish) -> list[Machine]:
+        """Ports, and machines plugged in as them; back when all ports are ACTIVE."""
+        ports = self.ask("POST", "/v2.0/ports", {"ports": [wish.body() for wish in wishes]})["ports"]
+        made = self.cloud.plug_all([Plug(wish.host, wish.name, port["id"], port["mac_address"], wish.network["mtu"])
+                                    for wish, port in zip(wishes, ports, strict=True)])
+        found = [Machine(vm, port) for vm, port in zip(made, ports, strict=True)]
+        self.machines_by_name.update({machine.name: machine for machine in found})
+        self.wait_active(*found)
+        return found
+
+    def wait_active(self, *machines: Machine, seconds: float = 20) -> None:
+        wait(lambda: all(self.status(machine.id) == "ACTIVE" for machine in machines), "ports are not ACTIVE", seconds)
+
+    def status(self, port: str) -> str:
+        return str(self.ask("GET", f"/v2.0/ports/{port}?fields=status")["port"]["status"])
+
+    def update(self, machine: Machine, **values: Any) -> None:
+        """Change a machine's port."""
+        machine.port = self.change("port", machine.id, **values)
+
+    def sent_to_controller(self) -> int:
+        """Packets that the switches' flows have handed to the controller so far, counted on the switches."""
+        lines = [line for host in self.cloud.hosts for line in host.dump_flows(counters=True) if "CONTROLLER" in line]
+        return sum(int(line.split("n_packets=")[1].split(",")[0]) for line in lines)
+
+    def alarms(self) -> list[dict[str, Any]]:
+        return list(self.ask("GET", "/inspect/alarms")["alarms"])
+
+
+def _plural(kind: str) -> str:
+    return kind.replace("_", "-") + "s"

@@ -24,7 +24,7 @@ def _address(text: str) -> str:
     return found
 
 
-ADDRESS = Type("address", parsed(_address, "an address or a block of addresses that is not multicast"), {"type": "string"},
+ADDRESS = Type("address", parsed(_address, "an address or a block of addresses, not multicast"), {"type": "string"},
                ("10.0.0.7", "10.0.0.0/24", "2001:db8::/64", "0.0.0.0/0"),
                ("10.0.0", "10.0.0.0/33", "", 1, [], "224.0.0.1", "224.0.0.0/24", "ff02::1"))
 

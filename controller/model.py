@@ -79,7 +79,7 @@ class Model:
             (kind, name): {} for kind, keys in self.keys.items() for name in keys}
         self._quiet = {kind: _without_bookkeeping(one) for kind, one in resources.items()}
 
-    def get(self, kind: str, id: str) -> Row | None:
+    def get(self, kind: str, id: str) -> Any:
         return self.rows[kind].get(id)
 
     def find(self, kind: str, index: str, key: Any) -> list[Row]:

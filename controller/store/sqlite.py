@@ -48,15 +48,16 @@ class SqliteStore:
         try:
             self._migrate(migrations)
             self.revision: int = self._state("revision")
-        except sqlite3.DatabaseError as wrong:
+        except BaseException as wrong:
             self._db.close()
-            raise self._trouble(wrong) from None
-        except StoreError:
-            self._db.close()
+            if isinstance(wrong, sqlite3.DatabaseError):
+                raise self._trouble(wrong) from None
             raise
 
     def _open(self) -> sqlite3.Connection:
+        db = None
         try:
+            self._check_file()
             db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=0)
             # The lock is taken by the first read after the mode is set, and kept until the file is closed.
             db.execute("PRAGMA locking_mode=EXCLUSIVE")
@@ -65,15 +66,25 @@ class SqliteStore:
             db.execute("BEGIN IMMEDIATE")
             db.execute("COMMIT")
             trouble = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        except sqlite3.Error as wrong:
+            if trouble != "ok":
+                raise sqlite3.DatabaseError(trouble)
+        except (sqlite3.Error, OSError) as wrong:
+            if db is not None:
+                db.close()
             raise self._trouble(wrong) from None
-        if trouble != "ok":
-            db.close()
-            raise self._trouble(sqlite3.DatabaseError(trouble))
         return db
 
-    def _trouble(self, wrong: sqlite3.Error) -> StoreError:
+    def _check_file(self) -> None:
+        """SQLite takes a very short file for an empty one, and writes over it."""
+        if self.path.exists():
+            with self.path.open("rb") as file:
+                if file.read(16) not in (b"", b"SQLite format 3\0"):
+                    raise sqlite3.DatabaseError("no SQLite file")
+
+    def _trouble(self, wrong: sqlite3.Error | OSError) -> StoreError:
         text = str(wrong)
+        if isinstance(wrong, OSError):
+            return StoreError(f"{self.path}: cannot be read: {wrong.strerror}")
         if "locked" in text:
             return StoreError(f"{self.path}: in use by another process; stop it, or give this one a store of its own")
         if "unable to open" in text:

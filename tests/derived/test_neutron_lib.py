@@ -36,12 +36,13 @@ def _own(post: bool, put: bool, default: Any = None, **more: Any) -> dict[str, A
 
 GROUPS: dict[str, dict[str, dict[str, Any]]] = {
     "security_groups": {
-        "id": _own(False, False, **_UUID), "name": _own(True, True, "", **_TEXT), "tenant_id": _own(True, False, **_TEXT),
+        "id": _own(False, False, **_UUID), "name": _own(True, True, "", **_TEXT),
+        "tenant_id": _own(True, False, **_TEXT),
         "security_group_rules": _own(False, False)},
     "security_group_rules": {
         "id": _own(False, False, **_UUID), "tenant_id": _own(True, False, **_TEXT),
-        "security_group_id": _own(True, False, **_UUID), "remote_group_id": _own(True, False, **{
-            "validate": {"type:uuid_or_none": None}}),
+        "security_group_id": _own(True, False, **_UUID),
+        "remote_group_id": _own(True, False, validate={"type:uuid_or_none": None}),
         "direction": _own(True, False, validate={"type:values": ["ingress", "egress"]}),
         "protocol": _own(True, False), "port_range_min": _own(True, False), "port_range_max": _own(True, False),
         "ethertype": _own(True, False, "IPv4"), "remote_ip_prefix": _own(True, False)}}
@@ -101,7 +102,7 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
     "dns_nameservers": ([{}, ""], A_LIST),
     "cidr": (["10.0.0.1"], "a block needs its length; Neutron refuses it in its next step"),
     "mac_address": (["1", 1, True, "01:00:5e:00:00:01"], "an interface has no multicast address; a number is no MAC"),
-    "fixed_ips": ([[{"nonsense": 1}], [{}] * 33], "unknown members are refused by name; a port has 32 addresses at most"),
+    "fixed_ips": ([[{"nonsense": 1}], [{}] * 33], "unknown members are refused by name; 32 addresses are the most"),
 }
 TAKEN: dict[str, tuple[list[Any], str]] = {
     **dict.fromkeys(("tenant_id", "device_id", "device_owner", "mac_address", "provider:network_type",
@@ -159,9 +160,9 @@ def _differences() -> Iterator[tuple[tuple[str, str, str], str]]:
             yield (kind, name, "default"), f"Hadron {mine!r}, Neutron {default!r}"
     for kind, plural in KINDS.items():
         ours_all = core()[kind]
-        names = {alias: name for alias, name in ours_all.aliases.items()}
+        aliased = set(ours_all.aliases.values())
         for name, attribute in ours_all.attributes.items():
-            known = name in THEIRS[plural] or name in names.values()
+            known = name in THEIRS[plural] or name in aliased
             if not known and attribute.visible != "nobody":
                 yield (kind, name, "alone"), "Neutron has no such attribute"
 

@@ -1,15 +1,16 @@
 """A model with a writer in memory, and two tenants in it: what most tests start from."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from controller.errors import Refused
 from controller.model import Model
 from controller.particles import load_all
 from controller.resource import Resources
-from controller.store import Store
 from controller.store.memory import MemoryStore
 from controller.write import Context, Writer
 
@@ -49,6 +50,17 @@ def _ids() -> Callable[[], str]:
     return new
 
 
+@contextmanager
+def refused(type: str) -> Iterator[None]:
+    """What is within must be refused, as Neutron names the case."""
+    try:
+        yield
+    except Refused as wrong:
+        assert wrong.type == type, f"{wrong.type}: {wrong}"
+    else:
+        raise AssertionError(f"was not refused as {type}")
+
+
 class World:
     """A model and its writer. `make` and the rest act for `ann` unless told otherwise.
 
@@ -58,7 +70,7 @@ class World:
         port = world.make("port", network_id=net.id)
     """
 
-    def __init__(self, store: Store | None = None, *, resources: Resources | None = None, **options: Any) -> None:
+    def __init__(self, store: Any = None, *, resources: Resources | None = None, **options: Any) -> None:
         self.resources = resources or core()
         self.model = Model(self.resources)
         self.clock = Clock()

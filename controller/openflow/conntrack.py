@@ -179,7 +179,7 @@ def _way(packet: Mapping[str, Any]) -> Way | None:
     if family is None or packet.get("ip_frag", 0) == _LATER_FRAGMENT:
         return None
     source, target = ("ipv4_src", "ipv4_dst") if family == 4 else ("ipv6_src", "ipv6_dst")
-    if source not in packet:
+    if source not in packet or "ip_proto" not in packet:
         return None         # a frame that says IP and is none
     protocol = packet.get("ip_proto", 0)
     ports = 0, 0

@@ -70,8 +70,11 @@ def write(into: Packet, field: Field, value: int, mask: int) -> None:
             shift = 96 - 32 * place
             write(into, FIELDS[f"reg{n}"], value >> shift & 0xFFFFFFFF, mask >> shift & 0xFFFFFFFF)
     else:
-        into[field.name] = into.get(field.name, 0) & ~mask | value & mask
-        into.get("rewritten", {}).pop(field.name, None)
+        before = into.get(field.name, 0)
+        into[field.name] = before & ~mask | value & mask
+        rewritten = into.get("rewritten")
+        if rewritten and into[field.name] != before:        # a switch sends no change where it sees none
+            into["rewritten"] = {name: each for name, each in rewritten.items() if name != field.name}
 
 
 def push_vlan(into: Packet) -> None:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,14 +15,12 @@ from controller.openflow import (
     Flow,
     Group,
     Meter,
-    Nat,
     Table,
     conjunction,
     controller,
     ct,
     ct_clear,
     dec_ttl,
-    delete,
     drop,
     group,
     match,
@@ -33,14 +31,11 @@ from controller.openflow import (
     push_vlan,
     resubmit,
     set_field,
-    text,
 )
-from controller.openflow.actions import PORT_CONTROLLER
-from controller.openflow.walk import Conntrack, Tables, Walk, walk
 from tests.kit import frames
-from tests.kit.dummy_ovs import Bridge, DummyOvs
-from tests.kit.fields import fields
-from tests.wire.corpus import FIRST, LAST, NETWORK, PIPELINE, RECEIVER, SECOND, SENDER, THIRD
+from tests.kit.dummy_ovs import DummyOvs
+from tests.wire.agreement import Pair
+from tests.wire.corpus import FIRST, LAST, NETWORK, RECEIVER, SECOND, SENDER, THIRD
 
 A, B, C = "fa:16:3e:00:00:01", "fa:16:3e:00:00:02", "fa:16:3e:00:00:03"
 X, Y, Z = "10.0.0.1", "10.0.0.2", "10.0.1.3"
@@ -51,74 +46,18 @@ TABLES = (FIRST, SECOND, THIRD, LAST)
 FRAMES = [
     frames.udp(A, B, X, Y, 1000, 53), frames.udp(B, A, Y, X, 53, 1000), frames.udp(A, C, X, Z, 1001, 80),
     frames.tcp(A, B, X, Y, 2000, 80, flags=frames.SYN), frames.tcp(B, A, Y, X, 80, 2000, flags=frames.SYN | frames.ACK),
-    frames.tcp(A, B, X, Y, 2000, 80, flags=frames.ACK), frames.tcp(A, B, X6, Y6, 2000, 80), frames.udp(B, A, Y6, X6, 53, 1000),
+    frames.tcp(A, B, X6, Y6, 2000, 80), frames.udp(B, A, Y6, X6, 53, 1000),
     frames.echo(A, B, X, Y), frames.echo(B, A, Y, X, reply=True), frames.arp_request(A, X, Y), frames.arp_reply(B, Y, A, X),
-    frames.ns(A, X6, Y6), frames.na(B, Y6, A, X6), frames.tagged(frames.udp(A, B, X, Y, 1000, 53), 7, priority=3),
+    frames.ns(A, X6, Y6), frames.na(B, Y6, A, X6),
     frames.ethernet(A, B, 0x88CC, bytes(46)), frames.udp(A, B, X, Y, 1000, 53)[:-2],
 ]
 
 
-def outcome(seen: Walk) -> dict[int, list[dict[str, int]]]:
-    """What a walk sent, by port, as fields."""
-    out: dict[int, list[dict[str, int]]] = {}
-    for sent in seen.sent:
-        out.setdefault(sent.port, []).append(sent.packet)
-    for punt in seen.punted:
-        out.setdefault(PORT_CONTROLLER, []).append(punt.packet)
-    return out
-
-
-# Of a frame with two tags, Open vSwitch reads the first and nothing behind the second.
-TAGGED = ("eth_src", "eth_dst", "vlan_vid", "vlan_pcp")
-
-
-class Pair:
-    """A bridge and the walk, holding the same."""
-
-    def __init__(self, ovs: DummyOvs, bridge: Bridge) -> None:
-        self.ovs, self.bridge = ovs, bridge
-        self.tables, self.conntrack = Tables(), Conntrack()
-
-    def hold(self, entries: list[Any]) -> None:
-        """Replace everything that is held and forget all connections. Entries that the switch refuses are left out."""
-        held = self.bridge.held()
-        wrong = self.bridge.refusals([delete(key) for key in held]) or self.bridge.refusals(
-            [entry.add() for entry in entries if not isinstance(entry, Flow)])
-        assert not wrong, wrong
-        kept = [entry for entry in entries if not isinstance(entry, Flow) or not self.bridge.refusals([entry.add()])]
-        self.ovs.appctl("revalidator/purge")
-        self.ovs.appctl("dpctl/flush-conntrack")
-        self.tables, self.conntrack = Tables(kept), Conntrack()
-
-    def agree(self, port: int, frame: bytes, **more: Any) -> Walk:
-        """Send one frame through both; they do the same with it, or the test fails with the walk and OVS's own words."""
-        seen = walk(self.tables, {**fields(frame), "in_port": port, **more}, conntrack=self.conntrack, pipeline=PIPELINE)
-        wanted = outcome(seen)
-        out = {number: [fields(each) for each in each_port] for number, each_port in self.ovs.send(f"f{port}", frame).items()}
-        assert {number: len(each) for number, each in out.items()} == {number: len(each) for number, each in wanted.items()}, \
-            self.explain(seen, port, frame)
-        for number, real in out.items():
-            for theirs, ours in zip(real, wanted[number], strict=True):
-                names = TAGGED if ours.get("tags") else theirs.keys()
-                assert {name: theirs[name] for name in names} == {name: ours.get(name, 0) for name in names}, \
-                    self.explain(seen, port, frame)
-        return seen
-
-    def explain(self, seen: Walk, port: int, frame: bytes) -> str:
-        held = "\n".join(text.lines(self.bridge.held(), PIPELINE))
-        return f"{seen}\n\n{held}\n\n{self.ovs.trace('br-walk', f'in_port={port}', frame)}"
-
-
 @pytest.fixture(scope="module")
-def bridge(dummy_ovs: DummyOvs) -> Bridge:
-    made = dummy_ovs.add_bridge("br-walk")
+def pair(dummy_ovs: DummyOvs) -> Pair:
+    bridge = dummy_ovs.add_bridge("br-walk")
     dummy_ovs.add_ports("br-walk", {"f1": 1, "f2": 2, "f3": 3, "f4": 4})
-    return made
-
-
-@pytest.fixture(scope="module")
-def pair(dummy_ovs: DummyOvs, bridge: Bridge) -> Iterator[Pair]:
-    return Pair(dummy_ovs, bridge)  # type: ignore[return-value]
+    return Pair(dummy_ovs, bridge, "br-walk", {1: "f1", 2: "f2", 3: "f3", 4: "f4"})
 
 
 GROUPS = [
@@ -161,13 +100,10 @@ _SENDS: list[Callable[[random.Random, list[Table]], Any]] = [
     lambda dice, later: resubmit(dice.choice(later)), lambda dice, later: ct(dice.choice((7, 8, NETWORK)), dice.choice(later)),
     lambda dice, _: ct(dice.choice((7, 8, NETWORK)), commit=True, mark=dice.choice((None, 9, (1, 3)))),
     lambda dice, later: ct(7, dice.choice(later), commit=True, force=dice.random() < 0.3),
-    lambda dice, later: ct(8, dice.choice(later), nat=Nat()),
-    lambda dice, later: ct(8, dice.choice((None, *later)), commit=True, nat=Nat("src", "10.9.9.9")),
-    lambda dice, later: ct(8, dice.choice((None, *later)), commit=True, nat=Nat("dst", "10.9.9.8", ports=(8080, 8080))),
 ]
 
 
-def random_flow(dice: random.Random, priority: int) -> Flow:
+def random_flow(dice: random.Random, priority: int, joined: float) -> Flow:
     """A flow of a priority that no other has: which of several of one priority is met is the switch's own affair."""
     table = dice.choice(TABLES)
     later = [each for each in TABLES if each.number > table.number]
@@ -179,7 +115,7 @@ def random_flow(dice: random.Random, priority: int) -> Flow:
         fields_ = match(wanted)
     except ValueError:
         fields_ = match(MATCHES[0])
-    if dice.random() < 0.3 and "conj_id" not in wanted:
+    if dice.random() < joined and "conj_id" not in wanted:
         number = dice.choice((11, 12))
         parts = {conjunction(number, dice.choice((1, 2)), 2) for _ in range(dice.choice((1, 2)))}
         return Flow(table, 10 * number, fields_, tuple(sorted(parts)))
@@ -195,7 +131,11 @@ def random_flow(dice: random.Random, priority: int) -> Flow:
 
 def random_tables(dice: random.Random) -> list[Any]:
     """Random flows, and mostly one in each table that takes what no other does."""
-    made = [random_flow(dice, priority) for priority in dice.sample(range(1, 200), dice.choice((3, 8, 20, 40)))]
+    joined = dice.choice((0.1, 0.3, 0.8))       # how many flows are parts of conjunctions
+    made = [random_flow(dice, priority, joined) for priority in dice.sample(range(1, 200), dice.choice((3, 8, 20, 40)))]
+    for number in (11, 12):
+        if dice.random() < joined:
+            made.append(Flow(dice.choice(TABLES), 200 + number, match(conj_id=number), (output(number - 8),)))
     for table, after in zip(TABLES, (*TABLES[1:], None), strict=True):
         if dice.random() < 0.85:
             made.append(Flow(table, 0, match(), (after,) if after else (output(dice.choice((3, 4))),)))

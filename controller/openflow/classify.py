@@ -106,8 +106,10 @@ class Tables:
             chain = masked.chains.get(values, []) if masked else []
             chain[:] = [rule for rule in chain if rule.key != key]
 
-    def find(self, table: int, packet: Mapping[str, Any]) -> Rule | None:
-        """The flow that a packet meets in a table, if any."""
+    def find(self, table: int, packet: Mapping[str, Any]) -> tuple[Rule | None, list[Rule]]:
+        """The flow that a packet meets in a table, if any; and others of its priority that do something else with the
+        same packet: which of them a switch would take is its own affair.
+        """
         chains = [chain for masked in self.tables[table].values() if (chain := masked.find(packet))]
         hard = _best(chains)
         floor = hard.priority if hard else -1
@@ -119,13 +121,15 @@ class Tables:
                 found = _best([chain for masked in self.tables[table].values()
                                if (chain := masked.find({**packet, "conj_id": number}))])
                 if found:
-                    return found
+                    return found, []
             # None of this priority: behind each of these flows may stand one of the same match and lower priority.
             soft = [chain if chain[0].priority < top else chain[1:] for chain in soft]
             hard = _best([chain for chain in soft if chain] + ([[hard]] if hard else []))
             floor = hard.priority if hard else -1
             soft = [chain for chain in soft if chain and chain[0].conjunctions and chain[0].priority > floor]
-        return hard
+        rivals = [chain[0] for chain in chains if hard and chain[0].priority == hard.priority
+                  and not chain[0].conjunctions and chain[0].body != hard.body]
+        return hard, rivals
 
 
 def _best(chains: Iterable[list[Rule]]) -> Rule | None:

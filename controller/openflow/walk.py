@@ -16,13 +16,15 @@ from controller.openflow.actions import PORT_CONTROLLER, PORT_IN_PORT, PORT_LOCA
 from controller.openflow.classify import Rule, Tables
 from controller.openflow.conntrack import Conntrack, clear
 from controller.openflow.fields import ETH_IPV4, ETH_IPV6
+from controller.openflow.flow import FlowKey
 from controller.openflow.group import Entry
 from controller.openflow.packet_in import APPLY_ACTION, GROUP, INVALID_TTL
 from controller.openflow.packets import Packet
 from controller.openflow.pipeline import Pipeline
 from controller.openflow.text import CT_STATES, Names, action_text, match_parts, port_text
 
-_DEEPEST = 64           # resubmits within each other (Open vSwitch's MAX_DEPTH)
+_DEEPEST = 64           # resubmits backwards and groups within each other (Open vSwitch's MAX_DEPTH)
+_MOST_RESUBMITS = 4096  # in all (its MAX_RESUBMITS)
 _MOST_ROUNDS = 6        # times a packet may come back from connection tracking (MAX_RECIRC_DEPTH of the userspace datapath)
 _HIGHEST_PORT = 0xFFFFFF00
 
@@ -45,13 +47,17 @@ class Punt(NamedTuple):
 
 
 class Walk:
-    """What became of a packet: `sent`, `punted`, why it was dropped where a flow says so, and the way it took."""
+    """What became of a packet: `sent`, `punted`, why it was dropped where a flow says so, and the way it took.
+
+    `ambiguous` names pairs of flows of one priority that both match: a switch may take either.
+    """
 
     def __init__(self) -> None:
         self.sent: list[Sent] = []
         self.punted: list[Punt] = []
         self.drops: list[str] = []
         self.lines: list[str] = []
+        self.ambiguous: list[tuple[FlowKey, FlowKey]] = []
 
     @property
     def ports(self) -> list[int]:
@@ -93,37 +99,48 @@ class _Metered(Exception):
     """A meter let the packet not by."""
 
 
+class _TooMuch(Exception):
+    """Resubmitted too deep or too often: Open vSwitch then does nothing at all with the packet."""
+
+
 class _Walker:
     def __init__(self, tables: Tables, conntrack: Conntrack, names: Names, exceeded: Container[int],
                  down: Container[int], choose: Choice) -> None:
         self.tables, self.conntrack, self.names = tables, conntrack, names
         self.exceeded, self.down, self.choose = exceeded, down, choose
         self.seen = Walk()
-        self.rounds = 0
+        self.rounds = self.resubmits = self.deep = 0
 
     def say(self, depth: int, text: str) -> None:
         self.seen.lines.append("  " * depth + text)
 
     def branch(self, table: int, packet: Packet, depth: int) -> None:
         """A packet of its own: what a meter does to it does not touch others."""
+        seen, outer = self.seen, (self.resubmits, self.deep)
+        sent, punted, self.resubmits, self.deep = len(seen.sent), len(seen.punted), 0, 0
         try:
             self.enter(table, packet, depth, resubmitted=False)
         except _Metered:
             self.say(depth + 1, "=> exceeds the meter, dropped")
+        except _TooMuch:
+            self.say(depth + 1, f"=> resubmitted more than {_DEEPEST} deep or {_MOST_RESUBMITS} times: all of this is undone")
+            del seen.sent[sent:], seen.punted[punted:]
+        self.resubmits, self.deep = outer
 
     def enter(self, table: int, packet: Packet, depth: int, *, resubmitted: bool) -> None:
-        if depth > _DEEPEST:
-            self.say(depth, f"=> more than {_DEEPEST} resubmits deep, given up")
-            return
+        """Go through tables from `table` on."""
         at: int | None = table
         while at is not None:
-            rule = self.tables.find(at, packet)
+            rule, rivals = self.tables.find(at, packet)
             name = f"{self.names.table(at)}({at})" if self.names.pipeline else f"table {at}"
             if rule is None:
                 self.say(depth, f"{name}: no flow matches" + ("" if resubmitted else ", dropped"))
                 return
             matched = ", ".join(match_parts(rule.key[2], self.names)) or "any"
             self.say(depth, f"{name}: priority {rule.priority}, {matched}, cookie {rule.cookie:#x}")
+            for rival in rivals:
+                self.say(depth + 1, f"ambiguous: of the same priority is {', '.join(match_parts(rival.key[2], self.names))}")
+                self.seen.ambiguous.append((rule.key, rival.key))
             at = self.next_table(rule, packet, depth)
 
     def next_table(self, rule: Rule, packet: Packet, depth: int) -> int | None:
@@ -163,7 +180,7 @@ class _Walker:
             case decode.Untrack():
                 clear(packet)
             case decode.Resubmit(table):
-                self.enter(table, packet, depth, resubmitted=True)
+                self.resubmit(table, rule, packet, depth)
             case decode.ToGroup(number):
                 self.group(number, rule, packet, depth)
             case decode.Encap(kind):
@@ -175,6 +192,16 @@ class _Walker:
             case decode.Unknown() | decode.Conjunction():
                 raise ValueError(f"{action_text(action, self.names)} cannot be walked")
         return True
+
+    def resubmit(self, table: int, rule: Rule, packet: Packet, depth: int) -> None:
+        """Only a resubmit to this table or one before it makes the packet's way deeper."""
+        self.resubmits += 1
+        if self.deep >= _DEEPEST or self.resubmits > _MOST_RESUBMITS:
+            raise _TooMuch
+        deeper = table <= rule.key[0]
+        self.deep += deeper
+        self.enter(table, packet, depth, resubmitted=True)
+        self.deep -= deeper
 
     def plain(self, name: str, argument: int | None, rule: Rule, packet: Packet, depth: int) -> bool:
         """push_vlan, pop_vlan, push_mpls, pop_mpls or dec_ttl."""
@@ -256,12 +283,16 @@ class _Walker:
             buckets = tuple(each for each in buckets if self.live(each))[:1]
         if not buckets:
             self.say(depth, "=> no bucket, dropped")
+        if self.deep >= _DEEPEST:
+            raise _TooMuch
+        self.deep += 1
         for bucket in buckets:
             self.say(depth, f"bucket of {len(group.buckets)}")
             copy = dict(packet)
             for action in action_set(bucket.actions):
                 if not self.do(action, rule, copy, depth + 1, GROUP):
                     break
+        self.deep -= 1
 
     def live(self, bucket: decode.Bucket) -> bool:
         return bucket.watch_port is None or bucket.watch_port not in self.down

@@ -32,6 +32,7 @@ class Pair:
     def __init__(self, ovs: DummyOvs, bridge: Bridge, name: str, ports: Mapping[int, str]) -> None:
         self.ovs, self.bridge, self.name, self.ports = ovs, bridge, name, ports
         self.tables, self.conntrack = Tables(), Conntrack()
+        self.last: dict[int, list[bytes]] = {}
 
     def hold(self, entries: list[Any]) -> None:
         """Replace everything that is held and forget all connections. Entries that the switch refuses are left out."""
@@ -44,11 +45,16 @@ class Pair:
         self.ovs.appctl("dpctl/flush-conntrack")
         self.tables, self.conntrack = Tables(kept), Conntrack()
 
-    def agree(self, port: int, frame: bytes, **more: Any) -> Walk:
-        """Send one frame through both; they do the same with it, or the test fails with the walk and OVS's own words."""
-        seen = walk(self.tables, {**fields(frame), "in_port": port, **more}, conntrack=self.conntrack, pipeline=PIPELINE)
+    def agree(self, port: int, frame: bytes, packet: Mapping[str, Any] | None = None, **more: Any) -> Walk:
+        """Send one frame through both; they do the same with it, or the test fails with the walk and OVS's own words.
+
+        `packet` and `more` say what the fields of a frame do not: what is wrapped in it, what an error quotes.
+        """
+        seen = walk(self.tables, {**(fields(frame) if packet is None else packet), "in_port": port, **more}, conntrack=self.conntrack, pipeline=PIPELINE)
         wanted = outcome(seen)
-        out = {number: [fields(each) for each in each_port] for number, each_port in self.ovs.send(self.ports[port], frame, self.name).items()}
+        frames_out = self.ovs.send(self.ports[port], frame, self.name)
+        self.last = frames_out
+        out = {number: [fields(each) for each in each_port] for number, each_port in frames_out.items()}
         assert {number: len(each) for number, each in out.items()} == {number: len(each) for number, each in wanted.items()}, \
             self.explain(seen, port, frame)
         for number, real in out.items():

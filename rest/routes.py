@@ -84,13 +84,22 @@ class Routes:
         raise no_such_address()
 
     def _below(self, resource: Resource, prefix: list[str], rest: list[str]) -> Route:
-        if not rest:
-            return Route(resource)
-        if len(rest) == 1:
-            return Route(resource, rest[0].removesuffix(".json"))
-        if rest[1] == "tags" and "tags" in resource.attributes and len(rest) <= 3:
-            return Route(resource, rest[0], tags=True, tag=rest[2] if len(rest) == 3 else None)
+        """What is under a collection: an object, its tags, or a collection inside it, and so on once more."""
+        route = _within(resource, rest)
+        if route is not None:
+            return route
         inner = self._inside.get((tuple(prefix), rest[1].removesuffix(".json")))
-        if inner is None or len(rest) > 3:
+        route = _within(inner, rest[2:]) if inner is not None else None
+        if route is None:
             raise no_such_address()
-        return Route(inner, rest[2].removesuffix(".json") if len(rest) == 3 else None, parent_id=rest[0])
+        return route._replace(parent_id=rest[0])
+
+
+def _within(resource: Resource, rest: list[str]) -> Route | None:
+    if not rest:
+        return Route(resource)
+    if len(rest) == 1:
+        return Route(resource, rest[0].removesuffix(".json"))
+    if rest[1] == "tags" and "tags" in resource.attributes and len(rest) <= 3:
+        return Route(resource, rest[0], tags=True, tag=rest[2] if len(rest) == 3 else None)
+    return None

@@ -1,8 +1,9 @@
 """A whole API for tests: served on a port of its own, over a store in memory, with a desk of its own."""
 import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from controller.desk import Desk
@@ -84,9 +85,9 @@ class Served(NamedTuple):
 
 
 @contextmanager
-def served(*, tokens: bool = False, store: Any = None, **options: Any) -> Iterator[Served]:
-    """A running API, stopped at the end. `options` go to the Api."""
-    resources = load_all(["apps", "topology"])
+def served(*, tokens: bool = False, store: Any = None, protons: Sequence[Path] = (), **options: Any) -> Iterator[Served]:
+    """A running API, stopped at the end. `protons` are directories of users' model files; `options` go to the Api."""
+    resources = load_all(["apps", "topology"], protons)
     model = Model(resources)
     writer = Writer(model, resources, store if store is not None else MemoryStore())
     writer.load()

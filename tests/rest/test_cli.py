@@ -1,0 +1,240 @@
+"""The `hadron` command: what it prints, in how many columns, and what its exit status means."""
+from __future__ import annotations
+
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from controller.app import RULES
+from controller.config import Config
+from rest import cli, cli_answers
+from rest.cli_pipeline import ascii_only, drawing
+from rest.cli_show import Page, size
+from tests.rest.fabric import SWITCHES, TOKENS, Fabric, fabric, two_tenants
+
+ROOT = Path(__file__).resolve().parents[2]
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Fabric]:
+    with fabric() as running:
+        running.made = two_tenants(running)     # type: ignore[attr-defined]
+        yield running
+
+
+@pytest.fixture
+def hadron(cloud: Fabric, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs the command as the operator, or as `who`: (exit status, standard output, standard error)."""
+    monkeypatch.setenv("HADRON_URL", cloud.url)
+
+    def run(*arguments: str, who: str = "ops") -> tuple[int, str, str]:
+        monkeypatch.setenv("HADRON_TOKEN", TOKENS[who])
+        try:
+            status = cli.main(arguments)
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return run
+
+
+QUESTIONS = [("switches",), ("ports",), ("ports", "--host", "host1"), ("flows", "--port", "web"), ("flows", "--switch", "host1"),
+             ("flows", "--switch", "host2", "--drops"), ("audit",), ("alarms",), ("doctor",), ("pipeline",)]
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=" ".join)
+def test_every_answer_fits_80_columns_and_is_json_if_asked(hadron: Run, question: tuple[str, ...]) -> None:
+    status, text, complaint = hadron(*question)
+    assert status in (0, 1) and not complaint and text
+    assert max(map(len, text.splitlines())) <= 80 and not any(line != line.rstrip() for line in text.splitlines())
+    again, said, _ = hadron(*question, "--json")
+    assert again == status and json.loads(said)
+
+
+def test_switches_and_ports_are_tables(hadron: Run) -> None:
+    _, text, _ = hadron("switches")
+    assert text.splitlines()[0].split()[:5] == ["SWITCH", "HOST", "BRIDGE", "OVS", "STATE"]
+    assert text.splitlines()[1].startswith(f"{SWITCHES['host1']}  host1  br-int  3.1.0  in step")
+    _, text, _ = hadron("ports", "--network", "blue", who="acme")
+    assert "10.0.0.2" in text and "web" in text and "host1" not in text and "WHERE" not in text
+
+
+def test_flows_are_ovs_ofctls_text_with_owners(hadron: Run) -> None:
+    status, text, _ = hadron("flows", "--port", "web", "--table", "deliver", "--wide")
+    assert status == 0 and text.startswith("table=deliver, priority=100,RECEIVER=0x10 actions=output:1  # port web, "
+                                           "switching.deliver_here; 0 packets 0 B")
+    _, wrapped, _ = hadron("flows", "--port", "web", "--table", "guard")
+    assert "  # port web, port_security.guard" in wrapped
+
+
+def test_what_flows_prints_can_be_pasted_behind_why(hadron: Run) -> None:
+    _, text, _ = hadron("flows", "--port", "web", "--table", "answer")
+    flow = text.partition("  #")[0]
+    assert "\n" in flow
+    for asked in ([flow], flow.split()):
+        status, said, _ = hadron("why", *asked)
+        assert status == 0 and "  rule " in said and "apps/" in said and "by acme-user" in said
+
+
+def test_why_tells_who_wrote_what_and_when(hadron: Run, cloud: Fabric) -> None:
+    rule = cloud.made["rule"]                   # type: ignore[attr-defined]
+    flows = json.loads(hadron("flows", "--port", "web", "--table", "in_rules", "--json")[1])["flows"]
+    cookie = next(one["cookie"] for one in flows if "tp_dst=80" in one["text"])
+    status, text, _ = hadron("why", cookie)
+    assert status == 0 and max(map(len, text.splitlines())) <= 80
+    assert f"because  security_group_rule {rule['id']}" in text and "ingress IPv4 tcp 80 80" in text.replace("\n           ", " ")
+    assert f"project acme, created {rule['created_at']}" in text and "RECEIVER=0x10 is port web" in text
+    status, _, complaint = hadron("why", "0x0500000000000000")
+    assert status == 1 and complaint.startswith("hadron: No flow that is wanted now")
+
+
+def test_an_audit_that_finds_nothing_ends_well_and_one_that_finds_something_does_not(hadron: Run, cloud: Fabric) -> None:
+    status, text, _ = hadron("audit", "--recompute")
+    assert status == 0 and "0 differ" in text and text.endswith("all is as it should be\n")
+    switch = cloud.fakes.switches[SWITCHES["host1"]]
+    with cloud.fakes.lock:
+        del switch.tables.flows[next(key for key in switch.tables.flows if key[0] == 60)]
+    status, text, _ = hadron("audit", "--switch", "host1")
+    assert status == 1 and "missing on host1: table=deliver" in text and "repaired" in text
+    status, text, _ = hadron("alarms")
+    assert status == 1 and "drift" in text and "host1" in text
+
+
+def test_the_doctor_names_the_remedy(hadron: Run) -> None:
+    status, text, _ = hadron("doctor")
+    assert status == 1 and "BAD   host host1, host host2: its database is not connected" in text
+    assert "NOTE  host host1, host host2: Open vSwitch 3.1.0 drops connections" in text
+    assert "> upgrade Open vSwitch to 3.1.1 or later" in text
+
+
+@pytest.mark.parametrize("arguments,status,said", [
+    ((), 2, "the following arguments are required"), (("nonsense",), 2, "invalid choice"), (("why",), 2, "required: FLOW"),
+    (("flows", "--switch", "nowhere"), 1, "could not be found"), (("flows",), 2, "say which switch"),
+    (("ports", "--network", "blue"), 2, "2 are called blue"), (("flows", "--switch", "host1", "--table", "x"), 2, "table: x is none"),
+    (("switches", "--url", "http://127.0.0.1:1"), 1, "Is `hadron serve` running there?"),
+    (("switches", "--url", "ftp://x"), 2, "--url: must be like"), (("switches", "--cacert", "/nowhere"), 2, "--cacert"),
+    (("switches", "--token", "unknown-token"), 1, "HADRON_TOKEN"), (("pipeline", "--config", "/nowhere"), 2, "/nowhere"),
+    (("pipeline", "--into", "/nowhere"), 1, "/nowhere"), (("serve", "--config", "/nowhere"), 2, "/nowhere"),
+    (("serve", "--rest", "192.0.2.1:80"), 2, "is not loopback"), (("serve", "--openflow", "x"), 2, "openflow.listen")])
+def test_what_goes_wrong_is_said_in_a_line_and_in_the_exit_status(hadron: Run, arguments, status, said) -> None:
+    found, text, complaint = hadron(*arguments)
+    assert found == status and not text and said in complaint and "Traceback" not in complaint
+
+
+def test_an_address_that_is_in_use_is_said_in_a_line(hadron: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run([sys.executable, "-m", "controller", "serve", "--store", "memory", "--rest", f"127.0.0.1:{port}",
+                               "--openflow", "127.0.0.1:0", "--ovsdb", "127.0.0.1:0"], cwd=ROOT, capture_output=True,
+                              text=True, timeout=60)
+    assert done.returncode == 1 and "hadron: cannot start" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_serve_gives_what_flags_say_to_the_controller(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "hadron.yaml"
+    file.write_text("store: other.db\nrest: 127.0.0.1:1111\naudit_interval: 7\n")
+    given: list[Config] = []
+    monkeypatch.setattr("controller.main.serve", given.append)
+    assert cli.main(["serve", "--config", str(file), "--rest", "[::1]:2222", "--openflow", "127.0.0.1:3333", "--auth", "none"]) == 0
+    [config] = given
+    assert (config.store, config.rest.address, config.rest.port, config.openflow.port, config.audit_interval) == (
+        "other.db", "::1", 2222, 3333, 7)
+    assert config.auth == {"mode": "none"}
+
+
+def test_settings_of_features_are_listed(hadron: Run) -> None:
+    status, text, _ = hadron("serve", "--settings")
+    assert status == 0 and "underlay_mtu" in text and max(map(len, text.splitlines())) <= 80
+
+
+def test_a_reader_that_has_seen_enough_ends_it_quietly(cloud: Fabric) -> None:
+    environment = os.environ | {"HADRON_URL": cloud.url, "HADRON_TOKEN": TOKENS["ops"]}
+    done = subprocess.run(f"{sys.executable} -m controller flows --switch host1 | head -1", shell=True, cwd=ROOT,
+                          env=environment, capture_output=True, text=True, timeout=60)
+    assert done.stdout.count("\n") == 1 and "Traceback" not in done.stderr
+
+
+# ---- the pipeline
+
+def test_every_rule_of_every_app_has_something_to_show_in_the_pipeline(hadron: Run) -> None:
+    found = json.loads(hadron("pipeline", "--json")[1])
+    assert found["silent"] == [], "give apps/example.py something for these rules to say"
+    shown = {rule["rule"] for table in found["tables"] for rule in table["rules"]}
+    assert shown == {rule.name for rule in RULES if rule.name.startswith(("apps.", "topology."))}
+
+
+def test_the_drawing_has_every_table_its_question_and_its_ways_on(hadron: Run) -> None:
+    status, text, _ = hadron("pipeline")
+    found = json.loads(hadron("pipeline", "--json")[1])
+    assert status == 0
+    for table in found["tables"]:
+        assert f" {table['number']} {table['name']}" in text
+        assert not table["to"] or f"─── to {', '.join(table['to'])}" in text
+    assert text.count("└") == len({target for table in found["tables"] for target in table["to"]})
+    assert ascii_only(text).isascii() and ascii_only(drawing(found)).splitlines()[2].strip() == "v"
+
+
+def test_the_pipeline_is_the_same_from_a_server_as_without_one(hadron: Run, cloud: Fabric) -> None:
+    assert hadron("pipeline", "--url", cloud.url) == hadron("pipeline")
+
+
+def test_the_graph_has_every_way_on(hadron: Run) -> None:
+    text, found = hadron("pipeline", "--dot")[1], json.loads(hadron("pipeline", "--json")[1])
+    assert text.startswith("digraph hadron {") and text.endswith("}\n") and text.count("{") == text.count("}")
+    for table in found["tables"]:
+        for target in table["to"]:
+            assert f'"{table["name"]}" -> "{target}";' in text
+
+
+def test_the_page_on_architecture_shows_the_pipeline_as_it_is(hadron: Run, tmp_path: Path) -> None:
+    page = ROOT / "docs" / "architecture.md"
+    copy = tmp_path / "page.md"
+    copy.write_text(page.read_text())
+    assert hadron("pipeline", "--into", str(copy))[0] == 0
+    assert copy.read_text() == page.read_text(), "run: python -m controller pipeline --into docs/architecture.md"
+    assert hadron("pipeline", "--into", str(tmp_path / "page.md"))[0] == 0 and copy.read_text() == page.read_text()
+    (tmp_path / "empty.md").write_text("nothing here\n")
+    status, _, complaint = hadron("pipeline", "--into", str(tmp_path / "empty.md"))
+    assert status == 1 and "<!-- pipeline -->" in complaint
+
+
+# ---- on a terminal
+
+class Terminal(io.StringIO):
+    """Text that says it is one."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_tables_and_no_command_that_a_name_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    evil = "a\x9b31mb\x1b[2J[red]c"
+    port = {"id": "3fa2c1d0-0000", "name": evil, "project_id": "acme", "network": {"name": evil}, "mac_address": "fa:16:3e:0:0:1",
+            "addresses": ["10.0.0.1"], "status": "ACTIVE", "packets": 0}
+    for out in (Terminal(), io.StringIO()):
+        assert cli_answers.ports({"ports": [port]}, Page(out)) == 0
+        assert "\x9b" not in out.getvalue() and "\x1b[2J" not in out.getvalue() and "[red]" in out.getvalue().replace("\n", "")
+    out = Terminal()
+    Page(out).line(evil)
+    assert "\x1b" not in out.getvalue()
+
+
+def test_long_words_are_cut_rather_than_let_over_the_edge() -> None:
+    out = io.StringIO()
+    page = Page(out)
+    page.text("x" * 200 + "," + "y" * 100, indent="    ", first="")
+    page.table(("A", "B"), [("a" * 100, "b" * 100), ("", None)])
+    assert max(map(len, out.getvalue().splitlines())) <= 80
+    joined = "".join(line.strip() for line in out.getvalue().splitlines()[:4])
+    assert joined.startswith("x" * 200 + "," + "y" * 40)
+    assert [size(n) for n in (None, 0, 999, 1500, 10**13)] == ["?", "0 B", "999 B", "1.5 kB", "10.0 TB"]

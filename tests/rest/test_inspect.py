@@ -1,0 +1,355 @@
+"""Looking inside: what administrators and tenants are told of switches, ports, flows and their reasons."""
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from controller.openflow import Flow, match, output
+from controller.switch.events import SwitchRefused
+from tests.rest.fabric import SWITCHES, Fabric, fabric, two_tenants
+
+HOST1, HOST2 = SWITCHES["host1"], SWITCHES["host2"]
+
+
+class Cloud(Fabric):
+    """Two tenants on two hosts; `made` has their objects by name."""
+
+    made: dict
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Cloud]:
+    with fabric() as running:
+        running.made = two_tenants(running)     # type: ignore[attr-defined]
+        yield running                           # type: ignore[misc]
+
+
+# ---- switches and ports
+
+def test_every_switch_is_told_with_its_host_and_how_far_it_is(cloud: Cloud) -> None:
+    first, second = cloud.as_ops.get("/inspect/switches")["switches"]
+    assert (first["switch"], first["host"], first["bridge"], first["ovs_version"]) == (HOST1, "host1", "br-int", "3.1.0")
+    assert first["state"] == second["state"] == "in step"
+    assert first["last_read"]["first"] and first["last_read"]["wanted"] > 50 and first["waiting"] == 0
+
+
+def test_a_switch_that_is_away_and_one_that_is_unknown_are_told_as_such() -> None:
+    with fabric() as running:
+        running.host("host1")
+        running.until(running.settled)
+        running.fakes.switches[HOST1].wanted = False
+        running.fakes.switches[HOST1].disconnect()
+        running.fakes.add(HOST2)
+        states = running.until(lambda: (found := {
+            one["switch"]: one["state"] for one in running.as_ops.get("/inspect/switches")["switches"]}).keys() == {HOST1, HOST2}
+            and found[HOST1] == "away" and found)
+        assert states == {HOST1: "away", HOST2: "unknown"}
+
+
+def test_an_administrator_sees_every_port_with_its_place(cloud: Cloud) -> None:
+    ports = {one["name"]: one for one in cloud.as_ops.get("/inspect/ports")["ports"]}
+    assert ports.keys() == {"web", "db", "theirs"}
+    web = ports["web"]
+    assert (web["host"], web["switch"], web["interface"], web["ofport"]) == ("host1", HOST1, "tap1", 1)
+    assert web["status"] == "ACTIVE" and web["network"]["name"] == "blue" and web["addresses"] == ["10.0.0.2"]
+    assert {one["name"] for one in cloud.as_ops.get("/inspect/ports?host=host2")["ports"]} == {"db"}
+    acme = cloud.made["acme net"]["id"]
+    assert {one["name"] for one in cloud.as_ops.get(f"/inspect/ports?network={acme}")["ports"]} == {"web", "db"}
+
+
+def test_a_tenant_sees_its_own_ports_without_places(cloud: Cloud) -> None:
+    ports = cloud.as_acme.get("/inspect/ports?network=blue")["ports"]
+    assert {one["name"] for one in ports} == {"web", "db"}
+    assert not {"host", "switch", "ofport", "interface", "bound_to", "error"} & set(ports[0])
+
+
+# ---- flows
+
+def flows(client, **params: str) -> list[dict]:
+    return client.get("/inspect/flows?" + "&".join(f"{name}={value}" for name, value in params.items()))["flows"]
+
+
+def test_a_ports_flows_are_told_with_names_owner_rule_and_counters(cloud: Cloud) -> None:
+    found = flows(cloud.as_ops, port="web")
+    [deliver] = [one for one in found if one["table"] == "deliver"]
+    key = cloud.hadron.model.get("port", cloud.made["web"]["id"]).key
+    assert deliver["text"] == f"table=deliver, priority=100,RECEIVER={key:#x} actions=output:1"
+    assert deliver["owner"]["id"] == cloud.made["web"]["id"] and deliver["owned_by"] == "port web"
+    assert deliver["rule"] == "apps.switching.deliver_here" and deliver["names"] == {f"RECEIVER={key:#x}": "port web"}
+    assert deliver["places"] == [{"switch": HOST1, "host": "host1", "state": "held", "packets": 0, "bytes": 0, "seconds": 0}]
+    [peer] = [one for one in found if one["rule"] == "apps.switching.send_through_tunnel"]
+    assert "tun_dst" in peer["text"] and [place["host"] for place in peer["places"]] == ["host2"]
+
+
+def test_flows_are_chosen_by_switch_table_network_and_by_being_drops(cloud: Cloud) -> None:
+    drops = flows(cloud.as_ops, switch="host1", drops="true")
+    assert {one["text"].rpartition("actions=")[2] for one in drops} == {"drop"} and all(one["drop"] for one in drops)
+    assert {one["table"] for one in flows(cloud.as_ops, switch=HOST1.lstrip("0"), table="guard")} == {"guard"}
+    assert {one["table"] for one in flows(cloud.as_ops, switch=HOST1, table="10")} == {"guard"}
+    network = flows(cloud.as_ops, network=cloud.made["acme net"]["id"])
+    assert {one["owned_by"] for one in network} == {"port web", "port db", "network blue"}
+    assert flows(cloud.as_ops, switch="host2", port="web") == [
+        {**one, "places": [place for place in one["places"] if place["switch"] == HOST2]}
+        for one in flows(cloud.as_ops, port="web") if HOST2 in {place["switch"] for place in one["places"]}]
+
+
+def test_what_a_switch_lacks_and_what_nobody_asked_for_is_marked(cloud: Cloud) -> None:
+    switch = cloud.fakes.switches[HOST1]
+    lost = next(key for key in switch.tables.flows if key[0] == 60)
+    bent = next(key for key in switch.tables.flows if key[0] == 31)
+    stray = Flow(next(iter(_tables())), 7, match(in_port=9), (output(4),))
+    with cloud.fakes.lock:
+        was = dict(switch.tables.flows)
+        del switch.tables.flows[lost]
+        switch.tables.flows[bent] = (1, switch.tables.flows[bent][1])
+        switch.tables.flows[stray.key] = (0x1234, stray.body)
+    try:
+        def wrong() -> set[tuple[str, str]]:
+            said = {(one["places"][0]["state"], one["table"]) for one in flows(cloud.as_ops, switch="host1")}
+            return {one for one in said if one[0] not in (None, "held")}
+
+        assert cloud.until(wrong) == {("missing", "deliver"), ("altered", "out_rules"), ("alien", "admit")}
+    finally:
+        with cloud.fakes.lock:
+            switch.tables.flows = was
+
+
+def _tables():
+    from apps.pipeline import PIPELINE
+    return PIPELINE
+
+
+def test_a_tenant_sees_flows_of_its_own_objects_and_nothing_of_the_fabric(cloud: Cloud) -> None:
+    answer = cloud.as_acme.get("/inspect/flows")
+    found = answer["flows"]
+    assert set(answer) == {"flows"} and len(found) > 30
+    assert {one["owner"]["project_id"] for one in found} == {"acme"}
+    assert all(set(one) == {"text", "table", "priority", "cookie", "names", "owner", "owned_by", "rule", "drop", "packets",
+                            "bytes"} for one in found)
+    segment = cloud.hadron.model.get("network", cloud.made["acme net"]["id"]).provider_segmentation_id
+    told = json.dumps(answer)
+    for secret in (HOST1, HOST2, "host1", "host2", "192.0.2.", "tap1", f"{segment:#x}->tunnel_id", f"tun_id={segment:#x}",
+                   cloud.made["theirs"]["id"], cloud.made["bolt net"]["id"], "theirs"):
+        assert secret not in told, secret
+    assert all(int(one["cookie"], 16) & 0xFFFFFF == 0 for one in found if one["cookie"])
+    assert any("in_port=hidden" in one["text"] for one in found) and any("output:hidden" in one["text"] for one in found)
+    assert not any("output:1" in one["text"] or "in_port=1" in one["text"] for one in found)
+
+
+def test_a_flow_of_a_shared_network_names_the_ports_of_others_to_nobody_but_its_owner() -> None:
+    with fabric() as running:
+        for host in SWITCHES:
+            running.host(host)
+        network = running.as_ops.create("network", name="all", shared=True)
+        running.as_ops.create("subnet", network_id=network["id"], cidr="10.9.0.0/24", ip_version=4)
+        running.machine(running.as_acme, network, "mine", "host1")
+        running.machine(running.as_bolt, network, "other", "host1")
+        running.until(running.settled)
+        told = flows(running.as_acme, network="all")
+        assert {one["owned_by"] for one in told} == {"port mine"}
+        assert {one["name"] for one in running.as_acme.get("/inspect/ports")["ports"]} == {"mine"}
+
+
+@pytest.mark.parametrize("question", ["switches", "doctor", "flows?switch=host1", "ports?host=host1", "why?flow=0x1&switch=host1"])
+def test_the_fabric_is_for_administrators(cloud: Cloud, question: str) -> None:
+    assert cloud.as_ops.ask("GET", f"/inspect/{question}").status in (200, 404)
+    answer = cloud.as_acme.ask("GET", f"/inspect/{question}")
+    assert answer.status == 403 and "administrators only" in answer.error["message"]
+
+
+def test_another_tenants_objects_are_not_there(cloud: Cloud) -> None:
+    theirs = cloud.made["theirs"]["id"]
+    assert cloud.as_acme.ask("GET", f"/inspect/flows?port={theirs}").status == 404
+    cookie = flows(cloud.as_ops, port=theirs)[0]["cookie"]
+    assert cloud.as_ops.ask("GET", f"/inspect/why?flow={cookie}").status == 200
+    assert cloud.as_acme.ask("GET", f"/inspect/why?flow={cookie}").status == 404
+    assert cloud.as_acme.ask("GET", f"/inspect/why?flow={theirs}").status == 404
+
+
+@pytest.mark.parametrize("question,field", [
+    ("flows", "switch"), ("flows?switch=host1&table=nowhere", "table"), ("flows?switch=host1&drops=maybe", "drops"),
+    ("flows?switch=host1&colour=red", "colour"), ("flows?switch=host1&switch=host2", "switch"), ("ports?network=blue", "network"),
+    ("why", "flow"), ("why?flow=nonsense", "flow"), ("why?flow=table=nowhere", "flow"), ("why?flow=priority=x", "flow"),
+    ("why?flow=99999999999999999999", "flow"), ("why?flow=%00", "query"), ("switches?x=1", "x")])
+def test_a_wrong_question_is_refused_by_name(cloud: Cloud, question: str, field: str) -> None:
+    answer = cloud.as_ops.ask("GET", f"/inspect/{question}")
+    assert answer.status == 400 and answer.error["message"].startswith(f"{field}: ")
+
+
+def test_unknown_addresses_and_methods_are_refused(cloud: Cloud) -> None:
+    assert cloud.as_ops.ask("GET", "/inspect/nothing").status == 404
+    assert cloud.as_ops.ask("GET", "/inspect/flows/more").status == 404
+    answer = cloud.as_ops.ask("DELETE", "/inspect/flows")
+    assert answer.status == 405 and answer.headers["allow"].startswith("GET")
+    assert cloud.as_ops.ask("GET", "/inspect/audit").status == 405
+    assert cloud.as_ops.ask("POST", "/inspect/audit", {"switch": "host1"}).status == 400
+    assert cloud.as_ops.ask("HEAD", "/inspect/switches").status == 200
+    assert {one["name"] for one in cloud.as_ops.get("/inspect")["inspect"]} >= {"flows", "why", "audit"}
+
+
+# ---- why
+
+def why(client, flow: str, **params: str) -> dict:
+    from urllib.parse import urlencode
+    return client.get("/inspect/why?" + urlencode({"flow": flow, **params}))
+
+
+def opening(cloud: Cloud) -> dict:
+    """The flow that lets port 80 into web."""
+    [found] = [one for one in flows(cloud.as_ops, port="web", table="in_rules") if "tp_dst=80" in one["text"]]
+    return found
+
+
+def test_a_flow_leads_to_its_rule_its_object_and_the_security_group_rule_that_wants_it(cloud: Cloud) -> None:
+    [one] = why(cloud.as_ops, opening(cloud)["cookie"])["flows"]
+    assert one["rule"]["rule"] == "apps.security_groups.allow" and one["rule"]["file"] == "apps/security_groups.py"
+    source = open(one["rule"]["file"]).read().splitlines()          # noqa: SIM115
+    assert "def allow(" in "".join(source[one["rule"]["line"] - 1:one["rule"]["line"] + 1])
+    assert one["object"]["id"] == cloud.made["web"]["id"] and one["object"]["user"] == "acme-user"
+    assert one["object"]["created_at"] == cloud.made["web"]["created_at"] and one["object"]["project_id"] == "acme"
+    reasons = {(reason["kind"], reason["id"]) for reason in one["because"]}
+    assert ("security_group_rule", cloud.made["rule"]["id"]) in reasons and ("port", cloud.made["web"]["id"]) in reasons
+    assert len([kind for kind, _ in reasons if kind == "security_group_rule"]) == 1
+    rule = next(reason for reason in one["because"] if reason["id"] == cloud.made["rule"]["id"])
+    assert rule["summary"] == "ingress IPv4 tcp 80 80" and rule["user"] == "acme-user" and rule["alone"]
+    assert one["level"] == "rule" and one["purpose"].startswith("Do the receiver's") and one["on"] == 1
+
+
+def test_a_flow_is_found_by_its_text_with_names_or_with_numbers(cloud: Cloud) -> None:
+    flow, web = opening(cloud), cloud.hadron.model.get("port", cloud.made["web"]["id"])
+    asked = [flow["text"], flow["text"].partition(" actions=")[0], f"table=51,priority=100,tcp,reg5={web.key:#x},tp_dst=80",
+             f"table=in_rules,tp_dst=80,priority=100,RECEIVER={web.key:#x},tcp",
+             f" cookie=0x0, duration=3.2s, table=51, n_packets=0, n_bytes=0, priority=100,tcp,reg5={web.key:#x},tp_dst=80 actions=x",
+             f" cookie={flow['cookie']}, table=0, actions=drop"]
+    for text in asked:
+        assert [one["text"] for one in why(cloud.as_ops, text)["flows"]] == [flow["text"]], text
+    assert cloud.as_ops.ask("GET", f"/inspect/why?flow=table=51,priority=99,tcp,reg5={web.key:#x}").status == 404
+
+
+def test_all_flows_of_an_object_are_explained_by_its_id(cloud: Cloud) -> None:
+    answer = why(cloud.as_ops, cloud.made["acme net"]["id"])
+    assert {one["object"]["name"] for one in answer["flows"]} == {"blue"} and answer["found"] == len(answer["flows"])
+
+
+def test_a_cookie_of_another_body_leads_to_the_flows_of_its_app_and_object(cloud: Cloud) -> None:
+    cookie = int(opening(cloud)["cookie"], 16)
+    answer = why(cloud.as_ops, f"{cookie ^ 1:#x}")
+    assert not answer["exact"] and opening(cloud)["text"] in [one["text"] for one in answer["flows"]]
+
+
+def test_a_flow_is_explained_as_it_is_on_one_switch(cloud: Cloud) -> None:
+    web = cloud.hadron.model.get("port", cloud.made["web"]["id"])
+    text = f"table=forward,priority=100,NETWORK={web.key - web.key + 1:#x},dl_dst={web.mac_address}"
+    both = why(cloud.as_ops, text)["flows"]
+    assert {one["rule"]["rule"] for one in both} == {"apps.switching.deliver_here", "apps.switching.send_through_tunnel"}
+    [there] = why(cloud.as_ops, text, switch="host2")["flows"]
+    assert there["rule"]["rule"] == "apps.switching.send_through_tunnel"
+
+
+def test_of_two_rules_that_allow_the_same_either_is_a_reason() -> None:
+    with fabric() as running:
+        made = two_tenants(running)
+        twin = running.as_acme.create("security_group_rule", security_group_id=made["group"]["id"], direction="ingress",
+                                      protocol="tcp", port_range_min=80, port_range_max=80, remote_ip_prefix="0.0.0.0/0")
+        running.until(running.settled)
+        [one] = [one for one in flows(running.as_ops, port="web", table="in_rules") if "tp_dst=80" in one["text"]]
+        [said] = why(running.as_ops, one["cookie"])["flows"]
+        rules = {reason["id"]: reason["alone"] for reason in said["because"] if reason["kind"] == "security_group_rule"}
+        assert rules == {made["rule"]["id"]: False, twin["id"]: False}
+
+
+def test_a_tenant_is_told_the_reasons_it_may_know(cloud: Cloud) -> None:
+    [admit] = [one for one in flows(cloud.as_acme, port="web") if one["rule"] == "apps.switching.admit"]
+    said = next(one for one in why(cloud.as_acme, admit["cookie"])["flows"] if one["table"] == "admit")
+    assert {reason["kind"] for reason in said["because"]} == {"network", "port"} and "on" not in said
+    told = next(one for one in why(cloud.as_ops, admit["cookie"])["flows"] if one["table"] == "admit")
+    assert {reason["kind"] for reason in told["because"]} == {"interface", "network", "port"}
+
+
+# ---- audit, alarms, doctor
+
+def test_an_audit_finds_and_repairs_what_others_did() -> None:
+    with fabric() as running:
+        two_tenants(running)
+        switch = running.fakes.switches[HOST1]
+        stray = Flow(next(iter(_tables())), 7, match(in_port=9), (output(4),))
+        with running.fakes.lock:
+            right = switch.tables.held()
+            del switch.tables.flows[next(key for key in switch.tables.flows if key[0] == 60)]
+            switch.tables.flows[stray.key] = (0x1234, stray.body)
+        answer = running.as_ops.ask("POST", "/inspect/audit?recompute=true").body
+        first, second = answer["switches"]
+        assert (first["alien"], first["missing"], first["altered"], first["repaired"]) == (1, 1, 0, True)
+        assert {(one["what"], one["text"].partition(",")[0]) for one in first["examples"]} == {
+            ("alien", "table=admit"), ("missing", "table=deliver")}
+        missing = next(one for one in first["examples"] if one["what"] == "missing")
+        assert missing["rule"].startswith("apps.switching.") and missing["called"]
+        assert second["state"] == "read" and second["repaired"] is None and second["alien"] == 0
+        assert not answer["fine"] and switch.held() == right
+        assert answer["recompute"]["differ"] == 0 and answer["recompute"]["units"] > 30
+        again = running.as_ops.ask("POST", "/inspect/audit?switch=host1").body
+        assert again["fine"] and [one["switch"] for one in again["switches"]] == [HOST1]
+        [drift] = running.as_ops.get("/inspect/alarms")["alarms"]
+        assert (drift["alarm"], drift["host"], drift["alien"], drift["missing"]) == ("drift", "host1", 1, 1)
+        assert running.as_acme.get("/inspect/alarms") == {"alarms": []}
+        assert running.as_acme.ask("POST", "/inspect/audit").status == 403
+
+
+def test_recomputing_finds_what_the_running_compiler_has_wrong() -> None:
+    with fabric() as running:
+        two_tenants(running)
+
+        def spoil() -> None:
+            compiler = running.hadron.compiler
+            unit = next(unit for unit in compiler.units if unit[0].name == "apps.switching.deliver_here")
+            entries, where = compiler.units[unit]
+            wrong = next(iter(entries.values()))
+            stale = Flow(wrong.table, wrong.priority, wrong.match, (output(77),), wrong.why)
+            compiler.units[unit] = {**entries, stale.key: stale}, where
+
+        running.hadron.desk.call(spoil)
+        found = running.as_ops.ask("POST", "/inspect/audit?recompute=1").body
+        assert not found["fine"] and found["recompute"]["differ"] == 1
+        [one] = found["recompute"]["differences"]
+        assert "output:77" in one["only_running"][0]
+        assert one["rule"] == "apps.switching.deliver_here" and len(one["only_fresh"]) == len(one["only_running"]) == 1
+
+
+def test_an_audit_says_what_is_refused_and_who_is_away() -> None:
+    with fabric() as running:
+        made = two_tenants(running)
+        key = next(key for key in running.hadron.compiler.claims if key[0] == 60 and key[1] == 100 and
+                   running.hadron.compiler.why(HOST1, key)[0][1][0] == made["web"]["id"])
+        running.hadron.desk.call(running.hadron.control.on_event, SwitchRefused(HOST1, key, "bad port"))
+        running.fakes.switches[HOST2].wanted = False
+        running.fakes.switches[HOST2].disconnect()
+        running.until(lambda: HOST2 not in running.hadron.control.standing)
+        answer = running.as_ops.ask("POST", "/inspect/audit").body
+        assert {one["switch"]: one["state"] for one in answer["switches"]} == {HOST1: "read", HOST2: "away"}
+        [refused] = answer["refused"]
+        assert (refused["host"], refused["said"], refused["called"]) == ("host1", "bad port", "port web") and not answer["fine"]
+        port = next(one for one in running.as_ops.get("/inspect/ports")["ports"] if one["name"] == "web")
+        assert port["status"] == "ERROR" and port["error"] == "bad port"
+        findings = running.as_ops.get("/inspect/doctor")["findings"]
+        assert any("refuses its flow: bad port" in one["text"] for one in findings)
+        assert any("is known but not connected" in one["text"] and HOST2 in one["about"] for one in findings)
+        [alarm] = running.as_acme.get("/inspect/alarms")["alarms"]
+        assert alarm["called"] == "port web" and not {"switch", "host", "said"} & set(alarm)
+
+
+def test_the_pipeline_is_told_to_everybody(cloud: Cloud) -> None:
+    tables = cloud.as_acme.get("/inspect/pipeline")["tables"]
+    assert [table["name"] for table in tables][:2] == ["admit", "guard"]
+
+
+def test_counters_of_a_switch_that_does_not_answer_are_missing_and_nothing_else() -> None:
+    with fabric() as running:
+        two_tenants(running)
+        running.fakes.switches[HOST2].wanted = False
+        running.fakes.switches[HOST2].disconnect()
+        running.until(lambda: HOST2 not in running.hadron.control.standing)
+        answer = running.as_ops.get("/inspect/flows?port=db")
+        assert {one["switch"]: one["read"] for one in answer["switches"]} == {HOST1: True, HOST2: False}
+        assert {place["state"] for one in answer["flows"] for place in one["places"] if place["switch"] == HOST2} == {None}

@@ -150,10 +150,12 @@ class Sender:
         self.flight = flight
         self.sent.changes += len(flight.items)
         self.sent.bundles += 1 if flight.bundle else 0
-        if self._plan and not isinstance(self._plan[0], Flight) and only_flows(self._plan[0]):
-            following = self._packed(self._plan.popleft())
-            if following is not None:
-                self._plan.appendleft(following)
+        following = self._plan[0] if self._plan else None
+        if isinstance(following, list) and only_flows(following):
+            self._plan.popleft()
+            packed = self._packed(following)
+            if packed is not None:
+                self._plan.appendleft(packed)
 
     def _packed(self, items: list[Item]) -> Flight | None:
         """A batch as bytes: meters plainly before a barrier, else a bundle that is closed, not committed. None if no

@@ -131,7 +131,7 @@ class Session:
 
     # ---- what the desk asks
 
-    def read(self, *, audit: bool, changed: set[Key]) -> None:
+    def read(self, *, audit: bool, changed: set[Key] | None = None) -> None:
         """Read what the switch holds. The first time, this is what makes a stranger one of ours."""
         if self.state is State.STRANGE:
             self._claim()

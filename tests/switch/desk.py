@@ -1,6 +1,7 @@
 """A desk small enough for tests: it knows what each switch should hold, and answers events as the real one does."""
 from __future__ import annotations
 
+import logging
 import queue
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +22,17 @@ from controller.switch.sync import Difference, difference
 PATIENCE = 15.0     # seconds that a test waits for something that should take far less
 
 
+class Mistakes(logging.Handler):
+    """Collects what the switches' side logs as an error: exceptions of ours."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.found: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.found.append(logging.Formatter().format(record))
+
+
 class Desk:
     """Owns a Switches; every event goes through `events` and is answered in handle(), in the test's own thread."""
 
@@ -35,6 +47,9 @@ class Desk:
         self.packets: list[PacketReceived] = []
         self.present: set[str] = set()
         self.seq = 0
+        self.asked: dict[str, int] = {}
+        self.mistakes = Mistakes()
+        logging.getLogger("controller.switch").addHandler(self.mistakes)
         self.switches.start()
 
     def __enter__(self) -> Desk:
@@ -42,6 +57,8 @@ class Desk:
 
     def __exit__(self, *_: object) -> None:
         self.switches.close()
+        logging.getLogger("controller.switch").removeHandler(self.mistakes)
+        assert not self.mistakes.found, "nothing that a peer does may surprise us"
 
     def know(self, switch_id: str, entries: Mapping[Key, Entry] | None = None) -> None:
         """This switch is ours and should hold these entries."""
@@ -56,6 +73,7 @@ class Desk:
                 wanted.pop(key, None)
             else:
                 wanted[key] = entry
+        self.asked[switch_id] = self.seq
         self.switches.change(switch_id, changes, self.seq)
         return self.seq
 
@@ -73,6 +91,7 @@ class Desk:
             found = difference(self.desired[event.switch_id], event.have, changed=event.changed if event.audit else ())
             self.differences.append((event.switch_id, found))
             self.seq += 1
+            self.asked[event.switch_id] = self.seq
             self.switches.change(event.switch_id, found, self.seq)
         elif isinstance(event, SwitchConfirmed):
             self.confirmed[event.switch_id] = event.seq
@@ -88,11 +107,24 @@ class Desk:
                 return found
             left = deadline - time.monotonic()
             if left <= 0:
-                raise AssertionError(f"not within {within} s; last events: {self.events[-5:]}; {self.switches.report()}")
+                raise AssertionError(f"not within {within} s; last events: {self.last(9)}; {self.switches.report()}")
             try:
                 self.handle(self.queue.get(timeout=min(left, 0.02)))
             except queue.Empty:
                 continue
+
+    def answer_for(self, seconds: float) -> None:
+        """Answer what has come and what comes within this time."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                self.handle(self.queue.get(timeout=max(deadline - time.monotonic(), 0.0)))
+            except queue.Empty:
+                return
+
+    def last(self, count: int) -> list[Any]:
+        """The last events, short enough to be printed."""
+        return [event._replace(have={}) if isinstance(event, SwitchRead) else event for event in self.events[-count:]]
 
     def seen(self, kind: type, **wanted: Any) -> list[Any]:
         """Events of a kind so far, with these values."""
@@ -100,8 +132,8 @@ class Desk:
                 and all(getattr(event, name) == value for name, value in wanted.items())]
 
     def settled(self, switch_id: str) -> bool:
-        """True if the switch has confirmed everything asked so far."""
-        return self.confirmed.get(switch_id, -1) >= self.seq and self.queue.empty()
+        """True if the switch has confirmed everything asked of it, and no event waits."""
+        return self.confirmed.get(switch_id, -1) >= self.asked.get(switch_id, 0) and self.queue.empty()
 
     def row(self, switch_id: str) -> dict[str, Any]:
         """The switch's counters; empty if it is not there."""

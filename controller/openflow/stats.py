@@ -95,29 +95,6 @@ def read_flow_stats(whole: bytes) -> FlowsHeld:
     return held
 
 
-class Counted(NamedTuple):
-    """What went through a flow."""
-
-    cookie: int
-    table: int
-    packets: int
-    bytes: int
-
-
-def read_flow_counters(whole: bytes) -> list[Counted]:
-    """The counters in one multipart reply about flows."""
-    end, at, found = _expect(whole, FLOWS), _BODY, []
-    while at < end:
-        if end - at < 56:
-            raise Malformed(f"{end - at} bytes after the last flow")
-        length, table, cookie, packets, bytes_ = struct.unpack_from("!HB21xQQQ", whole, at)
-        if length < 56 or at + length > end:
-            raise Malformed(f"a flow of {length} bytes where {end - at} are left")
-        found.append(Counted(cookie, table, packets, bytes_))
-        at += length
-    return found
-
-
 class Held(NamedTuple):
     """A flow as a switch holds it, and what went through it since it was put there."""
 

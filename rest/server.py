@@ -8,6 +8,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from typing import Any
 
 from cheroot import errors
@@ -209,16 +210,30 @@ class Server:
         return self._server.bind_addr[1]
 
     def start(self) -> None:
-        """Bind and serve on threads of its own. OSError when the address cannot be taken."""
-        self._server.prepare()
-        self._thread = threading.Thread(target=self._server.serve, name="rest", daemon=True)
+        """Bind and serve on threads of its own. OSError when the address cannot be taken.
+
+        Threads started by a daemon thread are daemons: a request that still waits for a switch delays no exit.
+        """
+        bound: Future[None] = Future()
+
+        def run() -> None:
+            try:
+                self._server.prepare()
+            except Exception as wrong:
+                bound.set_exception(wrong)
+                return
+            bound.set_result(None)
+            self._server.serve()
+
+        self._thread = threading.Thread(target=run, name="rest", daemon=True)
         self._thread.start()
+        bound.result()
 
     def close(self) -> None:
         """Stop listening, let running requests end for two seconds, close what is left."""
-        self._server.stop()
-        if self._thread is not None:
-            self._thread.join(5)
+        stopping = threading.Thread(target=self._server.stop, name="rest-stop", daemon=True)
+        stopping.start()
+        stopping.join(4)
 
 
 def is_loopback(address: str) -> bool:

@@ -144,8 +144,9 @@ def serve(config: Config) -> None:
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    hadron = Hadron(config).start()
+    hadron = Hadron(config)
     try:
+        hadron.start()
         stop.wait()
     finally:
         hadron.close()

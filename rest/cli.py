@@ -8,7 +8,8 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -152,20 +153,31 @@ def _serve(one: argparse.ArgumentParser) -> None:
 
 # ---- commands
 
+@contextmanager
+def _configured() -> Iterator[None]:
+    """What is wrong with the configuration, a model file or an app is said in a line."""
+    from controller.config import BadConfig
+    from controller.errors import Refused
+    try:
+        yield
+    except (BadConfig, Refused, ValueError, ImportError) as error:
+        raise Failed(str(error), WRONG) from None
+
+
 def serve(arguments: argparse.Namespace) -> int:
     """`hadron serve`."""
-    from controller import config
-    from controller import main as running
-    if arguments.settings:
-        return _settings(running.load_apps())
-    given: dict[str, Any] = {name: getattr(arguments, name) for name in ("store", "rest", "openflow", "ovsdb")}
-    given["auth"] = {"mode": "none"} if arguments.auth else None
-    try:
-        running.serve(config.load(arguments.config, **given))
-    except (config.BadConfig, ValueError) as error:
-        raise Failed(str(error), WRONG) from None
-    except OSError as error:
-        raise Failed(f"cannot start: {error}") from None
+    with _configured():
+        from controller import config
+        from controller import main as running
+        given: dict[str, Any] = {name: getattr(arguments, name) for name in ("store", "rest", "openflow", "ovsdb")}
+        given["auth"] = {"mode": "none"} if arguments.auth else None
+        wanted = config.load(arguments.config, **given)
+        if arguments.settings:
+            return _settings(running.load_apps(wanted.apps))
+        try:
+            running.serve(wanted)
+        except OSError as error:
+            raise Failed(f"cannot start: {error}") from None
     return FINE
 
 
@@ -186,7 +198,7 @@ def ask(arguments: argparse.Namespace) -> int:
     names = ("network", "host", "switch", "port", "table", "drops", "recompute")
     params = {name: getattr(arguments, name, None) for name in names}
     if hasattr(arguments, "flow"):
-        params["flow"] = " ".join(arguments.flow)
+        params["flow"] = " ".join(" ".join(arguments.flow).split())         # it may have been copied over several lines
     client = _client(arguments)
     answer = (client.post if arguments.command == "audit" else client.get)(arguments.command, params)
     show: Callable[[Any, Page], int] = getattr(cli_answers, arguments.command)
@@ -201,13 +213,11 @@ def pipeline(arguments: argparse.Namespace) -> int:
     if arguments.url:
         found = _client(arguments).get("pipeline")
     else:
-        from controller import config
-        from controller.main import load_apps
-        from rest.inspect_pipeline import drawn
-        try:
+        with _configured():
+            from controller import config
+            from controller.main import load_apps
+            from rest.inspect_pipeline import drawn
             found = drawn(load_apps(config.load(arguments.config).apps))
-        except config.BadConfig as error:
-            raise Failed(str(error), WRONG) from None
     if arguments.json:
         print(json.dumps(found, indent=2))
         return FINE

@@ -6,10 +6,27 @@ from typing import Any
 
 from apps.security_group_defaults import ensure_default
 from controller.errors import Conflict, Invalid
+from controller.types import Type
 
 # Bytes that a tunnel adds to an IP packet over IPv4: outer IP, (UDP, tunnel header,) inner Ethernet.
 OVERHEAD = {"vxlan": 50, "geneve": 58, "gre": 42}
 _IPV6_MORE = 20
+
+
+def _keys(bits: int) -> Type:
+    """First and last of the tunnel keys that networks are given."""
+    most = (1 << bits) - 1
+
+    def read(value: Any) -> tuple[int, int]:
+        whole = isinstance(value, (list, tuple)) and len(value) == 2 and all(type(one) is int for one in value)
+        if not whole or not 1 <= value[0] <= value[1] <= most:
+            raise Invalid("", f"must be the first and the last of some numbers from 1 to {most}")
+        return value[0], value[1]
+    return Type(f"keys{bits}", read, {"type": "array"}, ((1, most), [7, 7]),
+                (1, "x", [], [1], [2, 1], [0, 1], [1, most + 1], [1, 2, 3], [1, "2"], [True, 2]))
+
+
+KEYS_24, KEYS_32 = _keys(24), _keys(32)
 _LARGEST_KEY = {"vxlan": (1 << 24) - 1, "geneve": (1 << 24) - 1, "gre": (1 << 32) - 1}
 _SMALLEST_MTU = {4: 68, 6: 1280}          # RFC 791, RFC 8200
 

@@ -11,9 +11,9 @@ from controller.rules import BadRule, parse
 from controller.types import TYPES, Type, list_of, record_of
 
 _WORDS = {"type", "primary", "description", "required", "length", "values", "format", "min", "max",   # Gluon's
-          "default", "settable", "nullable", "null", "index", "on_delete", "revises", "bookkeeping", "visible",
-          "policy", "stored", "serves", "unserved", "alias", "number", "computed", "items", "fields", "max_items",
-          "unique_items"}
+          "default", "settable", "unique", "nullable", "null", "index", "on_delete", "revises", "bookkeeping",
+          "visible", "policy", "stored", "serves", "unserved", "alias", "number", "computed", "items", "fields",
+          "max_items", "unique_items"}
 _CHOICES = {"settable": ("never", "create", "update", "always"), "on_delete": ("refuse", "cascade", "ignore"),
             "visible": (True, False, "admin")}
 _SHOWN = {True: "everyone", False: "nobody", "admin": "admin"}

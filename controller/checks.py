@@ -80,11 +80,10 @@ def _differs(what: Any, error: str | None, text: str | None) -> Run:
 
 
 def _unique(what: Any, error: str | None, text: str | None) -> Run:
-    """No other row has the same values. Needs an index over the attributes, named by joining them with `+`."""
+    """No other row has the same values. The loader makes the index, named by joining the attributes with `+`."""
     def run(write: Any, kind: str, document: Mapping[str, Any], before: Any) -> None:
         key = tuple(document[name] for name in what)
-        index, wanted = (what[0], key[0]) if len(what) == 1 else ("+".join(what), key)
-        for row in write.find(kind, index, wanted):
+        for row in write.find(kind, "+".join(what), key[0] if len(key) == 1 else key):
             if before is None or row[0] != before[0]:
                 raise Conflict(error or f"{camel(kind)}Exists",
                                text or f"{what[-1]}: {key[-1]} is in use by {kind} {row[0]}; choose another")

@@ -51,6 +51,8 @@ def _keys(position: int, part: str, many: bool) -> Callable[[Row], tuple]:
 
 
 def _composite(parts: list[Callable[[Row], tuple]]) -> Callable[[Row], tuple]:
+    if len(parts) == 1:
+        return parts[0]
     if len(parts) == 2:
         one, other = parts
         return lambda row: tuple((left, right) for left in one(row) for right in other(row))

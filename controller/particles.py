@@ -178,14 +178,14 @@ class File:
         kinds = {other: one.get("_kind") or _kind(self, one) for other, one in objects.items() if "api" in one}
         attributes = {key: attribute_of(self, f"{name}.{key}", key, one, kinds) for key, one in given.items()}
         plural = api.get("plural_name", api["name"] + "s")
-        kind = _kind(self, whole)
+        kind, checks = _kind(self, whole), self._checks(name, whole, attributes)
         return Resource(
             kind=kind, name=api["name"], plural=plural, path=api.get("path", plural), service=self.service,
             version=self.version, key=next(key for key, one in given.items() if _true(one.get("primary"))),
             attributes=attributes, description=whole.get("description", ""), source=str(self.path), proton=self.proton,
             policies=self._policies(name, whole),
             parent=self._parent(name, api, kinds), parent_key=api.get("parent_key"),
-            checks=self._checks(name, whole, attributes), indexes=self._indexes(name, whole, attributes),
+            checks=checks, indexes=self._indexes(name, whole, attributes, checks),
             columns=tuple(whole.get("columns") or ()), quota=whole.get("quota"), fact=_true(whole.get("fact")),
             prepare=self._prepare(name, whole),
             aliases={one.alias: key for key, one in attributes.items() if one.alias})
@@ -223,15 +223,23 @@ class File:
         return rules
 
     def _checks(self, name: str, whole: dict, attributes: Mapping[str, Attribute]) -> tuple[Check, ...]:
-        return tuple(check_of(self, name, given, attributes) for given in whole["checks"])
+        """Those of the object, after those that attributes imply by `unique: true` or `unique: other_attribute`."""
+        implied = [{"unique": [key] if one["unique"] is True else [one["unique"], key]}
+                   for key, one in whole["attributes"].items() if one.get("unique")]
+        return tuple(check_of(self, name, given, attributes) for given in [*implied, *whole["checks"]])
 
-    def _indexes(self, name: str, whole: dict, attributes: Mapping[str, Attribute]) -> dict[str, tuple[str, ...]]:
+    def _indexes(self, name: str, whole: dict, attributes: Mapping[str, Attribute],
+                 checks: tuple[Check, ...]) -> dict[str, tuple[str, ...]]:
         indexes = {}
         for index, paths in (whole.get("indexes") or {}).items():
             for path in paths:
                 if path.partition(".")[0] not in attributes:
                     raise self.bad(f"{name}.indexes.{index}", f"{path} is not an attribute")
             indexes[index] = tuple(paths)
+        for check in checks:
+            needed = {"unique": check.given, "disjoint": [check.given[1]["over"]] if check.word == "disjoint" else []}
+            if needed.get(check.word):
+                indexes.setdefault("+".join(needed[check.word]), tuple(needed[check.word]))
         return indexes
 
     def _prepare(self, name: str, whole: dict) -> dict[str, Any]:

@@ -15,14 +15,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from controller.draft import Draft, Rows
-from controller.errors import Forbidden, Stale, Unsupported
+from controller.errors import Forbidden, Stale, Unavailable, Unsupported
 from controller.model import Change, Model
 from controller.numbers import KIND as NUMBER
 from controller.numbers import Claim, Numbers, Pool, Spans
 from controller.policy import SYSTEM, Context, Policy, same_project
 from controller.resource import Attribute, Invalid, Resource, Resources
 from controller.rows import Row, as_dict, plain
-from controller.store import Key, Store, Write
+from controller.store import Conflict as StoreConflict
+from controller.store import Key, Store, StoreError, Write
 from controller.transaction import Transaction
 
 __all__ = ["SYSTEM", "Context", "Writer", "view"]
@@ -231,8 +232,10 @@ class Writer:
         writes += [Write(kind, id, None if row is None else as_dict(row)) for (kind, id), row in facts.items()]
         try:
             self.revision = self.store.commit(writes, expecting)
-        except BaseException:
+        except BaseException as wrong:
             _undo(done)
+            if isinstance(wrong, (StoreConflict, StoreError)):
+                raise Unavailable(str(wrong)) from wrong
             raise
         self._unsaved.clear()
         self._remember(writes)

@@ -102,7 +102,8 @@ def test_when_a_host_was_last_seen_concerns_no_flow() -> None:
 
 def test_a_fact_must_be_what_it_is_declared_to_be() -> None:
     world = World()
-    wrong: list = [("host", {"id": "h", "colour": 1}), ("host", {"id": "h", "tunnel_ip": "x"}), ("network", {"id": "n"})]
+    wrong: list = [("host", {"id": "h", "colour": 1}), ("host", {"id": "h", "tunnel_ip": "x"}),
+                   ("network", {"id": "n"})]
     for kind, row in wrong:
         with pytest.raises((ValueError, Invalid)):
             world.writer.learn([(kind, row)])

@@ -6,12 +6,13 @@ import pickle
 
 import pytest
 
+from apps.networks import KEYS_24, KEYS_32
 from apps.ports import ADDRESS
 from apps.security_group_defaults import ETHERTYPE, PREFIX, PROTOCOL
 from controller.errors import Invalid
 from controller.types import TYPES, Record, Type, freeze
 
-EVERY = [*TYPES.values(), ADDRESS, ETHERTYPE, PREFIX, PROTOCOL]
+EVERY = [*TYPES.values(), ADDRESS, ETHERTYPE, PREFIX, PROTOCOL, KEYS_24, KEYS_32]
 
 
 @pytest.mark.parametrize("kind", EVERY, ids=lambda kind: kind.name)

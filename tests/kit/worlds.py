@@ -40,8 +40,7 @@ class Clock:
         self.seconds += seconds
 
 
-def _ids() -> Callable[[], str]:
-    last = 0
+def _ids(last: int) -> Callable[[], str]:
 
     def new() -> str:
         nonlocal last
@@ -75,7 +74,8 @@ class World:
         self.model = Model(self.resources)
         self.clock = Clock()
         self.store = store if store is not None else MemoryStore()
-        self.writer = Writer(self.model, self.resources, self.store, clock=self.clock, new_id=_ids(), **options)
+        ids = _ids(1000 * self.store.load()[0])
+        self.writer = Writer(self.model, self.resources, self.store, clock=self.clock, new_id=ids, **options)
         self.writer.load()
 
     def make(self, kind: str, by: Context = ANN, **attributes: Any) -> Any:

@@ -100,7 +100,7 @@ def set_field(fields: Mapping[str, Any] | None = None, /, **more: Any) -> bytes:
     (value, mask) writes only the mask's bits. Raises ValueError for an unknown or read-only field or a value that
     does not fit.
     """
-    wanted = {**(fields or {}), **more}
+    wanted = {**fields, **more} if fields and more else fields or more
     if not wanted:
         raise ValueError("set_field: name a field")
     try:

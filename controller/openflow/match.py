@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from operator import itemgetter
+from operator import getitem, itemgetter
 from typing import Any, NamedTuple
 
 from controller.openflow.fields import FIELDS, VLAN_PRESENT, Field, value_and_mask
@@ -37,13 +37,16 @@ class _Parts(dict[Any, bytes]):
 
 
 class _Plan(NamedTuple):
-    """How to encode matches over one set of names: their caches in wire order, and which values decide legality."""
+    """How to encode matches over one set of names: how to take their values in wire order, and the caches of their
+    parts; how to take the values that decide legality, and which were found good; and whether it is a `_special` one.
+    """
 
-    steps: tuple[tuple[str, _Parts], ...]
+    values: Callable[[Mapping[str, Any]], tuple[Any, ...]]
+    caches: tuple[_Parts, ...]
     gate: Callable[[Mapping[str, Any]], Any] | None
-    fields: tuple[Field, ...]
     passed: set[Any]
     special: bool
+    fields: tuple[Field, ...]
 
 
 _parts = {name: _Parts(field) for name, field in FIELDS.items()}
@@ -62,15 +65,21 @@ def match(fields: Mapping[str, Any] | None = None, /, **more: Any) -> bytes:
         more = {**fields, **more} if more else fields  # type: ignore[assignment]
     names = tuple(more)
     plan = _plans.get(names) or _make_plan(names)
-    if plan.gate is not None:
-        values = plan.gate(more)
-        if values not in plan.passed:
-            _check(plan, more, values)
-    if plan.special:
+    values, caches, gate, passed, special, _ = plan
+    if gate is not None and gate(more) not in passed:
+        _check(plan, more)
+    if special:
         return _special(more)
-    body = b"".join([parts[more[name]] for name, parts in plan.steps])
+    body = b"".join(map(getitem, caches, values(more)))
     head, padding = _frames[len(body)]
     return head + body + padding
+
+
+def _taker(names: list[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """What takes the values of these names; itemgetter gives a tuple only for two names or more."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda asked: tuple(asked[name] for name in names)
 
 
 def _make_plan(names: tuple[str, ...]) -> _Plan:
@@ -85,8 +94,8 @@ def _make_plan(names: tuple[str, ...]) -> _Plan:
                 wanted = " or ".join(f"{value:#x}" for value in sorted(values)) or _IN_WORDS[needed]
                 raise ValueError(f"{field.name} needs {needed} to be {wanted}")
     gate = itemgetter(*deciding) if deciding else None
-    plan = _Plan(tuple((field.name, _parts[field.name]) for field in fields), gate, fields, set(),
-                 not _SPECIAL.isdisjoint(names))
+    ordered = [field.name for field in fields]
+    plan = _Plan(_taker(ordered), tuple(_parts[name] for name in ordered), gate, set(), not _SPECIAL.isdisjoint(names), fields)
     if len(_plans) >= _CACHE:
         _plans.clear()
     _plans[names] = plan
@@ -100,7 +109,7 @@ _IMPLIES: Mapping[str, Callable[[int, int], bool]] = {
 }
 
 
-def _check(plan: _Plan, asked: Mapping[str, Any], values: Any) -> None:
+def _check(plan: _Plan, asked: Mapping[str, Any]) -> None:
     """Refuse a match whose values contradict what its fields need; remember the combination if it is good."""
     for field in plan.fields:
         for needed, good in field.needs:
@@ -111,7 +120,8 @@ def _check(plan: _Plan, asked: Mapping[str, Any], values: Any) -> None:
                 raise ValueError(f"{field.name} needs {needed} to be {wanted}, not {asked[needed]!r}")
     if len(plan.passed) >= _CACHE:
         plan.passed.clear()
-    plan.passed.add(values)
+    if plan.gate is not None:
+        plan.passed.add(plan.gate(asked))
 
 
 _WIDE = {f"xxreg{n}": tuple(f"reg{4 * n + place}" for place in range(4)) for n in range(4)}

@@ -18,7 +18,6 @@ from typing import Any
 import yaml
 
 
-
 def token_of(project: str) -> str:
     """The token with which a project speaks; the project "admin" is the administrator's."""
     return f"{project}-token"
@@ -66,14 +65,19 @@ class Hadron:
     def log(self) -> Path:
         return self.directory / "hadron.log"
 
-    def start(self, seconds: float = 30) -> Hadron:
-        """Start it and wait until it answers. Raises NotReady."""
+    def launch(self) -> None:
+        """Start it, and do not wait."""
         file = self.directory / "hadron.yaml"
         file.write_text(yaml.safe_dump(self.config))
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "controller", "serve", "--config", str(file)], stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, start_new_session=True, cwd=Path(__file__).resolve().parent.parent)
+
+    def start(self, seconds: float = 30) -> Hadron:
+        """Start it and wait until it answers. Raises NotReady."""
+        self.launch()
+        assert self.process is not None
         deadline = time.monotonic() + seconds
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > deadline:

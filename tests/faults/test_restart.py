@@ -1,0 +1,117 @@
+"""The controller comes and goes under traffic: no packet is lost, and nothing is told to switches that hold it."""
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from scenarios.vm import VM
+from tests.faults.fabric import Fabric, Written, until
+from tests.faults.traffic import Connections, Stream
+
+pytestmark = pytest.mark.root
+
+OUTAGE = 0.5            # seconds without a controller, besides what its start takes
+
+
+@pytest.fixture(scope="module")
+def fabric(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fabric]:
+    with Fabric(tmp_path_factory.mktemp("restart"), hosts=3) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def machines(fabric: Fabric) -> list[VM]:
+    """a and b on host 1, c on host 2, d on host 3; every pair has spoken, so that all neighbours are known."""
+    made = fabric.machines(fabric.network("red"), a=1, b=1, c=2, d=3)
+    for one in made:
+        fabric.reached(one, *[other for other in made if other is not one])
+    return made
+
+
+class Traffic:
+    """Streams within host 1 and between hosts, and new connections between hosts; counted at the end."""
+
+    def __init__(self, fabric: Fabric, machines: list[VM]) -> None:
+        a, b, c, d = machines
+        at = {vm.name: fabric.address(vm) for vm in machines}
+        self.streams = [Stream(a, at["b"]), Stream(a, at["c"]), Stream(c, at["a"]), Stream(d, at["b"])]
+        self.connections = Connections(b, c, at["c"])
+
+    def stop(self) -> str:
+        counted = {stream.name: stream.stop() for stream in self.streams}
+        done, longest = self.connections.stop()
+        assert all(one.sent > 200 and not one.lost for one in counted.values()), counted
+        assert done > 20 and longest < 900, "a lost SYN would cost a second"
+        return (f"{sum(one.sent for one in counted.values())} packets, none lost; "
+                f"{done} new connections, the longest {longest} ms")
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM], ids=["kill -9", "SIGTERM"])
+def test_a_restart_under_traffic_loses_no_packet_and_changes_no_flow(
+        fabric: Fabric, machines: list[VM], end: signal.Signals) -> None:
+    traffic, written = Traffic(fabric, machines), [Written(host) for host in fabric.cloud.hosts]
+    before = fabric.snapshot()
+    {signal.SIGKILL: fabric.hadron.kill, signal.SIGTERM: fabric.hadron.stop}[end]()
+    away = time.monotonic() + OUTAGE
+    until(lambda: time.monotonic() > away)
+    began = time.monotonic()
+    fabric.hadron.start()
+    answering = time.monotonic() - began
+    until(fabric.in_step, what="all switches in step")
+    took = time.monotonic() - began
+    until(lambda: len(connected_hosts(fabric)) == 3, what="all hosts' databases followed again")
+    print(f"\n{end.name}: REST after {answering:.2f} s, all switches in step after {took:.2f} s; {traffic.stop()}")
+    assert [each.lines() for each in written] == [[], [], []]
+    assert fabric.snapshot() == before
+    assert fabric.whole()
+
+
+def connected_hosts(fabric: Fabric) -> list[str]:
+    """Hosts whose databases have been read since the controller began."""
+    said = fabric.hadron.log.read_text().rpartition("hadron: compiled")[2]
+    return [host.name for host in fabric.cloud.hosts if f"host {host.name}: connected" in said]
+
+
+def test_the_counting_of_writes_sees_a_write(fabric: Fabric, machines: list[VM]) -> None:
+    written = Written(fabric.host(1))
+    status, _ = fabric.hadron.request("PUT", f"/v2.0/ports/{machines[0].port_id}?wait=realized",
+                                      {"port": {"admin_state_up": False}})
+    assert status == 200 and written.lines()
+    fabric.hadron.request("PUT", f"/v2.0/ports/{machines[0].port_id}?wait=realized", {"port": {"admin_state_up": True}})
+    fabric.active(*machines)
+
+
+def database_away(fabric: Fabric) -> Callable[[], None]:
+    fabric.host(3).vsctl("del-manager")
+    return lambda: fabric.manage(3)
+
+
+def host_away(fabric: Fabric) -> Callable[[], None]:
+    stack = ExitStack()
+    stack.enter_context(fabric.unreachable(3))
+    return stack.close
+
+
+@pytest.mark.parametrize("leave", [database_away, host_away], ids=["its database is away", "the host is away"])
+def test_a_restart_while_a_host_is_away_keeps_what_the_others_hold_of_it(
+        fabric: Fabric, machines: list[VM], leave: Callable[[Fabric], Callable[[], None]]) -> None:
+    a, _, _, d = machines
+    before, written = fabric.snapshot(), [Written(host) for host in fabric.cloud.hosts]
+    stream = Stream(a, fabric.address(d))
+    come_back = leave(fabric)
+    try:
+        fabric.hadron.kill()
+        fabric.hadron.start()
+        until(lambda: len(connected_hosts(fabric)) == 2 and fabric.in_step(1, 2), what="the others are back")
+        assert fabric.snapshot() == before
+    finally:
+        come_back()
+    until(lambda: len(connected_hosts(fabric)) == 3 and fabric.in_step(), within=30, what="the host is back")
+    counted = stream.stop()
+    assert counted.sent > 200 and not counted.lost
+    assert [each.lines() for each in written] == [[], [], []]
+    assert fabric.snapshot() == before and fabric.whole()

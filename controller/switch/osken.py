@@ -47,7 +47,9 @@ class HadronApp(app_manager.OSKenApp):
     def start(self) -> Any:
         """Called by AppManager: run the switches' loop in a thread of os-ken's hub."""
         super().start()
-        return hub.spawn(self._serve)
+        thread = hub.spawn(self._serve)
+        thread.name = "switches"
+        return thread
 
     def stop(self) -> None:
         """Called by AppManager: end the loop, then the application."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Callable
 
 from controller.openflow import messages as wire
 from controller.openflow.group import Key
 from controller.openflow.messages import Malformed, Refusal
 from controller.switch import validate
 from controller.switch.events import Have
+from controller.switch.link import Refused
 
 ENTRY_LIMIT = 2_000_000     # entries; a peer that goes on for ever must not fill the memory
 
@@ -25,10 +26,10 @@ _READERS: dict[int, Callable[[bytes], dict]] = {
 class Reading:
     """One reading in progress. `first` and the two numbers after it are the xids of its questions.
 
-    `changed` collects, for an audit, the keys that were asked to change since it began.
+    `changed` are the keys that are being changed as it begins.
     """
 
-    def __init__(self, first: int, now: float, *, audit: bool, seq: int, changed: Set[Key] = frozenset()) -> None:
+    def __init__(self, first: int, now: float, *, audit: bool, seq: int, changed: set[Key]) -> None:
         self.audit, self.seq, self.changed, self.heard = audit, seq, changed, now
         self.have: dict[Key, tuple[int, bytes]] = {}
         self._open = {first + place: kind for place, kind in enumerate(_REQUESTS)}
@@ -43,6 +44,12 @@ class Reading:
     def done(self) -> bool:
         """True if all questions are answered."""
         return not self._open
+
+    def collect_in(self, changed: set[Key] | None) -> None:
+        """Keys that the desk asks to change from now on are put in this set, by its own thread."""
+        if changed is not None and self.audit:
+            changed |= self.changed
+            self.changed = changed
 
     def concerns(self, xid: int) -> bool:
         """True if an answer with this number belongs here."""
@@ -72,10 +79,15 @@ class Reading:
             self._sound.add(body)
 
     def refused(self, refusal: Refusal, now: float) -> str:
-        """The switch does not answer one of the questions: it has nothing of that kind. Returns what to log."""
+        """The switch does not answer one of the questions: it has nothing of that kind. Returns what to log.
+
+        Raises Refused if the question was about flows, which every switch has.
+        """
         kind = self._open.pop(refusal.xid)
+        if kind == wire.FLOWS:
+            raise Refused(f"it does not tell its flows: {refusal.text}")
         self.heard = now
         return f"it does not tell its {_NAMES[kind]}: {refusal.text}"
 
 
-_NAMES = {wire.FLOWS: "flows", wire.GROUP_DESC: "groups", wire.METER_CONFIG: "meters"}
+_NAMES = {wire.GROUP_DESC: "groups", wire.METER_CONFIG: "meters"}

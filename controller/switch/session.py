@@ -2,9 +2,9 @@
 
     GREETING -> STRANGE -> READING -> FOLLOWING <-> SENDING        GONE from any of them
 
-GREETING (greeting.py): versions and identity. STRANGE: it is known who it is; nothing is written to it until the desk says read().
-READING: what it holds is being read, and changes wait for the desk's answer. FOLLOWING: it holds what was asked.
-SENDING: a bundle is on its way. An audit reads while FOLLOWING or SENDING goes on.
+GREETING (greeting.py): versions and identity. STRANGE: it is known who it is; nothing is written until the desk says
+read(). READING: what it holds is being read, and changes wait for the desk's answer. FOLLOWING: it holds what was
+asked. SENDING: a bundle is on its way. An audit reads while FOLLOWING or SENDING goes on.
 """
 
 from __future__ import annotations
@@ -22,20 +22,17 @@ from controller.switch import events, validate
 from controller.switch.counting import Counting
 from controller.switch.link import Link, Refused
 from controller.switch.osken import CONFIG, DEAD, MAIN, Channel
+from controller.switch.pulse import Pulse
 from controller.switch.reading import Reading
 from controller.switch.sender import BundleLost, BundleUnsupported, Sender
 from controller.switch.sync import Difference
 
 if TYPE_CHECKING:
-    from controller.switch.greeting import Greeting
     from controller.switch.switches import Switches
 
 LOG = logging.getLogger(__name__)
 
-PROBE_SECONDS = 5.0         # silence after which an echo is asked for
-SILENCE_SECONDS = 15.0      # silence after which the connection is closed
 READ_SECONDS = 30.0         # between two parts of what is being read
-DUEL_SECONDS = 1.0          # within which the older of two connections of one switch must answer an echo
 PACKET_OUT_LIMIT = 1 << 20  # bytes waiting for a switch beyond which packets to it are dropped
 LOSSES = 3                  # bundles in a row whose outcome may get lost before the connection is given up
 _LOGGED_ERRORS = 5          # errors that are written to the log between two ticks
@@ -65,11 +62,10 @@ class Session:
         self.sender = Sender(switch_id, link.send_now, home.post, self.xids, limit=home.bundle)
         self.reading: Reading | None = None
         self.counting = Counting()
-        self.rival: Greeting | None = None          # a newer connection of this switch: it waits for our answer
+        self.pulse = Pulse(link, self.xids)
         self.since = home.loop.clock()
         self.packets_in = self.packets_dropped = self.packets_out = self.errors = self.reads = self.losses = 0
-        self._probed = self._duel_ends = 0.0
-        self._duel_xid = self._role_xid = self._ports_xid = -1
+        self._role_xid = self._ports_xid = -1
         self._reread = False                        # a reading was asked for while a bundle is on its way
         self._errors_to_log, self._ports_to_tell = _LOGGED_ERRORS, _PORT_EVENTS
         self._handlers: Mapping[int, Callable[[bytes, int], None]] = {
@@ -107,23 +103,16 @@ class Session:
     def ticked(self, now: float) -> None:
         """Time has passed: what is overdue?"""
         self._errors_to_log, self._ports_to_tell = _LOGGED_ERRORS, _PORT_EVENTS
-        silent = now - self.link.heard
-        if silent > SILENCE_SECONDS:
-            self.link.close(f"silent for {silent:.0f} s")
-        elif silent > PROBE_SECONDS and now - self._probed > PROBE_SECONDS:
-            self._probed = now
-            self.link.send(wire.echo_request(b"", self.xids(1)))
-        if self.rival is not None and now > self._duel_ends:
-            self.link.close("it does not answer, and a newer connection of this switch has come")
-        elif self.reading is not None and now - self.reading.heard > READ_SECONDS:
+        self.pulse.ticked(now)
+        if self.state is State.GONE:
+            return
+        if self.reading is not None and now - self.reading.heard > READ_SECONDS:
             self.link.close(f"it has not told what it holds for {READ_SECONDS:.0f} s")
         elif self.link.waiting == 0 and self.sender.late(now):
             self._lost("it has not answered about a bundle")
 
     def closed(self, reason: str) -> None:
         """The connection has ended."""
-        if self.state is State.GONE:
-            return
         LOG.warning("%s %s: closed: %s", self.switch_id, self.link.address, reason)
         self._enter(State.GONE)
         self.counting.fail(reason)
@@ -138,6 +127,7 @@ class Session:
             audit = False
         if self.reading is not None:
             self._reread |= self.reading.audit and not audit
+            self.reading.collect_in(changed)
         elif audit and self.state is not State.READING:
             self._ask(audit=True, changed=changed)
         elif self.sender.flight is not None:
@@ -192,13 +182,6 @@ class Session:
         self.channel.set_state(CONFIG)
         self.home.post(events.SwitchGreeted(self.switch_id, self.link.address, self.certificate))
 
-    def contend(self, rival: Greeting) -> None:
-        """A newer connection claims our identity: it gets it if we do not answer promptly."""
-        self.rival, rival.waiting = rival, True
-        self._duel_ends = self.home.loop.clock() + DUEL_SECONDS
-        self._duel_xid = self.xids(1)
-        self.link.send(wire.echo_request(b"another connection says it is you", self._duel_xid))
-
     def _enter(self, state: State) -> None:
         if state is self.state:
             return
@@ -217,15 +200,14 @@ class Session:
         self._enter(State.FOLLOWING if self.sender.flight is None else State.SENDING)
 
     def _ask(self, *, audit: bool, changed: set[Key] | None = None) -> None:
-        if audit and changed is not None:
-            changed.update(self.sender.keys())
-        else:
+        if not audit:
             self._reread = False
             self.sender.hold()
             self._enter(State.READING)
         self.reads += 1
         self.reading = Reading(self.xids(3), self.home.loop.clock(), audit=audit, seq=max(self.sender.asked, 0),
-                               changed=changed if changed is not None else set())
+                               changed=self.sender.keys() if audit else set())
+        self.reading.collect_in(changed)
         self.link.send(self.reading.requests)
 
     def _read_on(self) -> None:
@@ -256,11 +238,10 @@ class Session:
         self.link.send(wire.echo_reply(whole))
 
     def _on_echo_reply(self, whole: bytes, xid: int) -> None:
-        rival = self.rival
-        if xid == self._duel_xid and rival is not None:
-            self.rival = None
-            self.home.post(events.SwitchTwice(self.switch_id, self.link.address, rival.link.address))
-            rival.link.close(f"switch {self.switch_id} is connected from {self.link.address} already, and answers there")
+        loser = self.pulse.answered(xid)
+        if loser is not None:
+            self.home.post(events.SwitchTwice(self.switch_id, self.link.address, loser.link.address))
+            loser.link.close(f"switch {self.switch_id} is connected from {self.link.address} already, and answers there")
 
     def _on_multipart(self, whole: bytes, xid: int) -> None:
         if self.reading is not None and self.reading.concerns(xid):
@@ -270,9 +251,8 @@ class Session:
         if self.counting.concerns(xid):
             self.counting.part(whole)
             return
-        kind, _ = wire.multipart_kind(whole)
         validate.body(whole, frame.MULTIPART_REPLY)
-        if kind == wire.PORT_DESC and xid == self._ports_xid:
+        if xid == self._ports_xid:
             for port in wire.read_ports(whole):
                 self._tell_port(port, "")
 

@@ -91,7 +91,8 @@ class Switches:
     def change(self, switch_id: str, changes: Mapping[Key, Entry | None], seq: int) -> None:
         """Have entries put (or, for None, deleted) in a switch; the latest order for a key wins.
 
-        SwitchConfirmed tells when everything up to `seq`, which never falls, is carried out or refused.
+        SwitchConfirmed tells when everything up to `seq`, which never falls, is carried out or refused. The mapping is
+        read later, by another thread: do not change it any more.
         """
         touched = self._changed.get(switch_id)
         if touched is not None:
@@ -162,16 +163,16 @@ class Switches:
         older = self._sessions.get(greeting.switch_id)
         if older is None:
             self._admit(greeting)
-        elif older.rival is None:
-            older.contend(greeting)
+        elif older.pulse.rival is None:
+            older.pulse.contend(greeting, self.loop.clock())
         else:
             greeting.link.close(f"two other connections say they are switch {greeting.switch_id}")
 
     def gave_up(self, greeting: Greeting) -> None:
         """A connection has ended that was no switch's."""
         older = self._sessions.get(greeting.switch_id)
-        if older is not None and older.rival is greeting:
-            older.rival = None
+        if older is not None and older.pulse.rival is greeting:
+            older.pulse.rival = None
 
     def _admit(self, greeting: Greeting) -> None:
         session = Session(self, greeting.link, greeting.switch_id, greeting.certificate)
@@ -186,7 +187,7 @@ class Switches:
         self.packet_queue.forget(session.switch_id)
         self._changed.pop(session.switch_id, None)
         self.post(SwitchGone(session.switch_id, reason))
-        rival, session.rival = session.rival, None
+        rival, session.pulse.rival = session.pulse.rival, None
         if rival is not None and rival.link.open:
             self._admit(rival)
 

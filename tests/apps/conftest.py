@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kit.net import Net
+from tests.kit.net import Net, Thing
 
 
 @pytest.fixture
@@ -11,3 +11,9 @@ def net() -> Iterator[Net]:
     made = Net()
     yield made
     made.check()
+
+
+@pytest.fixture
+def server(net: Net) -> Thing:
+    """A group that lets everything out and nothing in."""
+    return net.group("server")

@@ -1,4 +1,5 @@
 """Neighbours: ARP and neighbour discovery are answered on the asking switch, and only what is surely known."""
+
 from __future__ import annotations
 
 import pytest
@@ -7,7 +8,7 @@ from tests.kit import frames
 from tests.kit.net import Net, Port
 from tests.kit.talk import ping
 
-OVERRIDE_SOLICITED = 0x60000000          # RFC 4861 section 4.4
+OVERRIDE_SOLICITED = 0x60000000  # RFC 4861 section 4.4
 UNKNOWN, UNKNOWN6 = "10.0.0.99", "2001:db8::99"
 
 
@@ -22,11 +23,19 @@ def ends(net: Net, request: pytest.FixtureRequest) -> tuple[Port, Port]:
 
 # ---- ARP
 
+
 def test_who_asks_all_for_a_port_is_told_its_mac_at_once(net: Net, ends: tuple[Port, Port]) -> None:
     asker, target = ends
     net.send(asker, frames.arp_request(asker.mac, asker.ip, target.ip)).answered(
-        eth_src=target.mac, eth_dst=asker.mac, eth_type=0x806, arp_op=2, arp_sha=target.mac, arp_spa=target.ip,
-        arp_tha=asker.mac, arp_tpa=asker.ip)
+        eth_src=target.mac,
+        eth_dst=asker.mac,
+        eth_type=0x806,
+        arp_op=2,
+        arp_sha=target.mac,
+        arp_spa=target.ip,
+        arp_tha=asker.mac,
+        arp_tpa=asker.ip,
+    )
 
 
 def test_a_question_to_one_neighbour_is_carried(net: Net, ends: tuple[Port, Port]) -> None:
@@ -52,14 +61,16 @@ def test_is_my_address_free_is_not_answered_with_the_askers_own_mac(net: Net, en
 def test_whose_address_is_not_free_is_told_who_has_it(net: Net, ends: tuple[Port, Port]) -> None:
     asker, target = ends
     net.send(asker, frames.arp_request(asker.mac, "0.0.0.0", target.ip)).answered(
-        eth_dst=asker.mac, arp_sha=target.mac, arp_spa=target.ip, arp_tha=asker.mac, arp_tpa="0.0.0.0")
+        eth_dst=asker.mac, arp_sha=target.mac, arp_spa=target.ip, arp_tha=asker.mac, arp_tpa="0.0.0.0"
+    )
 
 
 def test_an_announcement_is_not_answered(net: Net, ends: tuple[Port, Port]) -> None:
     asker, target = ends
     net.send(asker, frames.arp_request(asker.mac, asker.ip, asker.ip)).reaches(target, net.things["port", "third"])
     net.send(asker, frames.arp(2, asker.mac, frames.TO_ALL, asker.mac, asker.ip, frames.TO_ALL, asker.ip)).reaches(
-        target, net.things["port", "third"])
+        target, net.things["port", "third"]
+    )
 
 
 def test_an_address_that_was_taken_away_is_not_answered_for(net: Net, ends: tuple[Port, Port]) -> None:
@@ -95,6 +106,7 @@ def test_two_networks_are_each_told_their_own_neighbour(net: Net) -> None:
 
 # ---- addresses that may move: allowed address pairs
 
+
 def test_an_address_that_several_ports_may_take_is_left_to_them(net: Net, ends: tuple[Port, Port]) -> None:
     asker, target = ends
     third = net.things["port", "third"]
@@ -109,17 +121,29 @@ def test_an_address_that_several_ports_may_take_is_left_to_them(net: Net, ends: 
 def test_a_gratuitous_arp_for_a_pair_reaches_everybody(net: Net, ends: tuple[Port, Port]) -> None:
     asker, target = ends
     net.change(target, allowed_address_pairs=[{"ip_address": "10.0.0.50"}])
-    net.send(target, frames.arp_request(target.mac, "10.0.0.50", "10.0.0.50")).reaches(asker, net.things["port", "third"])
+    net.send(target, frames.arp_request(target.mac, "10.0.0.50", "10.0.0.50")).reaches(
+        asker, net.things["port", "third"]
+    )
 
 
 # ---- IPv6 neighbour discovery
+
 
 def test_a_solicitation_for_a_port_is_answered_at_once(net: Net, ends: tuple[Port, Port]) -> None:
     asker, target = ends
     for source in (asker.ip6, frames.link_local(asker.mac)):
         net.send(asker, frames.ns(asker.mac, source, target.ip6)).answered(
-            eth_src=target.mac, eth_dst=asker.mac, ipv6_src=target.ip6, ipv6_dst=source, icmpv6_type=136, icmpv6_code=0,
-            nw_ttl=255, nd_target=target.ip6, nd_tll=target.mac, nd_reserved=OVERRIDE_SOLICITED)
+            eth_src=target.mac,
+            eth_dst=asker.mac,
+            ipv6_src=target.ip6,
+            ipv6_dst=source,
+            icmpv6_type=136,
+            icmpv6_code=0,
+            nw_ttl=255,
+            nd_target=target.ip6,
+            nd_tll=target.mac,
+            nd_reserved=OVERRIDE_SOLICITED,
+        )
 
 
 def test_a_solicitation_for_an_unknown_or_link_local_address_is_carried(net: Net, ends: tuple[Port, Port]) -> None:
@@ -155,6 +179,7 @@ def test_discovery_passes_whatever_the_security_groups_say(net: Net) -> None:
 
 
 # ---- tags
+
 
 def test_a_tagged_question_of_an_unsecured_port_is_carried_with_its_tag(net: Net) -> None:
     """What tenants do inside VLANs of their own is none of our business: other machines have these addresses there."""

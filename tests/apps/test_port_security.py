@@ -1,4 +1,5 @@
 """Port security: a port sends from its own addresses only, and is neither router nor DHCP server."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -26,8 +27,9 @@ def pair(net: Net) -> tuple[Port, Port]:
 
 
 def forged_udp(source: str, mac: str | None = None) -> Forge:
-    return lambda villain, victim: frames.udp(mac or villain.mac, victim.mac, source, victim.ip if "." in source else victim.ip6,
-                                              1, 2)
+    return lambda villain, victim: frames.udp(
+        mac or villain.mac, victim.mac, source, victim.ip if "." in source else victim.ip6, 1, 2
+    )
 
 
 SPOOFS: dict[str, Forge] = {
@@ -45,14 +47,22 @@ SPOOFS: dict[str, Forge] = {
     "another link-local address": forged_udp("fe80::1"),
     "no IPv6 address": forged_udp("::"),
     "an IPv6 group's address": forged_udp("ff02::1"),
-    "ARP for another address": lambda villain, victim: frames.arp_request(villain.mac, OTHER_IP, victim.ip, to_mac=victim.mac),
+    "ARP for another address": lambda villain, victim: frames.arp_request(
+        villain.mac, OTHER_IP, victim.ip, to_mac=victim.mac
+    ),
     "ARP for the victim's address": lambda villain, victim: frames.arp_request(villain.mac, victim.ip, "10.0.0.50"),
-    "ARP with a foreign MAC inside": lambda villain, victim: frames.arp_request(villain.mac, villain.ip, "10.0.0.50",
-                                                                               sha=OTHER_MAC),
-    "an ARP reply for the gateway": lambda villain, victim: frames.arp_reply(villain.mac, "10.0.0.1", victim.mac, victim.ip),
+    "ARP with a foreign MAC inside": lambda villain, victim: frames.arp_request(
+        villain.mac, villain.ip, "10.0.0.50", sha=OTHER_MAC
+    ),
+    "an ARP reply for the gateway": lambda villain, victim: frames.arp_reply(
+        villain.mac, "10.0.0.1", victim.mac, victim.ip
+    ),
     "an ARP reply with a foreign MAC inside": lambda villain, victim: frames.arp_reply(
-        villain.mac, villain.ip, victim.mac, victim.ip, sha=OTHER_MAC),
-    "an ARP reply from no address": lambda villain, victim: frames.arp_reply(villain.mac, "0.0.0.0", victim.mac, victim.ip),
+        villain.mac, villain.ip, victim.mac, victim.ip, sha=OTHER_MAC
+    ),
+    "an ARP reply from no address": lambda villain, victim: frames.arp_reply(
+        villain.mac, "0.0.0.0", victim.mac, victim.ip
+    ),
     "a gratuitous ARP for the victim": lambda villain, victim: frames.arp_request(villain.mac, victim.ip, victim.ip),
     "RARP": lambda villain, victim: frames.ethernet(villain.mac, frames.TO_ALL, 0x8035, bytes(28)),
     "ARP cut short": lambda villain, victim: frames.arp_request(villain.mac, villain.ip, victim.ip)[:30],
@@ -78,26 +88,37 @@ def test_ones_own_addresses_pass(net: Net, pair: tuple[Port, Port]) -> None:
 ND_SPOOFS: dict[str, Forge] = {
     "an advertisement for the victim, from its address": lambda villain, victim: frames.na(villain.mac, victim.ip6),
     "an advertisement for the victim, from an address of one's own": lambda villain, victim: frames.na(
-        villain.mac, victim.ip6, from_ip=villain.ip6),
+        villain.mac, victim.ip6, from_ip=villain.ip6
+    ),
     "an advertisement for the victim, from one's link-local address": lambda villain, victim: frames.na(
-        villain.mac, victim.ip6, from_ip=frames.link_local(villain.mac)),
+        villain.mac, victim.ip6, from_ip=frames.link_local(villain.mac)
+    ),
     "an advertisement for the victim's link-local address": lambda villain, victim: frames.na(
-        villain.mac, frames.link_local(victim.mac), from_ip=villain.ip6),
+        villain.mac, frames.link_local(victim.mac), from_ip=villain.ip6
+    ),
     "an advertisement for the gateway, as its router": lambda villain, victim: frames.na(
-        villain.mac, "2001:db8::1", from_ip=villain.ip6, router=True),
+        villain.mac, "2001:db8::1", from_ip=villain.ip6, router=True
+    ),
     "an advertisement for nobody's address, to one victim": lambda villain, victim: frames.na(
-        villain.mac, OTHER_IP6, victim.mac, victim.ip6, from_ip=villain.ip6, solicited=True),
+        villain.mac, OTHER_IP6, victim.mac, victim.ip6, from_ip=villain.ip6, solicited=True
+    ),
     "an advertisement from nobody": lambda villain, victim: frames.na(villain.mac, villain.ip6, from_ip="::"),
     "a solicitation that says the asker is the victim": lambda villain, victim: frames.ns(
-        villain.mac, victim.ip6, "2001:db8::7"),
+        villain.mac, victim.ip6, "2001:db8::7"
+    ),
     "a solicitation with a foreign MAC inside": lambda villain, victim: frames.ns(
-        villain.mac, villain.ip6, OTHER_IP6, sll=victim.mac),
+        villain.mac, villain.ip6, OTHER_IP6, sll=victim.mac
+    ),
     "a solicitation with a foreign MAC inside, to one victim": lambda villain, victim: frames.ns(
-        villain.mac, villain.ip6, victim.ip6, to_mac=victim.mac, to_ip=victim.ip6, sll=OTHER_MAC),
-    "duplicate address detection for the victim's address": lambda villain, victim: frames.ns(villain.mac, "::", victim.ip6),
+        villain.mac, villain.ip6, victim.ip6, to_mac=victim.mac, to_ip=victim.ip6, sll=OTHER_MAC
+    ),
+    "duplicate address detection for the victim's address": lambda villain, victim: frames.ns(
+        villain.mac, "::", victim.ip6
+    ),
     "duplicate address detection for the gateway": lambda villain, victim: frames.ns(villain.mac, "::", "2001:db8::1"),
     "an advertisement for an IPv4-mapped address": lambda villain, victim: frames.na(
-        villain.mac, "::ffff:10.0.0.6", from_ip=villain.ip6),
+        villain.mac, "::ffff:10.0.0.6", from_ip=villain.ip6
+    ),
 }
 
 
@@ -107,7 +128,9 @@ def test_neighbour_discovery_about_others_reaches_nobody(net: Net, pair: tuple[P
     net.send(villain, ND_SPOOFS[name](villain, victim)).reaches_nobody()
 
 
-def test_duplicate_address_detection_for_ones_own_addresses_reaches_the_others(net: Net, pair: tuple[Port, Port]) -> None:
+def test_duplicate_address_detection_for_ones_own_addresses_reaches_the_others(
+    net: Net, pair: tuple[Port, Port]
+) -> None:
     villain, victim = pair
     far = net.things["port", "far"]
     for target in (villain.ip6, frames.link_local(villain.mac)):
@@ -129,14 +152,24 @@ def test_advertisements_for_ones_own_addresses_pass(net: Net, pair: tuple[Port, 
 NEVER: dict[str, Forge] = {
     "a router advertisement": lambda villain, victim: frames.ra(villain.mac),
     "a router advertisement to one victim": lambda villain, victim: frames.icmp6(
-        villain.mac, victim.mac, frames.link_local(villain.mac), victim.ip6, 134, body=bytes(12)),
+        villain.mac, victim.mac, frames.link_local(villain.mac), victim.ip6, 134, body=bytes(12)
+    ),
     "a redirect": lambda villain, victim: frames.redirect(
-        villain.mac, frames.link_local(villain.mac), victim.mac, victim.ip6, frames.link_local(villain.mac), "2001:db8:9::1"),
+        villain.mac,
+        frames.link_local(villain.mac),
+        victim.mac,
+        victim.ip6,
+        frames.link_local(villain.mac),
+        "2001:db8:9::1",
+    ),
     "a DHCP offer": lambda villain, victim: frames.udp(villain.mac, victim.mac, villain.ip, victim.ip, 67, 68),
-    "a DHCP offer to all": lambda villain, victim: frames.udp(villain.mac, frames.TO_ALL, villain.ip, "255.255.255.255", 67, 68),
+    "a DHCP offer to all": lambda villain, victim: frames.udp(
+        villain.mac, frames.TO_ALL, villain.ip, "255.255.255.255", 67, 68
+    ),
     "a DHCP relay": lambda villain, victim: frames.udp(villain.mac, victim.mac, villain.ip, victim.ip, 67, 67),
     "a DHCPv6 reply": lambda villain, victim: frames.udp(
-        villain.mac, victim.mac, frames.link_local(villain.mac), frames.link_local(victim.mac), 547, 546),
+        villain.mac, victim.mac, frames.link_local(villain.mac), frames.link_local(victim.mac), 547, 546
+    ),
 }
 
 
@@ -154,7 +187,7 @@ def test_not_even_where_there_is_no_subnet(net: Net, name: str) -> None:
         net.rule(open, "ingress", v=v)
     villain, victim = (net.port(one, network=bare, on="host1", groups=[open]) for one in ("villain", "victim"))
     with_addresses = [Shown(port.mac, f"10.0.0.{n}", f"2001:db8::{n}") for n, port in enumerate((villain, victim), 5)]
-    net.send(villain, NEVER[name](*with_addresses)).reaches_nobody("a port may not")           # type: ignore[arg-type]
+    net.send(villain, NEVER[name](*with_addresses)).reaches_nobody("a port may not")  # type: ignore[arg-type]
 
 
 class Shown:
@@ -206,6 +239,7 @@ def test_lldp_and_spanning_tree_stay_where_they_are(net: Net, pair: tuple[Port, 
 
 # ---- DHCP and address detection before a machine has an address
 
+
 def test_the_first_dhcp_question_passes_from_no_address(net: Net) -> None:
     asker = net.port("asker", on="host1", ip="10.0.0.5")
     frame = frames.udp(asker.mac, frames.TO_ALL, "0.0.0.0", "255.255.255.255", 68, 67)
@@ -213,58 +247,20 @@ def test_the_first_dhcp_question_passes_from_no_address(net: Net) -> None:
     net.send(asker, frames.udp(OTHER_MAC, frames.TO_ALL, "0.0.0.0", "255.255.255.255", 68, 67)).reaches_nobody()
 
 
-# ---- allowed address pairs
-
-@pytest.fixture
-def vrrp(net: Net) -> tuple[Port, Port]:
-    """A port that may have 10.0.0.50 and a block beside its own address, and one address with another MAC; and one who hears it."""
-    open = net.group("open")
-    for v in (4, 6):
-        net.rule(open, "ingress", v=v)
-    master = net.port("master", on="host1", ip="10.0.0.5", groups=[open],
-                      pairs=["10.0.0.50", "10.8.0.0/28", ("10.0.0.60", "00:00:5e:00:01:07"), "2001:db8::50"])
-    return master, net.port("client", on="host2", ip=["10.0.0.6", "2001:db8::6"], groups=[open])
-
-
-def test_a_port_may_send_from_its_allowed_address_pairs(net: Net, vrrp: tuple[Port, Port]) -> None:
-    master, client = vrrp
-    for mac, ip in ((master.mac, "10.0.0.50"), (master.mac, "10.8.0.0"), (master.mac, "10.8.0.15"), (master.mac, "2001:db8::50"),
-                    ("00:00:5e:00:01:07", "10.0.0.60")):
-        to = client.ip if "." in ip else client.ip6
-        net.send(master, frames.udp(mac, client.mac, ip, to, 1, 2)).reaches(client)
-    for ip in ("10.0.0.50", "10.8.0.3"):
-        net.send(master, frames.arp_request(master.mac, ip, ip)).reaches(client)
-        net.send(master, frames.arp_reply(master.mac, ip, client.mac, client.ip)).reaches(client)
-    net.send(master, frames.arp_request("00:00:5e:00:01:07", "10.0.0.60", "10.0.0.60")).reaches(client)
-    net.send(master, frames.na(master.mac, "2001:db8::50")).reaches(client)
-
-
-def test_a_pair_is_an_address_with_its_mac_and_not_each_by_itself(net: Net, vrrp: tuple[Port, Port]) -> None:
-    master, client = vrrp
-    for mac, ip in (("00:00:5e:00:01:07", "10.0.0.5"), ("00:00:5e:00:01:07", "10.0.0.50"), (master.mac, "10.0.0.60"),
-                    (master.mac, "10.8.0.16"), (master.mac, "10.0.0.51")):
-        net.send(master, frames.udp(mac, client.mac, ip, client.ip, 1, 2)).reaches_nobody("source address is not the port's")
-        net.send(master, frames.arp_request(mac, ip, ip)).reaches_nobody("ARP with an address that is not the port's")
-
-
-def test_a_frame_to_a_pairs_foreign_mac_reaches_the_port(net: Net, vrrp: tuple[Port, Port]) -> None:
-    master, client = vrrp
-    net.send(client, frames.udp(client.mac, "00:00:5e:00:01:07", client.ip, "10.0.0.60", 1, 2)).reaches(master)
-
-
-def test_a_pair_that_is_taken_back_is_forged_from_then_on(net: Net, vrrp: tuple[Port, Port]) -> None:
-    master, client = vrrp
-    net.change(master, allowed_address_pairs=[])
-    net.send(master, frames.udp(master.mac, client.mac, "10.0.0.50", client.ip, 1, 2)).reaches_nobody()
-
-
 # ---- without port security
+
 
 def test_an_unsecured_port_may_send_anything(net: Net) -> None:
     free, other = net.port("free", on="host1", security=False), net.port("other", on="host2", security=False)
-    for frame in (frames.udp(OTHER_MAC, other.mac, OTHER_IP, other.ip, 1, 2), frames.ra(free.mac),
-                  frames.udp(free.mac, other.mac, free.ip, other.ip, 67, 68), frames.tagged(raw(free, other).frame, 5),
-                  frames.na(free.mac, OTHER_IP6), raw(free, other).frame, broadcast(free).frame):
+    for frame in (
+        frames.udp(OTHER_MAC, other.mac, OTHER_IP, other.ip, 1, 2),
+        frames.ra(free.mac),
+        frames.udp(free.mac, other.mac, free.ip, other.ip, 67, 68),
+        frames.tagged(raw(free, other).frame, 5),
+        frames.na(free.mac, OTHER_IP6),
+        raw(free, other).frame,
+        broadcast(free).frame,
+    ):
         net.send(free, frame).reaches(other)
 
 

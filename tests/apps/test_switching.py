@@ -1,11 +1,11 @@
 """Switching: frames between the ports of one network, wherever they are, and to nobody else."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import pytest
 
-from apps.pipeline import FORWARD
 from tests.kit import frames
 from tests.kit.net import Net, Port, Thing
 from tests.kit.talk import broadcast, multicast, ping, raw, tcp, to_unknown, udp
@@ -23,6 +23,7 @@ def ports(net: Net, network: Thing, **where: str) -> list[Port]:
 
 
 # ---- unicast
+
 
 def test_a_frame_reaches_the_port_with_its_address_on_the_same_host(net: Net) -> None:
     web, db, _ = ports(net, bare(net, "red"), web="host1", db="host1", other="host1")
@@ -71,13 +72,16 @@ def test_a_frame_to_ones_own_address_goes_nowhere(net: Net) -> None:
 
 # ---- to many
 
+
 def test_a_broadcast_reaches_every_member_once_and_never_comes_back(net: Net) -> None:
     red, blue = bare(net, "red"), bare(net, "blue")
     members = ports(net, red, a1="host1", b1="host1", a2="host2", b2="host2", a3="host3")
     ports(net, blue, x1="host1", x2="host2", x3="host3", x4="host4")
     for sender in members:
         journey = net.send(broadcast(sender)).reaches(*[port for port in members if port is not sender])
-        assert sorted(there for _, there, *_ in journey.hops) == sorted({"host1", "host2", "host3"} - {here_of(net, sender)})
+        assert sorted(there for _, there, *_ in journey.hops) == sorted(
+            {"host1", "host2", "host3"} - {here_of(net, sender)}
+        )
 
 
 def here_of(net: Net, port: Port) -> str:
@@ -102,7 +106,9 @@ def test_a_host_without_an_underlay_address_keeps_to_itself(net: Net) -> None:
 def test_multicast_reaches_every_member(net: Net, v: int) -> None:
     open = net.group("open")
     net.rule(open, "ingress", v=v)
-    web, *others = [net.port(name, on=host, groups=[open]) for name, host in (("web", "host1"), ("b", "host1"), ("c", "host2"))]
+    web, *others = [
+        net.port(name, on=host, groups=[open]) for name, host in (("web", "host1"), ("b", "host1"), ("c", "host2"))
+    ]
     net.send(multicast(web, v=v)).reaches(*others)
 
 
@@ -112,15 +118,18 @@ def test_a_frame_from_a_tunnel_is_never_sent_into_a_tunnel(net: Net) -> None:
     stale = dict(net.flows("host1"))
     net.unplug(db, "host2")
     net.plug(db, "host3")
-    net.bridges[net.switch_on("host1")].take(stale)                      # host1 still sends to host2
+    net.bridges[net.switch_on("host1")].take(stale)  # host1 still sends to host2
     journey = net.send(raw(web, db)).reaches_nobody()
     assert len(journey.hops) == 1
-    net.bridges[net.switch_on("host1")].take({key: net.compiler.desired(net.switch_on("host1")).get(key) for key in stale})
+    net.bridges[net.switch_on("host1")].take(
+        {key: net.compiler.desired(net.switch_on("host1")).get(key) for key in stale}
+    )
     net.send(raw(web, db)).reaches(db)
     net.send(broadcast(third)).reaches(web, db)
 
 
 # ---- unknown addresses
+
 
 def test_a_frame_to_an_unknown_address_reaches_nobody(net: Net) -> None:
     web, *_ = ports(net, bare(net, "red"), web="host1", db="host1", far="host2")
@@ -130,9 +139,11 @@ def test_a_frame_to_an_unknown_address_reaches_nobody(net: Net) -> None:
 def test_a_frame_to_an_unknown_address_reaches_only_ports_that_may_have_it(net: Net) -> None:
     red = bare(net, "red")
     web, _, _ = ports(net, red, web="host1", db="host1", far="host2")
-    bridge, vrrp = (net.port("bridge", network=red, on="host2", security=False),
-                    net.port("vrrp", network=red, on="host1", pairs=[("10.0.0.9", "00:00:5e:00:01:07")]))
-    net.port("same", network=red, on="host1", pairs=["10.0.0.9"])       # further addresses with its own MAC: not foreign
+    bridge, vrrp = (
+        net.port("bridge", network=red, on="host2", security=False),
+        net.port("vrrp", network=red, on="host1", pairs=[("10.0.0.9", "00:00:5e:00:01:07")]),
+    )
+    net.port("same", network=red, on="host1", pairs=["10.0.0.9"])  # further addresses with its own MAC: not foreign
     blue = bare(net, "blue", project="other")
     net.port("elsewhere", network=blue, on="host1", security=False)
     journey = net.send(to_unknown(web)).reaches(bridge, vrrp)
@@ -150,14 +161,23 @@ def test_a_known_address_is_not_flooded_to_ports_that_may_have_any(net: Net) -> 
 
 # ---- isolation
 
+
 @pytest.mark.parametrize("there", ("host1", "host2"))
 @pytest.mark.parametrize("type", TYPES)
 def test_two_tenants_with_the_same_addresses_never_hear_of_each_other(net: Net, type: str, there: str) -> None:
     pairs = {}
     for tenant in ("red", "blue"):
         network = net.network(tenant, type=type, project=tenant)
-        mine = [net.port(f"{tenant} {name}", network=network, on=host, ip=[f"10.0.0.{n}", f"2001:db8::{n}"],
-                         mac_address=f"fa:16:3e:00:07:0{n}") for n, (name, host) in enumerate((("web", "host1"), ("db", there)), 5)]
+        mine = [
+            net.port(
+                f"{tenant} {name}",
+                network=network,
+                on=host,
+                ip=[f"10.0.0.{n}", f"2001:db8::{n}"],
+                mac_address=f"fa:16:3e:00:07:0{n}",
+            )
+            for n, (name, host) in enumerate((("web", "host1"), ("db", there)), 5)
+        ]
         pairs[tenant] = mine
     assert pairs["red"][0].ip == pairs["blue"][0].ip and pairs["red"][0].mac == pairs["blue"][0].mac
     for web, db in pairs.values():
@@ -174,8 +194,12 @@ def test_an_answer_of_one_tenant_is_not_taken_for_that_of_another(net: Net) -> N
     ends = {}
     for tenant in ("red", "blue"):
         network = net.network(tenant, project=tenant)
-        ends[tenant] = [net.port(f"{tenant} {name}", network=network, on="host1", ip=f"10.0.0.{n}",
-                                 groups=[] if name == "db" else None) for n, name in ((5, "web"), (6, "db"))]
+        ends[tenant] = [
+            net.port(
+                f"{tenant} {name}", network=network, on="host1", ip=f"10.0.0.{n}", groups=[] if name == "db" else None
+            )
+            for n, name in ((5, "web"), (6, "db"))
+        ]
     (red_web, red_db), (blue_web, blue_db) = ends["red"], ends["blue"]
     red_open = net.group("red open", project="red")
     net.rule(red_open, "ingress")
@@ -202,17 +226,21 @@ def test_a_frame_with_the_key_of_a_network_that_is_not_here_is_dropped(net: Net)
 
 # ---- up, down, here, there
 
+
 def changed(change: Callable[[Net, Port], object]) -> Callable[[Net, Port], object]:
     return change
 
 
-@pytest.mark.parametrize("down", [
-    pytest.param(lambda net, db: net.change(db, admin_state_up=False), id="admin down"),
-    pytest.param(lambda net, db: net.unplug(db, "host2"), id="unplugged"),
-    pytest.param(lambda net, db: net.change(db, binding_host_id="host9"), id="bound to another host"),
-    pytest.param(lambda net, db: net.plug(db, "host2", ofport=0), id="without an OpenFlow port"),
-    pytest.param(lambda net, db: net.remove(db), id="deleted"),
-])
+@pytest.mark.parametrize(
+    "down",
+    [
+        pytest.param(lambda net, db: net.change(db, admin_state_up=False), id="admin down"),
+        pytest.param(lambda net, db: net.unplug(db, "host2"), id="unplugged"),
+        pytest.param(lambda net, db: net.change(db, binding_host_id="host9"), id="bound to another host"),
+        pytest.param(lambda net, db: net.plug(db, "host2", ofport=0), id="without an OpenFlow port"),
+        pytest.param(lambda net, db: net.remove(db), id="deleted"),
+    ],
+)
 def test_a_port_that_is_down_neither_receives_nor_sends(net: Net, down: Callable[[Net, Port], object]) -> None:
     red = bare(net, "red")
     web, db, other = ports(net, red, web="host1", db="host2", other="host2")
@@ -220,10 +248,15 @@ def test_a_port_that_is_down_neither_receives_nor_sends(net: Net, down: Callable
     down(net, db)
     net.send(to_db).reaches_nobody()
     net.send(broadcast(web)).reaches(other)
-    net.learn([("interface", {"id": "host2/left", "host_id": "host2", "switch_id": place[0], "name": "left", "ofport": place[1]})])
-    left = Thing(net, "interface", "host2/left", "left")
-    net.place = lambda port: place if port is left else Net.place(net, port)      # the machine still sends
-    net.send(left, from_db.frame).reaches_nobody("not a known port")
+    net.learn(
+        [
+            (
+                "interface",
+                {"id": "host2/left", "host_id": "host2", "switch_id": place[0], "name": "left", "ofport": place[1]},
+            )
+        ]
+    )
+    net.send(db, from_db.frame, at=place).reaches_nobody("not a known port")  # its machine does not know
 
 
 def test_a_network_that_is_admin_down_carries_nothing_until_it_is_up_again(net: Net) -> None:
@@ -241,7 +274,7 @@ def test_a_port_is_taken_where_it_is_bound_if_two_hosts_show_it(net: Net) -> Non
     net.change(db, binding_host_id="host3")
     assert net.send(raw(web, db)).reaches(db).hops[-1][:2] == ("host1", "host3")
     net.send(db, raw(db, web).frame, on="host2").reaches_nobody("not a known port")
-    net.change(db, binding_host_id="host2.example")                     # a host's name will do
+    net.change(db, binding_host_id="host2.example")  # a host's name will do
     assert net.send(raw(web, db)).reaches(db).hops[-1][:2] == ("host1", "host2")
 
 
@@ -261,22 +294,3 @@ def test_a_host_that_gets_another_underlay_address_is_reached_there(net: Net) ->
     net.host("host2", tunnel_ip="198.51.100.2")
     net.send(raw(web, db)).reaches(db)
     net.send(broadcast(web)).reaches(db)
-
-
-# ---- cost
-
-def test_a_port_costs_other_hosts_one_flow_for_its_address(net: Net) -> None:
-    red = bare(net, "red")
-    ports(net, red, web="host1", db="host2")
-    before = {host: len(net.flows(host)) for host in ("host1", "host2")}
-    net.port("new", network=red, on="host2", groups=[])
-    assert len(net.flows("host1")) == before["host1"] + 1
-    told, = net.last[net.switch_on("host1")]
-    assert told[0] == FORWARD.number
-
-
-def test_the_list_of_peers_is_one_flow_and_the_same_on_every_host(net: Net) -> None:
-    ports(net, bare(net, "red"), **{f"p{n}": f"host{n}" for n in range(1, 6)})
-    floods = [[entry for entry in net.flows(f"host{n}").values() if entry.why.rule.endswith("flood")] for n in range(1, 6)]
-    assert all(len(each) == 1 for each in floods)
-    assert len({each[0].add() for each in floods}) == 1

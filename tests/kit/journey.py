@@ -1,4 +1,5 @@
 """A packet's way through the cloud: walked switch by switch, through tunnels, until it has arrived or is dropped."""
+
 from __future__ import annotations
 
 from collections import Counter, deque
@@ -19,19 +20,21 @@ class Journey:
 
     def __init__(self, sender: str) -> None:
         self.sender = sender
-        self.arrivals: list[tuple[str, dict[str, Any]]] = []       # port's name, the packet as it got there
-        self.answers: list[dict[str, Any]] = []                    # what came back through the sender's own port
+        self.arrivals: list[tuple[str, dict[str, Any]]] = []  # port's name, the packet as it got there
+        self.answers: list[dict[str, Any]] = []  # what came back through the sender's own port
         self.punts: list[Punt] = []
         self.drops: list[str] = []
-        self.hops: list[tuple[str, str, str, int]] = []            # tunnels: from host, to host, type, key
+        self.hops: list[tuple[str, str, str, int]] = []  # tunnels: from host, to host, type, key
         self.lines: list[str] = []
 
     # ---- what a test says
     def reaches(self, *ports: Any) -> Journey:
         """Exactly these ports get it, each once, and nobody answers it on the way."""
         __tracebackhide__ = True
-        self._is(Counter(name for name, _ in self.arrivals) == Counter(port.name for port in ports),
-                 f"should reach {_list(port.name for port in ports)}")
+        self._is(
+            Counter(name for name, _ in self.arrivals) == Counter(port.name for port in ports),
+            f"should reach {_list(port.name for port in ports)}",
+        )
         self._is(not self.answers and not self.punts, "should be carried and not answered on the way")
         return self
 
@@ -56,7 +59,9 @@ class Journey:
     def asks_controller(self, app: int) -> Journey:
         """The controller gets it by a flow of this app, once, and nobody else hears of it."""
         __tracebackhide__ = True
-        self._is([punt.cookie >> 56 for punt in self.punts] == [app], f"should go to the controller once, for app {app}")
+        self._is(
+            [punt.cookie >> 56 for punt in self.punts] == [app], f"should go to the controller once, for app {app}"
+        )
         self._is(not self.arrivals and not self.answers, "should reach nobody but the controller")
         return self
 
@@ -77,10 +82,16 @@ class Journey:
             raise AssertionError(f"{said}\n{self}")
 
     def __str__(self) -> str:
-        return "\n".join([f"from {self.sender}", *self.lines, f"arrived at {_list(name for name, _ in self.arrivals)}"
-                          + (f", answered {len(self.answers)} times" if self.answers else "")
-                          + (f", {len(self.punts)} times to the controller" if self.punts else "")
-                          + (f", refused: {self.refused}" if self.drops else "")])
+        return "\n".join(
+            [
+                f"from {self.sender}",
+                *self.lines,
+                f"arrived at {_list(name for name, _ in self.arrivals)}"
+                + (f", answered {len(self.answers)} times" if self.answers else "")
+                + (f", {len(self.punts)} times to the controller" if self.punts else "")
+                + (f", refused: {self.refused}" if self.drops else ""),
+            ]
+        )
 
     def __repr__(self) -> str:
         return f"<journey from {self.sender} to {_list(name for name, _ in self.arrivals)}>"
@@ -123,7 +134,7 @@ def _name(net: Any, switch: str, ofport: int) -> str:
 
 def _through_tunnel(net: Any, journey: Journey, here: str, port: int, frame: dict[str, Any]) -> list[tuple[str, dict]]:
     """Where a frame comes out again: (switch, packet), or nothing if no host has that address."""
-    v6 = not frame.get("tun_dst", 0)                # as in Open vSwitch: an IPv4 address, if there is one, is the one
+    v6 = not frame.get("tun_dst", 0)  # as in Open vSwitch: an IPv4 address, if there is one, is the one
     address = frame.get("tun_ipv6_dst", 0) if v6 else frame["tun_dst"]
     field = FIELDS["tun_ipv6_dst" if v6 else "tun_dst"]
     for host in net.model.find("host", "all", True):

@@ -10,12 +10,11 @@ them, and packets are walked through what each switch holds, from host to host.
 A switch here holds what it was told in differences, from the first; `check()` compares that with a compilation from
 scratch. Ports are by default in their project's default group, whose members may reach each other.
 """
+
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import apps.dhcp  # noqa: F401  each import declares rules
@@ -28,24 +27,16 @@ from controller.compile import Compiler
 from controller.model import Change, Model
 from controller.openflow.classify import Tables
 from controller.openflow.conntrack import Conntrack
-from controller.particles import load_all
 from controller.policy import Context
-from controller.resource import Resources
 from controller.rows import plain
 from controller.store.memory import MemoryStore
 from controller.write import Writer
 from tests.kit.journey import Journey, carry
 from tests.kit.talk import Said, packet_of
+from tests.kit.worlds import core
 
-ROOT = Path(__file__).parents[2]
 SUBNETS = ("10.0.0.0/24", "2001:db8::/64")
 QUOTAS = {"network": -1, "subnet": -1, "port": -1, "security_group": -1, "security_group_rule": -1}
-
-
-@lru_cache(1)
-def resources() -> Resources:
-    """The real resources."""
-    return load_all([ROOT / "apps", ROOT / "topology"])
 
 
 class Thing:
@@ -104,34 +95,62 @@ class Net:
     """The cloud."""
 
     def __init__(self) -> None:
-        self.model = Model(resources())
+        self.model = Model(core())
         numbers = itertools.count(1)
-        self.writer = Writer(self.model, resources(), MemoryStore(), quotas=QUOTAS, clock=lambda: "2026-01-01T00:00:00Z",
-                             new_id=lambda: f"{next(numbers):08x}-0000-4000-8000-000000000000")
+        self.writer = Writer(
+            self.model,
+            core(),
+            MemoryStore(),
+            quotas=QUOTAS,
+            clock=lambda: "2026-01-01T00:00:00Z",
+            new_id=lambda: f"{next(numbers):08x}-0000-4000-8000-000000000000",
+        )
         self.writer.load()
         self.compiler = Compiler(self.model, RULES, TALLIES, strict=True)
         self.bridges: dict[str, Bridge] = {}
         self.things: dict[tuple[str, str], Thing] = {}
-        self.last: dict[str, dict] = {}                    # what the last change told each switch
+        self.last: dict[str, dict] = {}  # what the last change told each switch
         self._ofports, self._rules = itertools.count(1), itertools.count(1)
 
     # ---- wishes
-    def network(self, name: str = "net", *, type: str = "vxlan", subnets: Iterable[str] = SUBNETS, project: str = "acme",
-                **more: Any) -> Thing:
-        """A network; subnets=() makes one without."""
-        made = self._create("network", name, project, {"provider:network_type": type, **more})
+    def network(
+        self,
+        name: str = "net",
+        *,
+        type: str = "vxlan",
+        subnets: Iterable[str] = SUBNETS,
+        project: str = "acme",
+        tunnel_key: int | None = None,
+        **more: Any,
+    ) -> Thing:
+        """A network; subnets=() makes one without. `tunnel_key` is its key on the wire."""
+        wish = {"provider:network_type": type, "provider:segmentation_id": tunnel_key, **more}
+        made = self._create("network", name, project, {key: value for key, value in wish.items() if value is not None})
         for cidr in subnets:
             self.subnet(made, cidr)
         return made
 
     def subnet(self, network: Thing, cidr: str, **more: Any) -> Thing:
         version = 6 if ":" in cidr else 4
-        return self._create("subnet", f"{network.name} {cidr}", network.project_id,
-                            {"network_id": network.id, "ip_version": version, "cidr": cidr, **more})
+        return self._create(
+            "subnet",
+            f"{network.name} {cidr}",
+            network.project_id,
+            {"network_id": network.id, "ip_version": version, "cidr": cidr, **more},
+        )
 
-    def port(self, name: str, *, on: str | None = None, network: Thing | None = None, ip: str | Iterable[str] | None = None,
-             groups: Iterable[Thing] | None = None, security: bool = True,
-             pairs: Iterable[str | tuple[str, str]] = (), **more: Any) -> Port:
+    def port(
+        self,
+        name: str,
+        *,
+        on: str | None = None,
+        network: Thing | None = None,
+        ip: str | Iterable[str] | None = None,
+        groups: Iterable[Thing] | None = None,
+        security: bool = True,
+        pairs: Iterable[str | tuple[str, str]] = (),
+        **more: Any,
+    ) -> Port:
         """A port, plugged in on a host if one is named. `ip` gives its addresses, () none; otherwise they are chosen.
 
         `pairs` are further addresses it may send from: an IP or a block, or (IP, MAC).
@@ -164,16 +183,31 @@ class Net:
         return made
 
     def default_group(self, project: str = "acme") -> Thing:
-        row, = self.model.find("security_group", "project_id+name", (project, "default"))
+        (row,) = self.model.find("security_group", "project_id+name", (project, "default"))
         return Thing(self, "security_group", row.id, f"default of {project}")
 
-    def rule(self, group: Thing, direction: str = "ingress", protocol: str | int | None = None,
-             ports: int | tuple[int, int] | None = None, *, remote: Thing | str | None = None, v: int = 4,
-             type: int | None = None, code: int | None = None) -> Thing:
-        """A rule: TCP and UDP `ports`, one or first and last; or ICMP `type` and `code`. `remote`: a group or a block."""
+    def rule(
+        self,
+        group: Thing,
+        direction: str = "ingress",
+        protocol: str | int | None = None,
+        ports: int | tuple[int, int] | None = None,
+        *,
+        remote: Thing | str | None = None,
+        v: int = 4,
+        type: int | None = None,
+        code: int | None = None,
+    ) -> Thing:
+        """A rule: `ports` of TCP or UDP, one or both ends; or ICMP `type` and `code`. `remote`: a group or a block."""
         least, most = (ports, ports) if isinstance(ports, int) else ports or (type, code)
-        wish = {"security_group_id": group.id, "direction": direction, "ethertype": f"IPv{v}", "protocol": protocol,
-                "port_range_min": least, "port_range_max": most}
+        wish = {
+            "security_group_id": group.id,
+            "direction": direction,
+            "ethertype": f"IPv{v}",
+            "protocol": protocol,
+            "port_range_min": least,
+            "port_range_max": most,
+        }
         if isinstance(remote, Thing):
             wish["remote_group_id"] = remote.id
         elif remote:
@@ -182,7 +216,7 @@ class Net:
 
     def change(self, thing: Thing, **wishes: Any) -> Thing:
         """Change attributes, named as in rows (binding_host_id)."""
-        names = {plain(name): name for name in resources()[thing.kind].attributes}
+        names = {plain(name): name for name in core()[thing.kind].attributes}
         body = {names[name]: value for name, value in wishes.items()}
         self.writer.update(self._asker(thing.project_id), thing.kind, thing.id, body)
         self.settle()
@@ -197,7 +231,7 @@ class Net:
     def _create(self, kind: str, name: str, project: str, wish: Mapping[str, Any]) -> Thing:
         assert (kind, name) not in self.things, f"there is a {kind} {name}"
         named = {} if kind == "security_group_rule" else {"name": name}
-        row, = self.writer.create(self._asker(project), kind, [{**named, "project_id": project, **wish}])
+        (row,) = self.writer.create(self._asker(project), kind, [{**named, "project_id": project, **wish}])
         made = self.things[kind, name] = (Port if kind == "port" else Thing)(self, kind, row.id, name)
         self.settle()
         return made
@@ -211,8 +245,12 @@ class Net:
         """A host with its integration bridge, and an underlay address unless tunnel_ip is None."""
         number = int("".join(filter(str.isdigit, name)) or 1)
         address = tunnel_ip if tunnel_ip != "" else f"192.0.2.{number}" if v == 4 else f"2001:db8:f::{number}"
-        self.learn([("host", {"id": name, "hostname": f"{name}.example", "tunnel_ip": address}),
-                    ("switch", {"id": f"{number:016x}", "host_id": name, "bridge": "br-int"})])
+        self.learn(
+            [
+                ("host", {"id": name, "hostname": f"{name}.example", "tunnel_ip": address}),
+                ("switch", {"id": f"{number:016x}", "host_id": name, "bridge": "br-int"}),
+            ]
+        )
         made = self.things["host", name] = Thing(self, "host", name, name)
         return made
 
@@ -221,8 +259,21 @@ class Net:
         if ("host", on) not in self.things:
             self.host(on)
         switch = self.switch_on(on)
-        self.learn([("interface", {"id": f"{on}/{port.name}", "host_id": on, "switch_id": switch, "name": port.name,
-                                   "port_id": port.id, "ofport": next(self._ofports) if ofport is None else ofport})])
+        self.learn(
+            [
+                (
+                    "interface",
+                    {
+                        "id": f"{on}/{port.name}",
+                        "host_id": on,
+                        "switch_id": switch,
+                        "name": port.name,
+                        "port_id": port.id,
+                        "ofport": next(self._ofports) if ofport is None else ofport,
+                    },
+                )
+            ]
+        )
 
     def unplug(self, port: Thing, on: str) -> None:
         self.learn([], [("interface", f"{on}/{port.name}")])
@@ -232,7 +283,7 @@ class Net:
         self.settle()
 
     def switch_on(self, host: str) -> str:
-        row, = self.model.find("switch", "host_id", host)
+        (row,) = self.model.find("switch", "host_id", host)
         return str(row.id)
 
     def place(self, port: Thing) -> tuple[str, int]:
@@ -257,26 +308,40 @@ class Net:
     def check(self) -> None:
         """Every switch holds what a compilation from scratch says, and nobody quarrels over a flow."""
         scratch = Compiler(self.model, RULES, TALLIES, strict=True)
-        scratch.update([Change(kind, id, None, None, ()) for kind, rows in self.model.rows.items() for id in rows], tell=False)
+        scratch.update(
+            [Change(kind, id, None, None, ()) for kind, rows in self.model.rows.items() for id in rows], tell=False
+        )
         for switch, bridge in self.bridges.items():
             wanted = scratch.desired(switch)
             held = {key: (entry.cookie, entry.body) for key, entry in bridge.held.items()}
-            assert held == {key: (entry.cookie, entry.body) for key, entry in wanted.items()}, f"switch {switch} holds other flows"
+            assert held == {key: (entry.cookie, entry.body) for key, entry in wanted.items()}, (
+                f"switch {switch} holds other flows"
+            )
         assert list(self.compiler.conflicts()) == []
 
     # ---- packets
-    def send(self, said: Said | Thing, frame: bytes | Mapping[str, Any] | None = None, *, on: str | None = None) -> Journey:
-        """Send a frame from a port (from its interface on host `on`, if it has several): what became of it."""
-        if isinstance(said, Said):
-            sender, packet = said.sender, said.packet
-        else:
-            assert frame is not None, "send(port, frame)"
-            sender, packet = said, packet_of(frame) if isinstance(frame, bytes) else dict(frame)
-        switch, ofport = self.place(sender)
+    def send(
+        self,
+        said: Said | Thing,
+        frame: bytes | None = None,
+        *,
+        on: str | None = None,
+        at: tuple[str, int] | None = None,
+    ) -> Journey:
+        """Send a frame from a port: what became of it. From its interface on host `on` if it has several, or from
+        any place: switch and OpenFlow port number."""
+        sender, sent = (said.sender, said.frame) if isinstance(said, Said) else (said, frame)
+        assert sent is not None, "send(port, frame)"
         if on:
-            switch = self.switch_on(on)
-            ofport = self.model.get("interface", f"{on}/{sender.name}").ofport
-        return carry(self, sender.name, switch, ofport, packet)
+            at = self.switch_on(on), self.model.get("interface", f"{on}/{sender.name}").ofport
+        return carry(self, sender.name, *(at or self.place(sender)), packet_of(sent))
+
+    def passes(self, said: Said) -> None:
+        """What is said arrives, and so does the answer to it."""
+        __tracebackhide__ = True
+        answer = said.answer()
+        self.send(said).reaches(answer.sender)
+        self.send(answer).reaches(said.sender)
 
 
 def pair_of(pair: str | tuple[str, str]) -> dict[str, str]:

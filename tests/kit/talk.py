@@ -1,4 +1,5 @@
-"""Words for what one port says to another: net.send(tcp(web, db, 80)).reaches(db). Anything else: tests/kit/frames.py."""
+"""Words for what one port says to another: net.send(tcp(web, db, 80)).reaches(db). More: tests/kit/frames.py."""
+
 from __future__ import annotations
 
 import struct
@@ -19,10 +20,6 @@ class Said:
     def __init__(self, sender: Any, frame: bytes, back: Callable[[], Said] | None = None) -> None:
         self.sender, self.frame, self._back = sender, frame, back
 
-    @property
-    def packet(self) -> dict[str, Any]:
-        return packet_of(self.frame)
-
     def answer(self) -> Said:
         assert self._back is not None, "there is no answer to this"
         return self._back()
@@ -34,12 +31,12 @@ def packet_of(frame: bytes) -> dict[str, Any]:
     for name, errors in _ERRORS.items():
         if name not in found:
             continue
-        start = 34 if name == "icmpv4_type" else 54          # untagged, without IP options or extension headers
+        start = 34 if name == "icmpv4_type" else 54  # untagged, without IP options or extension headers
         if (name, found[name]) in _ECHOES:
             found["icmp_id"] = struct.unpack_from("!H", frame, start + 4)[0]
         elif found[name] in errors:
             ethertype = frames.IPV4 if name == "icmpv4_type" else frames.IPV6
-            found["quoted"] = packet_of(bytes(12) + struct.pack("!H", ethertype) + frame[start + 8:])
+            found["quoted"] = packet_of(bytes(12) + struct.pack("!H", ethertype) + frame[start + 8 :])
     return found
 
 

@@ -1,9 +1,8 @@
 """What the laws are about: a model, its compiler, and what the switches hold if they only ever hear of differences."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import apps.dhcp  # noqa: F401  each import declares rules
@@ -16,25 +15,17 @@ from controller.app import RULES, TALLIES
 from controller.compile import Compiler
 from controller.model import Change, Model
 from controller.openflow.text import held_text
-from controller.particles import load_all
-from controller.resource import Resources
+from tests.kit.worlds import core
 from tests.laws.operations import Batch, apply, operations, shrink
 
-ROOT = Path(__file__).parents[2]
-Held = dict[str, dict[tuple, tuple[int, bytes]]]          # switch -> key -> (cookie, body)
-
-
-@lru_cache(1)
-def resources() -> Resources:
-    """The real resources."""
-    return load_all([ROOT / "apps", ROOT / "topology"])
+Held = dict[str, dict[tuple, tuple[int, bytes]]]  # switch -> key -> (cookie, body)
 
 
 class Fabric:
     """Follows a history. `held` is what each switch holds after what it was told."""
 
     def __init__(self) -> None:
-        self.model = Model(resources())
+        self.model = Model(core())
         self.compiler = Compiler(self.model, RULES, TALLIES, strict=True)
         self.held: Held = {}
 
@@ -57,8 +48,10 @@ class Fabric:
 
     def wanted(self) -> Held:
         """What the compiler says that each switch should hold."""
-        return {switch: {key: (entry.cookie, entry.body) for key, entry in self.compiler.desired(switch).items()}
-                for switch in sorted(self.compiler.switches())}
+        return {
+            switch: {key: (entry.cookie, entry.body) for key, entry in self.compiler.desired(switch).items()}
+            for switch in sorted(self.compiler.switches())
+        }
 
 
 def load(model: Model) -> Compiler:
@@ -71,8 +64,10 @@ def load(model: Model) -> Compiler:
 def from_scratch(model: Model) -> Held:
     """What each switch should hold by a model alone."""
     compiler = load(model)
-    return {switch: {key: (entry.cookie, entry.body) for key, entry in compiler.desired(switch).items()}
-            for switch in sorted(compiler.switches())}
+    return {
+        switch: {key: (entry.cookie, entry.body) for key, entry in compiler.desired(switch).items()}
+        for switch in sorted(compiler.switches())
+    }
 
 
 def same(one: Held, name: str, other: Held, other_name: str) -> None:
@@ -83,7 +78,9 @@ def same(one: Held, name: str, other: Held, other_name: str) -> None:
             lines = []
             for key in sorted(left.keys() | right.keys(), key=repr):
                 if left.get(key) != right.get(key):
-                    lines += [f"  {who}: {_line(key, held.get(key))}" for who, held in ((name, left), (other_name, right))]
+                    lines += [
+                        f"  {who}: {_line(key, held.get(key))}" for who, held in ((name, left), (other_name, right))
+                    ]
             raise AssertionError(f"switch {switch}:\n" + "\n".join(lines[:12]))
 
 

@@ -4,6 +4,7 @@ An operation holds a whole document and depends on nothing before it: any part o
 histories also hold what a tenant cannot ask for (two ports with one address, a rule of a group that is gone); `tame`
 ones only what the write path lets through, whatever the order in which it arrives.
 """
+
 from __future__ import annotations
 
 import random
@@ -53,8 +54,16 @@ class Chance:
     def __init__(self, seed: int, *, tame: bool = False) -> None:
         self.random, self.tame = random.Random(seed), tame
         self._draw: list[tuple[int, Callable[[], Operation]]] = [
-            (8, self.port), (6, self.interface), (4, self.rule), (2, self.group), (2, self.subnet), (2, self.network),
-            (2, self.host), (1, self.switch), (5, self.removal)]
+            (8, self.port),
+            (6, self.interface),
+            (4, self.rule),
+            (2, self.group),
+            (2, self.subnet),
+            (2, self.network),
+            (2, self.host),
+            (1, self.switch),
+            (5, self.removal),
+        ]
 
     def history(self, operations: int) -> list[Batch]:
         """So many operations in batches of one to four."""
@@ -81,30 +90,61 @@ class Chance:
     def network(self) -> Operation:
         number = self._below(NETWORKS)
         tunnel = number if self.tame else self._below(NETWORKS)
-        return Operation("network", name("network", number), {
-            "key": number + 1, "admin_state_up": self._maybe(.8), "mtu": self.random.choice((1450, 9000)),
-            "provider:network_type": self.random.choice(("vxlan", "geneve", "gre")), "provider:segmentation_id": 100 + tunnel})
+        return Operation(
+            "network",
+            name("network", number),
+            {
+                "key": number + 1,
+                "admin_state_up": self._maybe(0.8),
+                "mtu": self.random.choice((1450, 9000)),
+                "provider:network_type": self.random.choice(("vxlan", "geneve", "gre")),
+                "provider:segmentation_id": 100 + tunnel,
+            },
+        )
 
     def subnet(self) -> Operation:
         number = self._below(SUBNETS)
         v6 = number % 3 == 2
-        return Operation("subnet", name("subnet", number), {
-            "network_id": name("network", number % NETWORKS if self.tame else self._below(NETWORKS)), "ip_version": 6 if v6 else 4,
-            "cidr": "2001:db8::/64" if v6 else f"10.0.{number}.0/24", "enable_dhcp": self._maybe(.8),
-            "gateway_ip": self.random.choice((None, "2001:db8::1" if v6 else f"10.0.{number}.1")),
-            "dns_nameservers": ["9.9.9.9"] if self._maybe(.2) else [],
-            "host_routes": [{"destination": "10.9.0.0/16", "nexthop": f"10.0.{number}.9"}] if self._maybe(.2) else []})
+        return Operation(
+            "subnet",
+            name("subnet", number),
+            {
+                "network_id": name("network", number % NETWORKS if self.tame else self._below(NETWORKS)),
+                "ip_version": 6 if v6 else 4,
+                "cidr": "2001:db8::/64" if v6 else f"10.0.{number}.0/24",
+                "enable_dhcp": self._maybe(0.8),
+                "gateway_ip": self.random.choice((None, "2001:db8::1" if v6 else f"10.0.{number}.1")),
+                "dns_nameservers": ["9.9.9.9"] if self._maybe(0.2) else [],
+                "host_routes": [{"destination": "10.9.0.0/16", "nexthop": f"10.0.{number}.9"}]
+                if self._maybe(0.2)
+                else [],
+            },
+        )
 
     def port(self) -> Operation:
         number = self._below(PORTS)
-        secure = self._maybe(.8)
-        return Operation("port", name("port", number), {
-            "key": number + 16, "network_id": name("network", number % NETWORKS if self.tame else self._below(NETWORKS)),
-            "mac_address": f"fa:16:3e:00:00:{number:02x}", "admin_state_up": self._maybe(.9), "port_security_enabled": secure,
-            "fixed_ips": self._fixed_ips(number), "allowed_address_pairs": self._pairs() if secure and self._maybe(.3) else [],
-            "security_groups": self._some("security_group", GROUPS, 2) if secure or not self.tame else [],
-            "extra_dhcp_opts": [{"opt_name": "mtu", "opt_value": "1400", "ip_version": 4}] if self._maybe(.1) else [],
-            "binding:host_id": self.random.choice(("", "", "", f"host{self._below(HOSTS)}", f"node{self._below(HOSTS)}"))})
+        secure = self._maybe(0.8)
+        return Operation(
+            "port",
+            name("port", number),
+            {
+                "key": number + 16,
+                "project_id": ("acme", "other")[number % 2 if self.tame else self._below(2)],
+                "network_id": name("network", number % NETWORKS if self.tame else self._below(NETWORKS)),
+                "mac_address": f"fa:16:3e:00:00:{number:02x}",
+                "admin_state_up": self._maybe(0.9),
+                "port_security_enabled": secure,
+                "fixed_ips": self._fixed_ips(number),
+                "allowed_address_pairs": self._pairs() if secure and self._maybe(0.3) else [],
+                "security_groups": self._some("security_group", GROUPS, 2) if secure or not self.tame else [],
+                "extra_dhcp_opts": [{"opt_name": "mtu", "opt_value": "1400", "ip_version": 4}]
+                if self._maybe(0.1)
+                else [],
+                "binding:host_id": self.random.choice(
+                    ("", "", "", f"host{self._below(HOSTS)}", f"node{self._below(HOSTS)}")
+                ),
+            },
+        )
 
     def _fixed_ips(self, number: int) -> list[dict]:
         """Ports of different networks have the same addresses; in a wild history those of one network too."""
@@ -117,51 +157,94 @@ class Chance:
     def _pairs(self) -> list[dict]:
         addresses = ("10.0.0.77", "10.0.1.0/28", "2001:db8::77", "0.0.0.0/0", "::/0", "10.0.0.12")
         macs = (None, "fa:16:3e:aa:00:00", "fa:16:3e:00:00:03")
-        return [{"ip_address": self.random.choice(addresses), "mac_address": self.random.choice(macs)}
-                for _ in range(self.random.randint(1, 2))]
+        return [
+            {"ip_address": self.random.choice(addresses), "mac_address": self.random.choice(macs)}
+            for _ in range(self.random.randint(1, 2))
+        ]
 
     def group(self) -> Operation:
         number = self._below(GROUPS)
-        return Operation("security_group", name("security_group", number), {"key": number + 1, "stateful": self._maybe(.7)})
+        return Operation(
+            "security_group", name("security_group", number), {"key": number + 1, "stateful": self._maybe(0.7)}
+        )
 
     def rule(self) -> Operation:
-        v6 = self._maybe(.4)
-        protocol, least, most = self.random.choice((
-            (None, None, None), ("tcp", 80, 80), ("tcp", 8000, 8099), ("udp", 53, 53), ("icmp", None, None), ("icmp", 8, 0),
-            ("sctp", 5, 9), ("47", None, None), ("vrrp", None, None)))
+        v6 = self._maybe(0.4)
+        protocol, least, most = self.random.choice(
+            (
+                (None, None, None),
+                ("tcp", 80, 80),
+                ("tcp", 8000, 8099),
+                ("udp", 53, 53),
+                ("icmp", None, None),
+                ("icmp", 8, 0),
+                ("sctp", 5, 9),
+                ("47", None, None),
+                ("vrrp", None, None),
+            )
+        )
         prefix = "2001:db8:7::/48" if v6 else self.random.choice(("10.0.0.0/8", "0.0.0.0/0"))
         remote = self.random.choice((None, "group", "group", "prefix"))
-        return Operation("security_group_rule", name("security_group_rule", self._below(RULES)), {
-            "security_group_id": name("security_group", self._below(GROUPS)), "ethertype": "IPv6" if v6 else "IPv4",
-            "direction": self.random.choice(("ingress", "egress")),
-            "protocol": protocol, "port_range_min": least, "port_range_max": most,
-            "remote_group_id": name("security_group", self._below(GROUPS)) if remote == "group" else None,
-            "remote_ip_prefix": prefix if remote == "prefix" else None})
+        return Operation(
+            "security_group_rule",
+            name("security_group_rule", self._below(RULES)),
+            {
+                "security_group_id": name("security_group", self._below(GROUPS)),
+                "ethertype": "IPv6" if v6 else "IPv4",
+                "direction": self.random.choice(("ingress", "egress")),
+                "protocol": protocol,
+                "port_range_min": least,
+                "port_range_max": most,
+                "remote_group_id": name("security_group", self._below(GROUPS)) if remote == "group" else None,
+                "remote_ip_prefix": prefix if remote == "prefix" else None,
+            },
+        )
 
     # ---- what is seen of the fabric
     def host(self) -> Operation:
         number = self._below(HOSTS)
-        address = self.random.choice((None, f"192.0.2.{number + 1}", f"192.0.2.{number + 1}", f"2001:db8:f::{number + 1}"))
+        address = self.random.choice(
+            (None, f"192.0.2.{number + 1}", f"192.0.2.{number + 1}", f"2001:db8:f::{number + 1}")
+        )
         return Operation("host", name("host", number), {"hostname": f"node{number}", "tunnel_ip": address})
 
     def switch(self) -> Operation:
         number = self._below(HOSTS)
-        host = number if self.tame or self._maybe(.8) else self._below(HOSTS)
+        host = number if self.tame or self._maybe(0.8) else self._below(HOSTS)
         return Operation("switch", name("switch", number), {"host_id": name("host", host), "bridge": "br-int"})
 
     def interface(self) -> Operation:
         """A tame host never shows two interfaces with one OpenFlow port number."""
         number = self._below(PORTS + 4)
         host = number % HOSTS
-        gone = not self.tame and self._maybe(.1)
-        return Operation("interface", f"host{host}/tap{number}", {
-            "host_id": name("host", host), "switch_id": None if gone else name("switch", host), "name": f"tap{number}",
-            "ofport": None if self._maybe(.05) else number + 1, "port_id": name("port", self._below(PORTS + 2))})
+        gone = not self.tame and self._maybe(0.1)
+        return Operation(
+            "interface",
+            f"host{host}/tap{number}",
+            {
+                "host_id": name("host", host),
+                "switch_id": None if gone else name("switch", host),
+                "name": f"tap{number}",
+                "ofport": None if self._maybe(0.05) else number + 1,
+                "port_id": name("port", self._below(PORTS + 2)),
+            },
+        )
 
     def removal(self) -> Operation:
-        kind, number = self.random.choice((
-            ("port", PORTS), ("port", PORTS), ("interface", PORTS + 4), ("interface", PORTS + 4), ("security_group_rule", RULES),
-            ("security_group", GROUPS), ("subnet", SUBNETS), ("network", NETWORKS), ("host", HOSTS), ("switch", HOSTS)))
+        kind, number = self.random.choice(
+            (
+                ("port", PORTS),
+                ("port", PORTS),
+                ("interface", PORTS + 4),
+                ("interface", PORTS + 4),
+                ("security_group_rule", RULES),
+                ("security_group", GROUPS),
+                ("subnet", SUBNETS),
+                ("network", NETWORKS),
+                ("host", HOSTS),
+                ("switch", HOSTS),
+            )
+        )
         number = self._below(number)
         return Operation(kind, f"host{number % HOSTS}/tap{number}" if kind == "interface" else name(kind, number), None)
 
@@ -170,8 +253,16 @@ def furnish(seed: int, *, tame: bool = False) -> list[Batch]:
     """A history that begins with a fabric where nothing is missing: networks, subnets, groups, hosts, some ports."""
     chance = Chance(seed, tame=tame)
     wanted: dict[tuple[str, str], Operation] = {}
-    for draw, number in ((chance.network, NETWORKS), (chance.subnet, SUBNETS), (chance.group, GROUPS), (chance.host, HOSTS),
-                         (chance.switch, HOSTS), (chance.rule, RULES // 2), (chance.port, PORTS // 2), (chance.interface, PORTS)):
+    for draw, number in (
+        (chance.network, NETWORKS),
+        (chance.subnet, SUBNETS),
+        (chance.group, GROUPS),
+        (chance.host, HOSTS),
+        (chance.switch, HOSTS),
+        (chance.rule, RULES // 2),
+        (chance.port, PORTS // 2),
+        (chance.interface, PORTS),
+    ):
         found: dict[tuple[str, str], Operation] = {}
         while len(found) < number:
             one = draw()
@@ -184,8 +275,10 @@ def shrink(history: Sequence[Batch], breaks: Callable[[Sequence[Batch]], bool]) 
     """The least part of a history that still breaks a law: first whole batches are left out, then operations."""
     kept = _shrink(list(history), breaks)
     for place in range(len(kept)):
+
         def with_batch(operations: Iterable[Operation], place: int = place) -> list[Batch]:
-            return [*kept[:place], tuple(operations), *kept[place + 1:]]
+            return [*kept[:place], tuple(operations), *kept[place + 1 :]]
+
         kept[place] = tuple(_shrink(list(kept[place]), lambda operations: breaks(with_batch(operations))))
     return [batch for batch in kept if batch]
 
@@ -196,7 +289,7 @@ def _shrink(items: list, breaks: Callable[[list], bool]) -> list:
     while True:
         at, shorter = 0, False
         while at < len(items):
-            rest = items[:at] + items[at + size:]
+            rest = items[:at] + items[at + size :]
             if breaks(rest):
                 items, shorter = rest, True
             else:

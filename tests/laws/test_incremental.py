@@ -1,4 +1,5 @@
 """Law 1: a fabric that follows changes one by one ends where one ends that sees the last state only."""
+
 from __future__ import annotations
 
 import types
@@ -12,7 +13,7 @@ import controller.world
 from tests.laws.fabric import Fabric, from_scratch, holds_for, same
 from tests.laws.operations import Batch, Chance, furnish
 
-SEEDS, LENGTH = 24, 120                 # 2 880 operations
+SEEDS, LENGTH = 24, 120  # 2 880 operations
 NOTE = "self._asking[-1].add("
 
 
@@ -51,9 +52,9 @@ def test_the_law_breaks_without_any_one_of_them(number: int, monkeypatch: pytest
     lines[number] = lines[number].replace(lines[number].strip(), "pass")
     careless = types.ModuleType("careless_world")
     exec(compile("\n".join(lines), "careless_world", "exec"), careless.__dict__)
-    careless.__dict__["Missing"] = controller.world.Missing          # rules raise that one
+    careless.__dict__["Missing"] = controller.world.Missing  # rules raise that one
     monkeypatch.setattr(controller.compile, "World", careless.__dict__["World"])
-    with pytest.raises(Exception) as broken:                         # noqa: PT011  wrong flows, or a count that fails
+    with pytest.raises(Exception) as broken:  # noqa: PT011  wrong flows, or a count that fails
         for seed in range(SEEDS):
             incremental_is_from_scratch(furnish(seed) + Chance(seed).history(LENGTH))
     assert isinstance(broken.value, AssertionError | KeyError), broken.value

@@ -1,4 +1,5 @@
 """Laws 2 and 6: neither the order in which rows arrive nor how often matters; two compilers end with the same bytes."""
+
 from __future__ import annotations
 
 import random
@@ -24,7 +25,7 @@ def batches(given: Sequence[Operation], chance: random.Random) -> Iterator[Batch
     at = 0
     while at < len(given):
         size = chance.choice((1, 1, 2, 5, 20))
-        yield tuple(given[at:at + size])
+        yield tuple(given[at : at + size])
         at += size
 
 
@@ -46,10 +47,16 @@ def test_the_order_of_arrival_does_not_matter(seed: int) -> None:
 
 def duplicates_change_nothing(history: Sequence[Batch]) -> None:
     fabric = Fabric().follow(history)
-    everything = [Change(kind, id, row, row, ((kind, id), (kind, "all", True)))
-                  for kind, rows in fabric.model.rows.items() for id, row in rows.items()]
-    for told in (fabric.take(everything), fabric.take([*everything[::-1], *everything]),
-                 fabric.take([apply(fabric.model, one) for one in last_words(history)])):
+    everything = [
+        Change(kind, id, row, row, ((kind, id), (kind, "all", True)))
+        for kind, rows in fabric.model.rows.items()
+        for id, row in rows.items()
+    ]
+    for told in (
+        fabric.take(everything),
+        fabric.take([*everything[::-1], *everything]),
+        fabric.take([apply(fabric.model, one) for one in last_words(history)]),
+    ):
         assert not any(told.values()), f"the same rows again changed {told}"
     same(fabric.held, "after duplicates", from_scratch(fabric.model), "from scratch")
 
@@ -72,8 +79,10 @@ def test_a_batch_does_what_its_changes_do_one_by_one(seed: int) -> None:
 
 def wire(compiler: Compiler) -> dict[str, bytes]:
     """Every message that sets a switch up, in order of their keys."""
-    return {switch: b"".join(entry.add() for _, entry in sorted(compiler.desired(switch).items(), key=repr))
-            for switch in sorted(compiler.switches())}
+    return {
+        switch: b"".join(entry.add() for _, entry in sorted(compiler.desired(switch).items(), key=repr))
+        for switch in sorted(compiler.switches())
+    }
 
 
 def two_controllers_write_the_same_bytes(history: Sequence[Batch]) -> None:

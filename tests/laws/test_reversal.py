@@ -1,4 +1,5 @@
 """Law 3: there and back leaves nothing; when all that tenants asked for is gone, only standing flows are left."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -37,10 +38,19 @@ def copy(held: Held) -> Held:
 def bookkeeping(compiler: Compiler) -> dict[str, int]:
     """How much the compiler remembers of each kind."""
     world = compiler.world
-    return {"answers": len(world._answers), "readers": len(world._readers), "reads": sum(map(len, world._readers.values())),
-            "gatherings": len(world._counts), "units": len(compiler.units), "claims": len(compiler.claims),
-            "spread": len(compiler.spread), "sets of switches": len(compiler._under), "punts": len(compiler.punts),
-            "switches": len(compiler.switches()), "broken": len(world.broken)}
+    return {
+        "answers": len(world._answers),
+        "readers": len(world._readers),
+        "reads": sum(map(len, world._readers.values())),
+        "gatherings": len(world._counts),
+        "units": len(compiler.units),
+        "claims": len(compiler.claims),
+        "spread": len(compiler.spread),
+        "sets of switches": len(compiler._under),
+        "punts": len(compiler.punts),
+        "switches": len(compiler.switches()),
+        "broken": len(world.broken),
+    }
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
@@ -51,7 +61,9 @@ def test_there_and_back_leaves_nothing(seed: int) -> None:
 def deleting_all_leaves_standing_flows(history: Sequence[Batch]) -> None:
     fabric = Fabric().follow(history)
     seen = Fabric().follow([tuple(one for one in operations(history) if one.kind in SEEN)])
-    gone = [Operation(kind, id, None) for kind, rows in fabric.model.rows.items() if kind not in SEEN for id in list(rows)]
+    gone = [
+        Operation(kind, id, None) for kind, rows in fabric.model.rows.items() if kind not in SEEN for id in list(rows)
+    ]
     fabric.follow((one,) for one in sorted(gone, key=lambda one: hash((one.id, len(history)))))
     same(fabric.held, "all deleted", seen.held, "only ever switches")
     assert {rule.per for rule, _ in fabric.compiler.units} <= {"switch"}

@@ -1,0 +1,105 @@
+"""What each feature makes of a small cloud, as text to be read. `pytest --golden` rewrites it; read the difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.kit.golden import golden
+from tests.kit.net import Net
+
+FOLDER = Path(__file__).parent / "golden"
+
+
+def switching(net: Net) -> None:
+    """Two networks; one on three hosts, with a port that may have any address; the other on one."""
+    red = net.network("red", subnets=(), tunnel_key=1001)
+    blue = net.network("blue", type="gre", subnets=(), project="other", tunnel_key=2002)
+    net.port("web", network=red, on="host1", groups=[])
+    net.port("db", network=red, on="host2", groups=[])
+    net.port("bridge", network=red, on="host3", security=False)
+    net.port("lone", network=blue, on="host1", groups=[])
+
+
+def port_security(net: Net) -> None:
+    """A port with two addresses and two pairs; one on a network without subnets; one that is not secured."""
+    net.port(
+        "web",
+        network=net.network("red"),
+        on="host1",
+        ip=["10.0.0.5", "2001:db8::5"],
+        groups=[],
+        pairs=["10.0.0.50", ("2001:db8:1::/64", "00:00:5e:00:02:07")],
+    )
+    bare = net.network("bare", subnets=())
+    net.port("plain", network=bare, on="host1", groups=[])
+    net.port("free", network=bare, on="host1", security=False)
+
+
+def neighbours(net: Net) -> None:
+    net.port("web", on="host1", ip=["10.0.0.5", "2001:db8::5"], groups=[])
+    net.port("db", on="host2", ip="10.0.0.6", groups=[])
+
+
+def security_groups(net: Net) -> None:
+    """A web server for everybody, a database for web servers, and a name server that keeps no connections."""
+    web, db, dns = net.group("web"), net.group("db", egress=False), net.group("dns", stateful=False, egress=False)
+    net.rule(web, protocol="tcp", ports=(80, 83))
+    net.rule(web, protocol="icmp", type=8)
+    net.rule(db, protocol="tcp", ports=5432, remote=web)
+    net.rule(db, "egress", "udp", 53, remote=dns)
+    net.rule(dns, protocol="udp", ports=53, remote="10.0.0.0/24")
+    net.rule(dns, "egress", "udp", v=4)
+    net.port("web", on="host1", ip=["10.0.0.5", "2001:db8::5"], groups=[web])
+    net.port("db", on="host2", ip="10.0.0.6", groups=[db])
+    net.port("dns", on="host2", ip="10.0.0.7", groups=[dns])
+
+
+def dhcp(net: Net) -> None:
+    """One subnet with a gateway, one without, and one that is served by nobody."""
+    red = net.network("red", subnets=())
+    net.subnet(red, "10.0.0.0/24", name="red")
+    net.subnet(red, "10.0.1.0/24", gateway_ip=None, name="closed")
+    net.port("web", network=red, on="host1", ip="10.0.0.5", groups=[])
+    blue = net.network("blue", subnets=())
+    net.subnet(blue, "10.0.0.0/24", enable_dhcp=False, name="blue")
+    net.port("other", network=blue, on="host2", ip="10.0.0.5", groups=[])
+
+
+@pytest.mark.parametrize(
+    "make", (switching, port_security, neighbours, security_groups, dhcp), ids=lambda make: make.__name__
+)
+def test_the_flows_are_those_that_were_read_and_agreed_to(
+    net: Net, make: Callable[[Net], None], request: pytest.FixtureRequest
+) -> None:
+    make(net)
+    found, file = golden(net, make.__name__), FOLDER / f"{make.__name__}.flows"
+    if request.config.getoption("--golden"):
+        file.write_text(found)
+    assert found == file.read_text(), "if this is as it should be: pytest --golden, and read the difference"
+
+
+def test_the_same_cloud_built_in_another_order_has_the_same_text() -> None:
+    """Numbers and MACs are given in order of creation, and none of them is in the text."""
+
+    def cloud(order: tuple[str, ...]) -> Net:
+        net = Net()
+        group = net.group("web")
+        net.rule(group, remote=group)
+        net.network("red", subnets=("10.0.0.0/24",))
+        for name in order:
+            net.port(
+                name, on={"a": "host1", "b": "host2", "c": "host1"}[name], ip=f"10.0.0.{ord(name)}", groups=[group]
+            )
+        return net
+
+    one, other = cloud(("a", "b", "c")), cloud(("c", "b", "a"))
+    for app in ("switching", "port_security", "neighbours", "security_groups", "dhcp"):
+        assert in_no_order(golden(one, app)) == in_no_order(golden(other, app))
+
+
+def in_no_order(text: str) -> list[list[str]]:
+    """Lines of flows, each as its sorted parts: copies are made in the order in which ports came to be."""
+    return sorted(sorted(line.replace("actions=", ",").split(",")) for line in text.splitlines())

@@ -113,19 +113,28 @@ class Host:
             return None
         return None if state in "ZX" else pid  # one that has ended may wait seconds for init to take notice
 
+    def stop(self, daemon: str = "ovs-vswitchd", *, kill: bool = False) -> None:
+        """End a daemon: in good order, or as a crash would."""
+        deadline = time.monotonic() + 10
+        if pid := self.pid(daemon):
+            os.kill(pid, signal.SIGKILL if kill else signal.SIGTERM)
+        while self.pid(daemon):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.name}: {daemon} does not end")
+            time.sleep(0.005)
+
     def stop_vswitchd(self, *, kill: bool = False) -> None:
         """End ovs-vswitchd: in good order, or as a crash would."""
-        deadline = time.monotonic() + 10
-        if pid := self.pid():
-            os.kill(pid, signal.SIGKILL if kill else signal.SIGTERM)
-        while self.pid():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{self.name}: ovs-vswitchd does not end")
-            time.sleep(0.005)
+        self.stop(kill=kill)
 
     def start_vswitchd(self) -> None:
         """Start ovs-vswitchd, and give br-phy its address back, which may have gone with the device."""
         self.namespace.script(SWITCH)
+
+    def restart_database(self, *, kill: bool = False) -> None:
+        """Stop and start ovsdb-server; ovs-vswitchd goes on forwarding meanwhile."""
+        self.stop("ovsdb-server", kill=kill)
+        self.namespace.script(DATABASE)
 
     def restart_vswitchd(self, *, kill: bool = False) -> None:
         """Stop and start ovs-vswitchd: all flows are gone, the database stays."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.cloud import VM, Cloud, Host, Plug
-from scenarios.controller import Hadron, token_of
+from scenarios.controller import Hadron, free_port, token_of
 from scenarios.namespace import run
 
 PATIENCE = 15.0         # seconds for what should take far less
@@ -57,7 +57,10 @@ class Fabric:
         try:
             self.cloud = self._stack.enter_context(Cloud(hosts=hosts))
             config = {"audit_interval": 0, **config}
-            self.hadron = Hadron(directory, address=self.cloud.controller_address, projects=(TENANT,), **config)
+            address = self.cloud.controller_address
+            self.openflow, self.ovsdb = free_port(address), free_port(address)      # others may use the usual ones
+            self.hadron = Hadron(directory, address=address, projects=(TENANT,), openflow=self.openflow, ovsdb=self.ovsdb,
+                                 **config)
             self._stack.callback(self.hadron.stop)
             self.hadron.start()
             if manage:
@@ -78,7 +81,7 @@ class Fabric:
 
     def manage(self, number: int) -> None:
         """Put a host under the controller. Unlike by default it tries again every second, not only every eight."""
-        target = f"tcp:{self.cloud.controller_address}:6640"
+        target = f"tcp:{self.cloud.controller_address}:{self.ovsdb}"
         self.host(number).vsctl("set-manager", target, "--", "set", "Manager", target, "max_backoff=1000")
 
     # ---- what tenants want
@@ -142,11 +145,13 @@ class Fabric:
         assert status == 200, answer
         return dict(answer)
 
-    def whole(self, *, hosts: int | None = None) -> bool:
+    def whole(self) -> bool:
         """Whether every host is there and holds exactly what it should (what it does not is repaired, but counts)."""
         found = self.audit()
-        return bool(found["fine"]) and len(found["switches"]) == (hosts or len(self.cloud.hosts)) and all(
-            one["state"] == "read" for one in found["switches"])
+        here = {one["host"]: one for one in found["switches"]}
+        return not any(found[name] for name in ("conflicts", "broken", "refused")) and all(
+            here.get(host.name, {}).get("state") == "read"
+            and not any(here[host.name][what] for what in ("alien", "missing", "altered")) for host in self.cloud.hosts)
 
     def switches(self) -> dict[str, dict[str, Any]]:
         """GET /inspect/switches, by host's name."""
@@ -162,7 +167,7 @@ class Fabric:
     # ---- harm
 
     def cut(self, number: int, *, port: int) -> None:
-        """Reset a host's connection with the controller on a port (6640: OVSDB, 6653: OpenFlow); wait for the next one."""
+        """Reset a host's connection with the controller on a port (self.ovsdb, self.openflow); wait for the next one."""
         host = self.host(number)
         before = self.log_of(host, port)
         assert before and "ESTAB" in host.run(["ss", "-K", "dst", self.cloud.controller_address, "dport", "=", str(port)]).stdout
@@ -171,7 +176,7 @@ class Fabric:
 
     def log_of(self, host: Host, port: int) -> int:
         """How often the controller has seen this host connect to one of its ports."""
-        peer, words = host.management_address, {6640: "connected from", 6653: "greeted"}[port]
+        peer, words = host.management_address, {self.ovsdb: "connected from", self.openflow: "greeted"}[port]
         return len(re.findall(rf" {re.escape(peer)}:\d+: {words}|{words} {re.escape(peer)}:", self.hadron.log.read_text()))
 
     @contextmanager

@@ -141,7 +141,7 @@ DATABASE = {
 def test_the_bridge_is_set_right_and_served_after(fabric: Fabric, machines: list[VM], place: int) -> None:
     number, harm = 1 + place % 2, list(DATABASE.values())[place]
     if place in (4, 5, 10):
-        fabric.cut(number, port=6640)       # repairs are paced by connection: the fourth in a minute would wait
+        fabric.cut(number, port=fabric.ovsdb)       # repairs are paced by connection: the fourth in a minute would wait
     host = fabric.host(number)
     before = described(fabric, number)
     target = host.vsctl("get-controller", "br-int")
@@ -178,11 +178,11 @@ def test_ports_that_get_other_numbers_are_served_under_those(fabric: Fabric, mac
 
 # ---- connections
 
-@pytest.mark.parametrize("port", [6640, 6653], ids=["OVSDB", "OpenFlow"])
+@pytest.mark.parametrize("which", ["ovsdb", "openflow"])
 def test_a_connection_that_is_cut_comes_again_and_nothing_is_told_anew(
-        fabric: Fabric, machines: list[VM], port: int) -> None:
+        fabric: Fabric, machines: list[VM], which: str) -> None:
     before, written = fabric.snapshot(), Written(fabric.host(2))
-    fabric.cut(2, port=port)
+    fabric.cut(2, port=getattr(fabric, which))
     assert not written.lines()
     extra, = fabric.machines(network_of(fabric, machines), extra=2)
     fabric.reached(machines[0], extra)

@@ -74,13 +74,6 @@ class Exhausted(Refused):
         super().__init__(text, type=type)
 
 
-class Unavailable(Refused):
-    """The store cannot be written just now; nothing has changed."""
-
-    status = 503
-    type = "ServiceUnavailable"
-
-
 class OverQuota(Refused):
     """The project has as many as it may have."""
 

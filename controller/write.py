@@ -15,15 +15,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from controller.draft import Draft, Rows
-from controller.errors import Forbidden, Stale, Unavailable, Unsupported
+from controller.errors import Forbidden, Stale, Unsupported
 from controller.model import Change, Model
 from controller.numbers import KIND as NUMBER
 from controller.numbers import Claim, Numbers, Pool, Spans
 from controller.policy import SYSTEM, Context, Policy, same_project
 from controller.resource import Attribute, Invalid, Resource, Resources
 from controller.rows import Row, as_dict, plain
-from controller.store import Conflict as StoreConflict
-from controller.store import Key, Store, StoreError, Write
+from controller.store import Key, Store, Write
 from controller.transaction import Transaction
 
 __all__ = ["SYSTEM", "Context", "Writer", "view"]
@@ -60,7 +59,7 @@ class Writer:
         self.new_id = new_id
         self.changes: list[Change] = []
         self.revision = 0                                   # of the store, after the last commit
-        self.now, self._quotas = clock, dict(quotas)
+        self.now, self._quotas = clock, read_quotas(resources, quotas)
         self._group: Group | None = None
         self._spans: dict[Any, Spans] = {}
         self._revisions: dict[Key, int] = {}                # of each document, as the store has it
@@ -92,7 +91,7 @@ class Writer:
 
     # ---- documents
     def create(self, context: Context, kind: str, bodies: Sequence[Any]) -> list[Row]:
-        """One row for each body, all or none. Raises what Refused covers; then nothing has changed."""
+        """One row for each body, all or none. Raises Refused, or StoreError; then nothing has changed."""
         resource = self._writable(context, kind)
         with self._transaction(context) as transaction:
             rows = []
@@ -232,10 +231,8 @@ class Writer:
         writes += [Write(kind, id, None if row is None else as_dict(row)) for (kind, id), row in facts.items()]
         try:
             self.revision = self.store.commit(writes, expecting)
-        except BaseException as wrong:
+        except BaseException:
             _undo(done)
-            if isinstance(wrong, (StoreConflict, StoreError)):
-                raise Unavailable(str(wrong)) from wrong
             raise
         self._unsaved.clear()
         self._remember(writes)
@@ -300,6 +297,17 @@ def _undo(done: Iterable[Transaction]) -> None:
     for transaction in done:
         for work in reversed(transaction.taken_back):
             work()
+
+
+def read_quotas(resources: Resources, given: Mapping[str, Any]) -> dict[str, int]:
+    """How many of each kind a project may have by default, as configured. Invalid names what is wrong."""
+    known = [one.kind for one in resources.values() if one.quota is not None]
+    for kind, limit in given.items():
+        if kind not in known:
+            raise Invalid(f"quotas.{kind}", f"has no quota; there are {', '.join(sorted(known))}")
+        if not isinstance(limit, int) or isinstance(limit, bool) or limit < -1:
+            raise Invalid(f"quotas.{kind}", "must be a whole number, or -1 for any number")
+    return dict(given)
 
 
 def read_settings(resources: Resources, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -120,6 +120,12 @@ def test_settings_are_read_like_attributes() -> None:
     assert World(settings={"underlay_mtu": 9000}).make("network").mtu == 8950
 
 
+def test_quotas_are_of_kinds_that_have_one() -> None:
+    for wrong in ({"host": 1}, {"network": "many"}, {"network": -2}):
+        with pytest.raises(Invalid, match=f"^quotas.{next(iter(wrong))}"):
+            World(quotas=wrong)
+
+
 def test_when_all_numbers_are_in_use_it_says_so() -> None:
     world = World(settings={"segmentation_ranges": {"vxlan": [1, 2]}})
     world.make("network")

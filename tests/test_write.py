@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from controller.errors import Conflict, Forbidden, Invalid, Missing, OverQuota, Stale, Unavailable
+from controller.errors import Conflict, Forbidden, Invalid, Missing, OverQuota, Stale
 from controller.store import StoreError
 from controller.store.memory import MemoryStore
 from controller.write import Context
@@ -203,9 +203,9 @@ def test_a_commit_that_fails_leaves_nothing_and_what_follows_works() -> None:
     network = world.network("10.0.0.0/24")
     before = state(world)
     store.full = True
-    with pytest.raises(Unavailable):
+    with pytest.raises(StoreError):
         world.make("port", network_id=network.id)
-    with pytest.raises(Unavailable):
+    with pytest.raises(StoreError):
         world.drop(network)
     assert state(world) == before
     store.full = False
@@ -243,7 +243,7 @@ def test_a_group_whose_commit_fails_has_done_nothing() -> None:
     network = world.network("10.0.0.0/24")
     before = state(world)
     store.full = True
-    with pytest.raises(Unavailable), world.writer.group():
+    with pytest.raises(StoreError), world.writer.group():
         world.make("port", network_id=network.id)
         world.make("network")
     assert state(world) == before

@@ -15,7 +15,7 @@ Forge = Callable[[Port, Port], bytes]
 
 
 @pytest.fixture
-def pair(net: Net) -> tuple[Port, Port]:
+def cheat(net: Net) -> tuple[Port, Port]:
     """A machine that would cheat, and its victim: everything that security groups ask is allowed between them."""
     open = net.group("open")
     for v in (4, 6):
@@ -70,13 +70,13 @@ SPOOFS: dict[str, Forge] = {
 
 
 @pytest.mark.parametrize("name", SPOOFS)
-def test_a_spoofed_sender_reaches_nobody(net: Net, pair: tuple[Port, Port], name: str) -> None:
-    villain, victim = pair
+def test_a_spoofed_sender_reaches_nobody(net: Net, cheat: tuple[Port, Port], name: str) -> None:
+    villain, victim = cheat
     net.send(villain, SPOOFS[name](villain, victim)).reaches_nobody()
 
 
-def test_ones_own_addresses_pass(net: Net, pair: tuple[Port, Port]) -> None:
-    villain, victim = pair
+def test_ones_own_addresses_pass(net: Net, cheat: tuple[Port, Port]) -> None:
+    villain, victim = cheat
     for v in (4, 6):
         net.send(udp(villain, victim, v=v)).reaches(victim)
     local = frames.udp(villain.mac, victim.mac, frames.link_local(villain.mac), frames.link_local(victim.mac), 1, 2)
@@ -123,22 +123,22 @@ ND_SPOOFS: dict[str, Forge] = {
 
 
 @pytest.mark.parametrize("name", ND_SPOOFS)
-def test_neighbour_discovery_about_others_reaches_nobody(net: Net, pair: tuple[Port, Port], name: str) -> None:
-    villain, victim = pair
+def test_neighbour_discovery_about_others_reaches_nobody(net: Net, cheat: tuple[Port, Port], name: str) -> None:
+    villain, victim = cheat
     net.send(villain, ND_SPOOFS[name](villain, victim)).reaches_nobody()
 
 
 def test_duplicate_address_detection_for_ones_own_addresses_reaches_the_others(
-    net: Net, pair: tuple[Port, Port]
+    net: Net, cheat: tuple[Port, Port]
 ) -> None:
-    villain, victim = pair
+    villain, victim = cheat
     far = net.things["port", "far"]
     for target in (villain.ip6, frames.link_local(villain.mac)):
         net.send(villain, frames.ns(villain.mac, "::", target)).reaches(victim, far)
 
 
-def test_advertisements_for_ones_own_addresses_pass(net: Net, pair: tuple[Port, Port]) -> None:
-    villain, victim = pair
+def test_advertisements_for_ones_own_addresses_pass(net: Net, cheat: tuple[Port, Port]) -> None:
+    villain, victim = cheat
     far = net.things["port", "far"]
     local = frames.link_local(villain.mac)
     for target in (villain.ip6, local):
@@ -174,8 +174,8 @@ NEVER: dict[str, Forge] = {
 
 
 @pytest.mark.parametrize("name", NEVER)
-def test_a_port_is_neither_router_nor_dhcp_server(net: Net, pair: tuple[Port, Port], name: str) -> None:
-    villain, victim = pair
+def test_a_port_is_neither_router_nor_dhcp_server(net: Net, cheat: tuple[Port, Port], name: str) -> None:
+    villain, victim = cheat
     net.send(villain, NEVER[name](villain, victim)).reaches_nobody("a port may not")
 
 
@@ -197,8 +197,8 @@ class Shown:
         self.mac, self.ip, self.ip6 = mac, ip, ip6
 
 
-def test_router_solicitations_pass(net: Net, pair: tuple[Port, Port]) -> None:
-    villain, victim = pair
+def test_router_solicitations_pass(net: Net, cheat: tuple[Port, Port]) -> None:
+    villain, victim = cheat
     net.send(villain, frames.rs(villain.mac)).reaches(victim, net.things["port", "far"])
 
 
@@ -219,20 +219,20 @@ WRAPPED: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("wrapping", WRAPPED)
-def test_no_wrapping_lets_a_forgery_pass(net: Net, pair: tuple[Port, Port], wrapping: str) -> None:
-    villain, victim = pair
+def test_no_wrapping_lets_a_forgery_pass(net: Net, cheat: tuple[Port, Port], wrapping: str) -> None:
+    villain, victim = cheat
     for forge in INSIDE.values():
         net.send(villain, WRAPPED[wrapping](forge(villain, victim))).reaches_nobody()
 
 
-def test_a_secured_port_sends_no_tags_whatever_is_inside(net: Net, pair: tuple[Port, Port]) -> None:
-    villain, victim = pair
+def test_a_secured_port_sends_no_tags_whatever_is_inside(net: Net, cheat: tuple[Port, Port]) -> None:
+    villain, victim = cheat
     for name in ("in VLAN 0", "in VLAN 5", "in two tags", "in a service tag and VLAN 0"):
         net.send(villain, WRAPPED[name](udp(villain, victim).frame)).reaches_nobody("a tag that the port may not send")
 
 
-def test_lldp_and_spanning_tree_stay_where_they_are(net: Net, pair: tuple[Port, Port]) -> None:
-    villain, _ = pair
+def test_lldp_and_spanning_tree_stay_where_they_are(net: Net, cheat: tuple[Port, Port]) -> None:
+    villain, _ = cheat
     for mac, ethertype in (("01:80:c2:00:00:0e", 0x88CC), ("01:80:c2:00:00:00", 0x0026), ("01:00:0c:cc:cc:cc", 0x2000)):
         net.send(villain, frames.ethernet(villain.mac, mac, ethertype, bytes(46))).reaches_nobody()
 

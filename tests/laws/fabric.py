@@ -28,6 +28,7 @@ class Fabric:
         self.model = Model(core())
         self.compiler = Compiler(self.model, RULES, TALLIES, strict=True)
         self.held: Held = {}
+        self.told: dict[str, dict] = {}  # what the last batch told each switch
 
     def follow(self, history: Iterable[Batch]) -> Fabric:
         for batch in history:
@@ -36,7 +37,7 @@ class Fabric:
 
     def take(self, changes: Sequence[Change]) -> dict[str, dict]:
         """Compile changes and tell the switches; what each was told."""
-        told = self.compiler.update(changes).changes
+        told = self.told = self.compiler.update(changes).changes
         for switch, news in told.items():
             held = self.held.setdefault(switch, {})
             for key, entry in news.items():

@@ -13,6 +13,7 @@ from controller.compile import Compiler
 from controller.model import Model
 from controller.openflow import Flow, Group, Meter, Table, decode, drop, match, output
 from controller.openflow.actions import PORT_CONTROLLER, PORT_IN_PORT
+from controller.openflow.buckets import read_group
 from controller.openflow.fields import FIELDS
 from tests.kit.worlds import core
 from tests.laws.fabric import Fabric, holds_for
@@ -30,7 +31,7 @@ def actions_of(entry: Flow | Group) -> Iterator[decode.Action]:
     """All actions, those inside ct() too."""
     if isinstance(entry, Group):
         found: Iterable[decode.Action] = [
-            action for bucket in decode.read_group(entry.body).buckets for action in bucket.actions
+            action for bucket in read_group(entry.body).buckets for action in bucket.actions
         ]
     else:
         found = decode.read_body(entry.body).actions

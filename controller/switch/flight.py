@@ -38,6 +38,7 @@ class Flight:
     first: int
     data: bytes = b""           # what is to be sent, until it is
     since: float = 0.0
+    doubt: int = -1             # xid of the echo that was asked for because no answer came
     step: Step = Step.ADDING
     refusals: dict[int, Refusal] = field(default_factory=dict)
     failure: Refusal | None = None

@@ -28,7 +28,7 @@ from controller.switch.flight import (
     wrapped,
 )
 
-ANSWER_SECONDS = 10.0       # after this a step of a bundle is unknown, not failed
+ANSWER_SECONDS = 5.0        # after this an echo is asked for: if that is answered first, the step's answer is lost
 
 _EXISTS = frozenset({(6, 0), (12, 1)})      # group exists, meter exists
 _UNKNOWN = frozenset({(6, 8), (12, 3)})     # unknown group, unknown meter
@@ -122,9 +122,16 @@ class Sender:
         self.flight = None
         self._plan.clear()
 
-    def late(self, now: float) -> bool:
-        """True if the switch should have answered by now."""
-        return self.flight is not None and now - self.flight.since > ANSWER_SECONDS
+    def ask_if_late(self, now: float) -> None:
+        """A step takes long. A busy switch answers in its turn, a lost answer never comes: an echo tells which."""
+        flight = self.flight
+        if flight is not None and flight.doubt < 0 and now - flight.since > ANSWER_SECONDS:
+            flight.doubt = self._xids(1)
+            self._send(wire.echo_request(b"", flight.doubt))
+
+    def lost(self, xid: int) -> bool:
+        """True if this echo was answered before what came ahead of it."""
+        return self.flight is not None and xid == self.flight.doubt
 
     def _unsent(self) -> list[Item]:
         found = list(self.flight.items) if self.flight is not None else []
@@ -211,7 +218,7 @@ class Sender:
                 self._send(wire.bundle_discard(flight.bundle, self._xids(1)))
                 self._again(flight)
             else:
-                flight.step, flight.since = Step.COMMITTING, now
+                flight.step, flight.since, flight.doubt = Step.COMMITTING, now, -1
                 self._send(wire.bundle_commit(flight.bundle, flight.last))
         elif reply.step == wire.COMMIT_REPLY and flight.step is Step.COMMITTING:
             self._done(flight.items)

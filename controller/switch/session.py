@@ -108,8 +108,8 @@ class Session:
             return
         if self.reading is not None and now - self.reading.heard > READ_SECONDS:
             self.link.close(f"it has not told what it holds for {READ_SECONDS:.0f} s")
-        elif self.link.waiting == 0 and self.sender.late(now):
-            self._lost("it has not answered about a bundle")
+        elif self.link.waiting == 0:
+            self.sender.ask_if_late(now)
 
     def closed(self, reason: str) -> None:
         """The connection has ended."""
@@ -177,8 +177,7 @@ class Session:
 
     def admitted(self) -> None:
         """The identity is this connection's alone: it is greeted, and a stranger until read() is called."""
-        LOG.info("%s %s: greeted%s", self.switch_id, self.link.address,
-                 f", certificate of {self.certificate}" if self.certificate else "")
+        LOG.info("%s %s: greeted, certificate of %s", self.switch_id, self.link.address, self.certificate or "nobody")
         self.channel.set_state(CONFIG)
         self.home.post(events.SwitchGreeted(self.switch_id, self.link.address, self.certificate))
 
@@ -238,6 +237,8 @@ class Session:
         self.link.send(wire.echo_reply(whole))
 
     def _on_echo_reply(self, whole: bytes, xid: int) -> None:
+        if self.sender.lost(xid):
+            self._lost("it has not answered about a bundle, but what came after it")
         loser = self.pulse.answered(xid)
         if loser is not None:
             self.home.post(events.SwitchTwice(self.switch_id, self.link.address, loser.link.address))
@@ -288,9 +289,7 @@ class Session:
 
     def _on_role(self, whole: bytes, xid: int) -> None:
         role, generation = wire.read_role(whole)
-        if self.state is State.STRANGE:
-            return
-        if role == wire.ROLE_SLAVE:
+        if role == wire.ROLE_SLAVE and self.state is not State.STRANGE:
             self._demoted(f"another controller is master, with generation {generation}")
         elif role == wire.ROLE_MASTER and xid == self._role_xid:
             again, self.role = self.role == "slave", "master"

@@ -68,7 +68,7 @@ def test_a_switch_that_stops_reading_is_closed_with_its_reason_and_holds_up_no_o
             begun = time.monotonic()
             seq = desk.order(B, entries(flow(number)))
             desk.until(lambda seq=seq: desk.seen(SwitchConfirmed, switch_id=B, seq=seq))
-            assert time.monotonic() - begun < 0.5
+            assert time.monotonic() - begun < 2.0
         desk.until(lambda: desk.row(A)["bytes_waiting"] > 0)
         clock.forward(11)
         with caplog.at_level(logging.WARNING):

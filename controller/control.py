@@ -27,6 +27,8 @@ log = logging.getLogger("hadron.control")
 FLOOD = 15                 # packets of one port to the controller within a second that are called a flood
 PACKETS = 64               # answered in one turn
 EXAMPLES = 20              # of each kind of wrong entry, kept from the last reading of a switch
+AGAIN = 60.0               # seconds within which the same alarm is not another one
+ALIKE = ("switch", "object", "rule")                # what makes two alarms the same
 KEPT = 200                 # alarms kept for `hadron audit` and the log
 
 
@@ -245,7 +247,13 @@ class Control:
             self.switches.read(switch, audit=True)
 
     def _alarm(self, what: str, **details: Any) -> None:
-        self.alarms.append({"alarm": what, "at": self.now(), **details})
+        """Note it. What goes on and on is one alarm, counted: it must not push the others out, nor fill the log."""
+        now, about = self.now(), {"alarm": what, **{name: details[name] for name in ALIKE if name in details}}
+        for place, known in enumerate(self.alarms):
+            if about.items() <= known.items() and now - known["at"] < AGAIN:
+                self.alarms[place] = {**known, **details, "at": now, "times": known.get("times", 1) + 1}
+                return
+        self.alarms.append({"alarm": what, "at": now, **details})
         log.warning("%s: %s", what, ", ".join(f"{name} {value}" for name, value in details.items()))
 
     # ---- what is true of a port; from any thread

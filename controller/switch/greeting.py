@@ -84,5 +84,5 @@ class Greeting:
 
     def closed(self, reason: str) -> None:
         """The connection has ended before it was any switch's."""
-        LOG.warning("%s: closed: %s", self.link.address, reason)
+        self.home.loop.strangers.warning(LOG, "%s: closed: %s", self.link.address, reason)
         self.home.gave_up(self)

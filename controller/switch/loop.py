@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from controller.switch.link import Link, Peer
+from controller.switch.sparing import Sparing
 
 LOG = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class Loop:
         self.dirty: list[Link] = []         # links with bytes queued in the present round
         self.again: list[Link] = []         # links whose TLS holds bytes that the selector cannot see
         self.refused = 0
+        self.strangers = Sparing(clock)     # what is logged of peers that may be anybody
         self._writing: set[Link] = set()
         self._calls: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
         self._selector = selectors.DefaultSelector()
@@ -138,7 +140,7 @@ class Loop:
             address = f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"
             if len(self.links) >= LINK_LIMIT:
                 self.refused += 1
-                LOG.warning("%s: refused, %d connections are open", address, len(self.links))
+                self.strangers.warning(LOG, "%s: refused, %d connections are open", address, len(self.links))
                 sock.close()
                 continue
             self._begin(listener, sock, address)
@@ -148,7 +150,7 @@ class Loop:
             link = listener.link(self, sock, address, tls=listener.tls)
             link.peer = listener.welcome(link)
         except OSError as error:            # the peer is gone again
-            LOG.info("%s: %s", address, error)
+            self.strangers.warning(LOG, "%s: %s", address, error)
             sock.close()
             return
         except Exception:

@@ -12,11 +12,10 @@ import re
 import ssl
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from controller.switch.host_facts import HostFacts, HostGone
 from controller.switch.jsonrpc import JsonLink
@@ -29,7 +28,6 @@ LOG = logging.getLogger(__name__)
 
 PORT = 6640
 TARGET = re.compile(r"(tcp|ssl):\S+\Z")
-LOG_LINES, LOG_SECONDS = 20, 10.0
 
 
 class HostState(NamedTuple):
@@ -68,8 +66,6 @@ class OvsdbServer:
         self.now_text = now_text or (lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
         self._sessions: set[HostSession] = set()
         self._hosts: dict[str, HostSession] = {}
-        self._logged: deque[float] = deque()
-        self._unlogged = 0
         self._loop = Loop(clock=clock)
         self._thread = threading.Thread(target=self._loop.run, name="ovsdb", daemon=True)
 
@@ -134,24 +130,12 @@ class OvsdbServer:
 
     def ended(self, session: HostSession, reason: str) -> None:
         self._sessions.discard(session)
-        self._log_end(session, reason)
+        self._loop.strangers.warning(LOG, "host %s: connection from %s closed: %s", session.host_id or "unknown",
+                                     session.link.address, reason)
         host_id = session.host_id
         if host_id and self._hosts.get(host_id) is session:
             del self._hosts[host_id]
             self._post(HostGone(host_id, reason))
-
-    def _log_end(self, session: HostSession, reason: str) -> None:
-        """Strangers that come again and again do not fill the log."""
-        now = self._clock()
-        while self._logged and now - self._logged[0] > LOG_SECONDS:
-            self._logged.popleft()
-        if len(self._logged) >= LOG_LINES:
-            self._unlogged += 1
-            return
-        self._logged.append(now)
-        more: Any = f" (and {self._unlogged} others that were not logged)" if self._unlogged else ""
-        self._unlogged = 0
-        LOG.warning("host %s: connection from %s closed: %s%s", session.host_id or "unknown", session.link.address, reason, more)
 
 
 __all__ = ["HostFacts", "HostGone", "HostState", "OvsdbServer"]

@@ -34,7 +34,7 @@ from rest.query import pairs
 
 MOST_AT_ONCE = 4
 """Requests that may ask switches or recompile at one time: each holds a thread of the listener."""
-MOST_FLOWS = 20_000
+MOST_FLOWS = 100_000
 """Flows in one answer."""
 MOST_EXPLAINED = 20
 """Flows that `why` explains in one answer."""

@@ -10,10 +10,9 @@ from typing import Any
 
 from controller.compile import Compiler
 from controller.model import Model
-from controller.openflow.frame import Malformed
 from controller.openflow.pipeline import Pipeline
-from controller.openflow.text import held_text
 from rest.inspect_objects import Known, called
+from rest.inspect_text import whole
 
 PATIENCE = 20.0
 """Seconds to wait until all switches have been read, and again until the repairs are confirmed."""
@@ -48,10 +47,7 @@ class Say:
 
     def flow(self, key: tuple, cookie: int, body: bytes) -> str:
         """An entry as text, even if a stranger wrote it."""
-        try:
-            return held_text(key, cookie, body, self.pipeline)
-        except Malformed as wrong:
-            return f"{key!r}: {wrong}"
+        return whole(key, cookie, body, self.pipeline)
 
     def unit(self, unit: tuple) -> dict[str, Any]:
         """A rule and its object."""

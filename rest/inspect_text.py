@@ -5,11 +5,13 @@ Hadron begins to use tomorrow shows nothing until somebody decides that it may.
 """
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from controller.openflow import decode
 from controller.openflow.fields import FIELDS
+from controller.openflow.frame import Malformed
 from controller.openflow.group import Key
 from controller.openflow.match import match
 from controller.openflow.pipeline import Pipeline
@@ -20,6 +22,7 @@ HIDDEN = "hidden"
 _PACKET = ("eth_", "ip_", "ipv4_", "ipv6_", "tcp_", "udp_", "sctp_", "icmp", "arp_", "nd_", "vlan_", "ct_state", "ct_mark",
            "conj_id", "reg")
 _OPEN = frozenset(name for name in FIELDS if name.startswith(_PACKET))
+_UNREADABLE = (Malformed, struct.error, LookupError, ValueError)
 _IN_PORT = 0xFFFFFFF8
 _CONTROLLER = 0xFFFFFFFD
 
@@ -28,8 +31,16 @@ Knows = Callable[[str, int], Any]
 
 
 def whole(key: Key, cookie: int, body: bytes, pipeline: Pipeline) -> str:
-    """Everything, as `ovs-ofctl` would say it with the names of tables and registers."""
-    return held_text(key, cookie, body, pipeline)
+    """Everything, as `ovs-ofctl` would say it with the names of tables and registers.
+
+    A stranger may have put what cannot be read: that is shown as bytes.
+    """
+    try:
+        return held_text(key, cookie, body, pipeline)
+    except _UNREADABLE as wrong:
+        if isinstance(key[0], str):
+            return f"{key[0]}={key[1]}, unreadable ({wrong}): {body.hex()}"
+        return f"table={pipeline.table_name(key[0])}, priority={key[1]}, unreadable ({wrong}): {key[2].hex()} {body.hex()}"
 
 
 def shortened(key: Key, body: bytes, pipeline: Pipeline, knows: Knows) -> str:
@@ -93,12 +104,16 @@ def _action(action: decode.Action, names: Names, knows: Knows) -> str:
     return HIDDEN
 
 
-def names_in(key: Key, body: bytes, pipeline: Pipeline) -> Iterator[tuple[str, int]]:
-    """(name, value) of every register in a flow that holds the key of an object."""
-    if isinstance(key[0], str):
-        return
-    names = Names(pipeline)
-    for field, (value, mask) in decode.read_match(key[2]).items():
+def names_in(key: Key, body: bytes, pipeline: Pipeline) -> list[tuple[str, int]]:
+    """(name, value) of every register in a flow that holds the key of an object; none if it cannot be read."""
+    try:
+        return [] if isinstance(key[0], str) else list(_names_in(key[2], body, Names(pipeline)))
+    except _UNREADABLE:
+        return []
+
+
+def _names_in(fields: bytes, body: bytes, names: Names) -> Iterator[tuple[str, int]]:
+    for field, (value, mask) in decode.read_match(fields).items():
         name = names.field(field, {})
         if name in KEYS and mask == FIELDS[field].full:
             yield name, value

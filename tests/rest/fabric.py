@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlencode
 
 from controller.config import read
 from controller.main import Hadron
@@ -22,6 +23,7 @@ class Fabric:
 
     def __init__(self, hadron: Hadron, fakes: FakeSwitches) -> None:
         self.hadron, self.fakes = hadron, fakes
+        self.made: dict[str, dict] = {}
         self.url = f"http://127.0.0.1:{hadron.rest.port}"
         self.as_ops, self.as_acme, self.as_bolt = (Client(hadron.rest.port, TOKENS[who]) for who in TOKENS)
         self.ofport = 0
@@ -81,8 +83,8 @@ def fabric(**more: Any) -> Iterator[Fabric]:
 
 
 def two_tenants(fabric: Fabric) -> dict[str, dict]:
-    """acme has web on host1 and db on host2, bolt has web with the same addresses on host1: all by name."""
-    made: dict[str, dict] = {}
+    """acme has web on host1 and db on host2, bolt has a port with web's address on host1: all by name, in `made`."""
+    made = fabric.made
     for host in SWITCHES:
         fabric.host(host)
     for who, name in ((fabric.as_acme, "acme"), (fabric.as_bolt, "bolt")):
@@ -97,3 +99,8 @@ def two_tenants(fabric: Fabric) -> dict[str, dict]:
                                          protocol="tcp", port_range_min=80, port_range_max=80)
     fabric.until(lambda: fabric.settled() and len(fabric.hadron.control.standing) == 2)
     return made
+
+
+def flows(client: Client, **params: str) -> list[dict]:
+    """The flows that /inspect/flows tells."""
+    return client.get("/inspect/flows?" + urlencode(params))["flows"]

@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,17 +17,10 @@ from controller.config import Config
 from rest import cli, cli_answers
 from rest.cli_pipeline import ascii_only, drawing
 from rest.cli_show import Page, size
-from tests.rest.fabric import SWITCHES, TOKENS, Fabric, fabric, two_tenants
+from tests.rest.fabric import SWITCHES, TOKENS, Fabric
 
 ROOT = Path(__file__).resolve().parents[2]
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[Fabric]:
-    with fabric() as running:
-        running.made = two_tenants(running)     # type: ignore[attr-defined]
-        yield running
 
 
 @pytest.fixture
@@ -86,7 +79,7 @@ def test_what_flows_prints_can_be_pasted_behind_why(hadron: Run) -> None:
 
 
 def test_why_tells_who_wrote_what_and_when(hadron: Run, cloud: Fabric) -> None:
-    rule = cloud.made["rule"]                   # type: ignore[attr-defined]
+    rule = cloud.made["rule"]
     flows = json.loads(hadron("flows", "--port", "web", "--table", "in_rules", "--json")[1])["flows"]
     cookie = next(one["cookie"] for one in flows if "tp_dst=80" in one["text"])
     status, text, _ = hadron("why", cookie)

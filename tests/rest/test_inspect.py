@@ -2,33 +2,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
 from controller.openflow import Flow, match, output
 from controller.switch.events import SwitchRefused
-from tests.rest.fabric import SWITCHES, Fabric, fabric, two_tenants
+from tests.rest.fabric import SWITCHES, Fabric, fabric, flows, two_tenants
 
 HOST1, HOST2 = SWITCHES["host1"], SWITCHES["host2"]
 
 
-class Cloud(Fabric):
-    """Two tenants on two hosts; `made` has their objects by name."""
-
-    made: dict
-
-
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[Cloud]:
-    with fabric() as running:
-        running.made = two_tenants(running)     # type: ignore[attr-defined]
-        yield running                           # type: ignore[misc]
-
-
 # ---- switches and ports
 
-def test_every_switch_is_told_with_its_host_and_how_far_it_is(cloud: Cloud) -> None:
+def test_every_switch_is_told_with_its_host_and_how_far_it_is(cloud: Fabric) -> None:
     first, second = cloud.as_ops.get("/inspect/switches")["switches"]
     assert (first["switch"], first["host"], first["bridge"], first["ovs_version"]) == (HOST1, "host1", "br-int", "3.1.0")
     assert first["state"] == second["state"] == "in step"
@@ -48,7 +34,7 @@ def test_a_switch_that_is_away_and_one_that_is_unknown_are_told_as_such() -> Non
         assert states == {HOST1: "away", HOST2: "unknown"}
 
 
-def test_an_administrator_sees_every_port_with_its_place(cloud: Cloud) -> None:
+def test_an_administrator_sees_every_port_with_its_place(cloud: Fabric) -> None:
     ports = {one["name"]: one for one in cloud.as_ops.get("/inspect/ports")["ports"]}
     assert ports.keys() == {"web", "db", "theirs"}
     web = ports["web"]
@@ -59,7 +45,7 @@ def test_an_administrator_sees_every_port_with_its_place(cloud: Cloud) -> None:
     assert {one["name"] for one in cloud.as_ops.get(f"/inspect/ports?network={acme}")["ports"]} == {"web", "db"}
 
 
-def test_a_tenant_sees_its_own_ports_without_places(cloud: Cloud) -> None:
+def test_a_tenant_sees_its_own_ports_without_places(cloud: Fabric) -> None:
     ports = cloud.as_acme.get("/inspect/ports?network=blue")["ports"]
     assert {one["name"] for one in ports} == {"web", "db"}
     assert not {"host", "switch", "ofport", "interface", "bound_to", "error"} & set(ports[0])
@@ -67,11 +53,7 @@ def test_a_tenant_sees_its_own_ports_without_places(cloud: Cloud) -> None:
 
 # ---- flows
 
-def flows(client, **params: str) -> list[dict]:
-    return client.get("/inspect/flows?" + "&".join(f"{name}={value}" for name, value in params.items()))["flows"]
-
-
-def test_a_ports_flows_are_told_with_names_owner_rule_and_counters(cloud: Cloud) -> None:
+def test_a_ports_flows_are_told_with_names_owner_rule_and_counters(cloud: Fabric) -> None:
     found = flows(cloud.as_ops, port="web")
     [deliver] = [one for one in found if one["table"] == "deliver"]
     key = cloud.hadron.model.get("port", cloud.made["web"]["id"]).key
@@ -83,7 +65,7 @@ def test_a_ports_flows_are_told_with_names_owner_rule_and_counters(cloud: Cloud)
     assert "tun_dst" in peer["text"] and [place["host"] for place in peer["places"]] == ["host2"]
 
 
-def test_flows_are_chosen_by_switch_table_network_and_by_being_drops(cloud: Cloud) -> None:
+def test_flows_are_chosen_by_switch_table_network_and_by_being_drops(cloud: Fabric) -> None:
     drops = flows(cloud.as_ops, switch="host1", drops="true")
     assert {one["text"].rpartition("actions=")[2] for one in drops} == {"drop"} and all(one["drop"] for one in drops)
     assert {one["table"] for one in flows(cloud.as_ops, switch=HOST1.lstrip("0"), table="guard")} == {"guard"}
@@ -95,7 +77,7 @@ def test_flows_are_chosen_by_switch_table_network_and_by_being_drops(cloud: Clou
         for one in flows(cloud.as_ops, port="web") if HOST2 in {place["switch"] for place in one["places"]}]
 
 
-def test_what_a_switch_lacks_and_what_nobody_asked_for_is_marked(cloud: Cloud) -> None:
+def test_what_a_switch_lacks_and_what_nobody_asked_for_is_marked(cloud: Fabric) -> None:
     switch = cloud.fakes.switches[HOST1]
     lost = next(key for key in switch.tables.flows if key[0] == 60)
     bent = next(key for key in switch.tables.flows if key[0] == 31)
@@ -121,7 +103,7 @@ def _tables():
     return PIPELINE
 
 
-def test_a_tenant_sees_flows_of_its_own_objects_and_nothing_of_the_fabric(cloud: Cloud) -> None:
+def test_a_tenant_sees_flows_of_its_own_objects_and_nothing_of_the_fabric(cloud: Fabric) -> None:
     answer = cloud.as_acme.get("/inspect/flows")
     found = answer["flows"]
     assert set(answer) == {"flows"} and len(found) > 30
@@ -153,13 +135,13 @@ def test_a_flow_of_a_shared_network_names_the_ports_of_others_to_nobody_but_its_
 
 
 @pytest.mark.parametrize("question", ["switches", "doctor", "flows?switch=host1", "ports?host=host1", "why?flow=0x1&switch=host1"])
-def test_the_fabric_is_for_administrators(cloud: Cloud, question: str) -> None:
+def test_the_fabric_is_for_administrators(cloud: Fabric, question: str) -> None:
     assert cloud.as_ops.ask("GET", f"/inspect/{question}").status in (200, 404)
     answer = cloud.as_acme.ask("GET", f"/inspect/{question}")
     assert answer.status == 403 and "administrators only" in answer.error["message"]
 
 
-def test_another_tenants_objects_are_not_there(cloud: Cloud) -> None:
+def test_another_tenants_objects_are_not_there(cloud: Fabric) -> None:
     theirs = cloud.made["theirs"]["id"]
     assert cloud.as_acme.ask("GET", f"/inspect/flows?port={theirs}").status == 404
     cookie = flows(cloud.as_ops, port=theirs)[0]["cookie"]
@@ -173,12 +155,12 @@ def test_another_tenants_objects_are_not_there(cloud: Cloud) -> None:
     ("flows?switch=host1&colour=red", "colour"), ("flows?switch=host1&switch=host2", "switch"), ("ports?network=blue", "network"),
     ("why", "flow"), ("why?flow=nonsense", "flow"), ("why?flow=table=nowhere", "flow"), ("why?flow=priority=x", "flow"),
     ("why?flow=99999999999999999999", "flow"), ("why?flow=%00", "query"), ("switches?x=1", "x")])
-def test_a_wrong_question_is_refused_by_name(cloud: Cloud, question: str, field: str) -> None:
+def test_a_wrong_question_is_refused_by_name(cloud: Fabric, question: str, field: str) -> None:
     answer = cloud.as_ops.ask("GET", f"/inspect/{question}")
     assert answer.status == 400 and answer.error["message"].startswith(f"{field}: ")
 
 
-def test_unknown_addresses_and_methods_are_refused(cloud: Cloud) -> None:
+def test_unknown_addresses_and_methods_are_refused(cloud: Fabric) -> None:
     assert cloud.as_ops.ask("GET", "/inspect/nothing").status == 404
     assert cloud.as_ops.ask("GET", "/inspect/flows/more").status == 404
     answer = cloud.as_ops.ask("DELETE", "/inspect/flows")
@@ -187,85 +169,6 @@ def test_unknown_addresses_and_methods_are_refused(cloud: Cloud) -> None:
     assert cloud.as_ops.ask("POST", "/inspect/audit", {"switch": "host1"}).status == 400
     assert cloud.as_ops.ask("HEAD", "/inspect/switches").status == 200
     assert {one["name"] for one in cloud.as_ops.get("/inspect")["inspect"]} >= {"flows", "why", "audit"}
-
-
-# ---- why
-
-def why(client, flow: str, **params: str) -> dict:
-    from urllib.parse import urlencode
-    return client.get("/inspect/why?" + urlencode({"flow": flow, **params}))
-
-
-def opening(cloud: Cloud) -> dict:
-    """The flow that lets port 80 into web."""
-    [found] = [one for one in flows(cloud.as_ops, port="web", table="in_rules") if "tp_dst=80" in one["text"]]
-    return found
-
-
-def test_a_flow_leads_to_its_rule_its_object_and_the_security_group_rule_that_wants_it(cloud: Cloud) -> None:
-    [one] = why(cloud.as_ops, opening(cloud)["cookie"])["flows"]
-    assert one["rule"]["rule"] == "apps.security_groups.allow" and one["rule"]["file"] == "apps/security_groups.py"
-    source = open(one["rule"]["file"]).read().splitlines()          # noqa: SIM115
-    assert "def allow(" in "".join(source[one["rule"]["line"] - 1:one["rule"]["line"] + 1])
-    assert one["object"]["id"] == cloud.made["web"]["id"] and one["object"]["user"] == "acme-user"
-    assert one["object"]["created_at"] == cloud.made["web"]["created_at"] and one["object"]["project_id"] == "acme"
-    reasons = {(reason["kind"], reason["id"]) for reason in one["because"]}
-    assert ("security_group_rule", cloud.made["rule"]["id"]) in reasons and ("port", cloud.made["web"]["id"]) in reasons
-    assert len([kind for kind, _ in reasons if kind == "security_group_rule"]) == 1
-    rule = next(reason for reason in one["because"] if reason["id"] == cloud.made["rule"]["id"])
-    assert rule["summary"] == "ingress IPv4 tcp 80 80" and rule["user"] == "acme-user" and rule["alone"]
-    assert one["level"] == "rule" and one["purpose"].startswith("Do the receiver's") and one["on"] == 1
-
-
-def test_a_flow_is_found_by_its_text_with_names_or_with_numbers(cloud: Cloud) -> None:
-    flow, web = opening(cloud), cloud.hadron.model.get("port", cloud.made["web"]["id"])
-    asked = [flow["text"], flow["text"].partition(" actions=")[0], f"table=51,priority=100,tcp,reg5={web.key:#x},tp_dst=80",
-             f"table=in_rules,tp_dst=80,priority=100,RECEIVER={web.key:#x},tcp",
-             f" cookie=0x0, duration=3.2s, table=51, n_packets=0, n_bytes=0, priority=100,tcp,reg5={web.key:#x},tp_dst=80 actions=x",
-             f" cookie={flow['cookie']}, table=0, actions=drop"]
-    for text in asked:
-        assert [one["text"] for one in why(cloud.as_ops, text)["flows"]] == [flow["text"]], text
-    assert cloud.as_ops.ask("GET", f"/inspect/why?flow=table=51,priority=99,tcp,reg5={web.key:#x}").status == 404
-
-
-def test_all_flows_of_an_object_are_explained_by_its_id(cloud: Cloud) -> None:
-    answer = why(cloud.as_ops, cloud.made["acme net"]["id"])
-    assert {one["object"]["name"] for one in answer["flows"]} == {"blue"} and answer["found"] == len(answer["flows"])
-
-
-def test_a_cookie_of_another_body_leads_to_the_flows_of_its_app_and_object(cloud: Cloud) -> None:
-    cookie = int(opening(cloud)["cookie"], 16)
-    answer = why(cloud.as_ops, f"{cookie ^ 1:#x}")
-    assert not answer["exact"] and opening(cloud)["text"] in [one["text"] for one in answer["flows"]]
-
-
-def test_a_flow_is_explained_as_it_is_on_one_switch(cloud: Cloud) -> None:
-    web = cloud.hadron.model.get("port", cloud.made["web"]["id"])
-    text = f"table=forward,priority=100,NETWORK={web.key - web.key + 1:#x},dl_dst={web.mac_address}"
-    both = why(cloud.as_ops, text)["flows"]
-    assert {one["rule"]["rule"] for one in both} == {"apps.switching.deliver_here", "apps.switching.send_through_tunnel"}
-    [there] = why(cloud.as_ops, text, switch="host2")["flows"]
-    assert there["rule"]["rule"] == "apps.switching.send_through_tunnel"
-
-
-def test_of_two_rules_that_allow_the_same_either_is_a_reason() -> None:
-    with fabric() as running:
-        made = two_tenants(running)
-        twin = running.as_acme.create("security_group_rule", security_group_id=made["group"]["id"], direction="ingress",
-                                      protocol="tcp", port_range_min=80, port_range_max=80, remote_ip_prefix="0.0.0.0/0")
-        running.until(running.settled)
-        [one] = [one for one in flows(running.as_ops, port="web", table="in_rules") if "tp_dst=80" in one["text"]]
-        [said] = why(running.as_ops, one["cookie"])["flows"]
-        rules = {reason["id"]: reason["alone"] for reason in said["because"] if reason["kind"] == "security_group_rule"}
-        assert rules == {made["rule"]["id"]: False, twin["id"]: False}
-
-
-def test_a_tenant_is_told_the_reasons_it_may_know(cloud: Cloud) -> None:
-    [admit] = [one for one in flows(cloud.as_acme, port="web") if one["rule"] == "apps.switching.admit"]
-    said = next(one for one in why(cloud.as_acme, admit["cookie"])["flows"] if one["table"] == "admit")
-    assert {reason["kind"] for reason in said["because"]} == {"network", "port"} and "on" not in said
-    told = next(one for one in why(cloud.as_ops, admit["cookie"])["flows"] if one["table"] == "admit")
-    assert {reason["kind"] for reason in told["because"]} == {"interface", "network", "port"}
 
 
 # ---- audit, alarms, doctor
@@ -339,7 +242,7 @@ def test_an_audit_says_what_is_refused_and_who_is_away() -> None:
         assert alarm["called"] == "port web" and not {"switch", "host", "said"} & set(alarm)
 
 
-def test_the_pipeline_is_told_to_everybody(cloud: Cloud) -> None:
+def test_the_pipeline_is_told_to_everybody(cloud: Fabric) -> None:
     tables = cloud.as_acme.get("/inspect/pipeline")["tables"]
     assert [table["name"] for table in tables][:2] == ["admit", "guard"]
 

@@ -12,8 +12,13 @@ IPV6 = 0x86dd
 
 
 def number_of(protocol: str | None, family: int) -> int | None:
-    """The number on the wire of a protocol's name or number (as text); None for any. IPv6 has an ICMP of its own."""
+    """The number on the wire of a protocol's name or number (as text); None for any, which Neutron also calls 0.
+
+    IPv6 has an ICMP of its own.
+    """
     if protocol in ANY:
         return None
     number = NUMBERS[protocol] if protocol in NUMBERS else int(protocol)   # type: ignore[index, arg-type]
+    if number == 0:
+        return None
     return 58 if number == 1 and family == IPV6 else number

@@ -161,9 +161,10 @@ def test_any_protocol_by_name_or_number(net: Net, server: Thing, word: str | int
     net.send(tcp(client, open, v=v)).reaches_nobody()
 
 
-def test_a_rule_without_a_protocol_allows_all_of_its_ip_version(net: Net, server: Thing) -> None:
+@pytest.mark.parametrize("any", (None, "any", 0, "0", "ip"))
+def test_a_rule_for_any_protocol_allows_all_of_its_ip_version(net: Net, server: Thing, any: str | int | None) -> None:
     client, open = pair(net, "host2", groups=[server])
-    net.rule(server)
+    net.rule(server, protocol=any)
     for said in (tcp(client, open), udp(client, open), ping(client, open), protocol(client, open, 99)):
         net.passes(said)
     net.send(tcp(client, open, v=6)).reaches_nobody()

@@ -49,41 +49,46 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
+# (command, what it is, more about it); those that ask a running controller.
+_ASKING = (
+    ("switches", "the switches: connected, in step, how many entries",
+     "STATE: `in step` holds what it should; `reading`, `sending` is getting there; `away` is not connected; `unknown` is "
+     "connected and never written; `another's` has another controller as master. When it was last read, it should have "
+     "held ENTRIES, and DRIFT were alien, missing or altered. WAITING are changes not yet sent."),
+    ("ports", "the ports: whose, where, in which state",
+     "STATUS is DOWN until the port's interface is seen, BUILD until every switch concerned has confirmed, then ACTIVE. "
+     "PACKETS went to the controller (DHCP questions)."),
+    ("flows", "the flows with names, counters and owners",
+     "Text is ovs-ofctl's with the names of tables and registers; # lines say whose a flow is, by which rule, and what "
+     "went through it. MISSING, ALTERED and ALIEN mark what is not as it should be."),
+    ("why", "why a flow is there: app, rule, objects, who wrote them",
+     "An object is a reason if the flow would be gone or another without it: that is tried out."),
+    ("audit", "read all switches now, repair them, tell what was wrong",
+     "ALIEN entries nobody asked for, MISSING ones are gone, ALTERED ones do something else. Exit status 1 if there were "
+     "any, or entries that a switch refuses, rules that failed or contradict each other."),
+    ("alarms", "what happened that should not: drift, floods, refusals", "Exit status 1 if there are any."),
+    ("doctor", "what is known to be wrong, and how to mend it", "Exit status 1 if anything is BAD; a NOTE is good to know."))
+
+
 def parser() -> argparse.ArgumentParser:
     """All commands and what they take."""
     whole = argparse.ArgumentParser("hadron", description="Tenant networks on Open vSwitch: run the controller, look inside.",
                                     epilog=_EPILOG, formatter_class=_Wide)
     commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    asking = _asking()
+    asking, own = _asking(), {"ports": _ports, "flows": _flows, "why": _why, "audit": _audit}
 
-    def command(name: str, run: Callable[[argparse.Namespace], int], help: str, more: str = "", *,
-                parents: Sequence[argparse.ArgumentParser] = (asking,)) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}. {more}".strip(),
-                                   parents=list(parents), formatter_class=_Wide)
+    def add(name: str, run: Callable[[argparse.Namespace], int], what: str, more: str = "") -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}. {more}".strip(),
+                                   parents=[] if name == "serve" else [asking], formatter_class=_Wide)
         made.set_defaults(run=run, command=name)
         return made
 
-    _serve(command("serve", serve, "run the controller", parents=()))
-    command("switches", ask, "the switches: connected, in step, how many entries",
-            "STATE: `in step` holds what it should; `reading`, `sending` is getting there; `away` is not connected; "
-            "`unknown` is connected and never written; `another's` has another controller as master. When it was last read, "
-            "it should have held ENTRIES, and DRIFT were alien, missing or altered. WAITING are changes not yet sent.")
-    _ports(command("ports", ask, "the ports: whose, where, in which state",
-                   "STATUS is DOWN until the port's interface is seen, BUILD until every switch concerned has "
-                   "confirmed, then ACTIVE. PACKETS went to the controller (DHCP questions)."))
-    _flows(command("flows", ask, "the flows with names, counters and owners",
-                   "Text is ovs-ofctl's with the names of tables and registers; # lines say whose a flow is, by "
-                   "which rule, and what went through it. MISSING, ALTERED and ALIEN mark what is not as it should be."))
-    _why(command("why", ask, "why a flow is there: app, rule, objects, who wrote them",
-                 "An object is a reason if the flow would be gone or another without it: that is tried out."))
-    _pipeline(command("pipeline", pipeline, "the packet's path, drawn",
-                      "Drawn from the flows that all rules make of an example; needs no server unless --url is given."))
-    _audit(command("audit", ask, "read all switches now, repair them, tell what was wrong",
-                   "ALIEN entries nobody asked for, MISSING ones are gone, ALTERED ones do something else. Exit status 1 "
-                   "if there were any, or entries that a switch refuses, rules that failed or contradict each other."))
-    command("alarms", ask, "what happened that should not: drift, floods, refusals", "Exit status 1 if there are any.")
-    command("doctor", ask, "what is known to be wrong, and how to mend it",
-            "Exit status 1 if anything is BAD; a NOTE is good to know.")
+    _serve(add("serve", serve, "run the controller"))
+    for name, what, more in _ASKING:
+        made = add(name, ask, what, more)
+        own.get(name, lambda one: None)(made)
+    _pipeline(add("pipeline", pipeline, "the packet's path, drawn", "Drawn from the flows that all rules make of an example; "
+                  "needs no server unless --url is given."))
     return whole
 
 

@@ -20,6 +20,7 @@ from controller.compile import Compiler
 from controller.openflow.actions import output
 from controller.switch import events
 from controller.switch.host_facts import HostFacts
+from controller.switch.sparing import Sparing
 from controller.switch.sync import Difference, difference
 
 log = logging.getLogger("hadron.control")
@@ -58,6 +59,7 @@ class Control:
         self.errors: dict[tuple[str, str], str] = {}                     # object -> why a switch refuses it
         self.alarms: deque[dict[str, Any]] = deque(maxlen=KEPT)
         self.packets: Counter = Counter()                                # object -> packets sent to us, in all
+        self._strangers = Sparing(now)
         self._recent: Counter = Counter()
         self._second = 0
         self._next_audit: dict[str, float] = {}
@@ -116,7 +118,7 @@ class Control:
         if event.switch_id in self.model.rows["switch"]:
             self._greet_known(event.switch_id)
         else:
-            log.warning("switch %s (%s) is unknown: watched, never written", event.switch_id, event.address)
+            self._strangers.warning(log, "switch %s (%s) is unknown: watched, never written", event.switch_id, event.address)
 
     def _greet_known(self, switch: str) -> None:
         standing = self.standing.get(switch)

@@ -113,7 +113,8 @@ class Session:
 
     def closed(self, reason: str) -> None:
         """The connection has ended."""
-        LOG.warning("%s %s: closed: %s", self.switch_id, self.link.address, reason)
+        self.home.loop.strangers.warning(LOG, "%s %s: closed: %s", self.switch_id, self.link.address, reason,
+                                         always=self.state is not State.STRANGE)
         self._enter(State.GONE)
         self.counting.fail(reason)
         self.home.left(self, reason)
@@ -123,6 +124,7 @@ class Session:
     def read(self, *, audit: bool, changed: set[Key] | None = None) -> None:
         """Read what the switch holds. The first time, this is what makes a stranger one of ours."""
         if self.state is State.STRANGE:
+            LOG.info("%s %s: greeted, certificate of %s", self.switch_id, self.link.address, self.certificate or "nobody")
             self._claim()
             audit = False
         if self.reading is not None:
@@ -177,7 +179,6 @@ class Session:
 
     def admitted(self) -> None:
         """The identity is this connection's alone: it is greeted, and a stranger until read() is called."""
-        LOG.info("%s %s: greeted, certificate of %s", self.switch_id, self.link.address, self.certificate or "nobody")
         self.channel.set_state(CONFIG)
         self.home.post(events.SwitchGreeted(self.switch_id, self.link.address, self.certificate))
 

@@ -18,12 +18,12 @@ class Sparing:
         self._written: deque[float] = deque()
         self._left_out = 0
 
-    def warning(self, log: logging.Logger, text: str, *args: Any) -> None:
-        """As log.warning, if there were not too many of late."""
+    def warning(self, log: logging.Logger, text: str, *args: Any, always: bool = False) -> None:
+        """As log.warning, if there were not too many of late. `always`: this one is about no stranger."""
         now = self._clock()
         while self._written and now - self._written[0] > SECONDS:
             self._written.popleft()
-        if len(self._written) >= LINES:
+        if len(self._written) >= LINES and not always:
             self._left_out += 1
             return
         self._written.append(now)

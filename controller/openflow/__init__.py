@@ -30,7 +30,8 @@ from controller.openflow.pipeline import Pipeline, Register, Table
 group = _actions.group      # the word, not the module `group`: importing that has taken the name
 
 __all__ = [
-    "FIELDS", "IN_PORT", "VLAN_PRESENT", "Entry", "Flow", "Group", "Key", "Meter", "Nat", "Pipeline", "Register", "Table",
+    "FIELDS", "IN_PORT", "VLAN_PRESENT", "Entry", "Flow", "Group", "Key", "Meter", "Nat", "Pipeline", "Register",
+    "Table",
     "Why", "conjunction", "controller", "ct", "ct_clear", "dec_ttl", "decap", "delete", "delete_flow", "drop", "encap",
     "group", "match", "merge", "meter", "move", "output", "pop_mpls", "pop_vlan", "push_mpls", "push_vlan", "resubmit",
     "set_field",

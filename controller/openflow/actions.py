@@ -1,4 +1,4 @@
-"""What a flow may do, each as the bytes of OpenFlow 1.4 actions, in the very form in which Open vSwitch returns them."""
+"""What a flow may do, each as the bytes of OpenFlow 1.4 actions, in the form in which Open vSwitch returns them."""
 from __future__ import annotations
 
 import socket
@@ -109,7 +109,8 @@ def set_field(fields: Mapping[str, Any] | None = None, /, **more: Any) -> bytes:
         raise ValueError(f"{unknown.args[0]} is not a field") from None
 
 
-_READ_ONLY = frozenset({"packet_type", "conj_id", "in_port", "actset_output", "ip_frag", "tcp_flags", "ip_proto", "mpls_bos",
+_READ_ONLY = frozenset({"packet_type", "conj_id", "in_port", "actset_output", "ip_frag", "tcp_flags", "ip_proto",
+                        "mpls_bos",
                         "ct_state", "ct_zone", "ct_nw_src", "ct_nw_dst", "ct_ipv6_src", "ct_ipv6_dst", "ct_nw_proto",
                         "ct_tp_src", "ct_tp_dst"})
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from controller.openflow import decode
+from controller.openflow import buckets, decode
 from controller.openflow.fields import FIELDS
 from controller.openflow.flow import Flow, FlowKey
 from controller.openflow.group import Entry, Key
@@ -64,10 +64,13 @@ class Tables:
     """Everything a switch holds, ready for lookups."""
 
     def __init__(self, held: Mapping[Any, Any] | Iterable[Entry] = ()) -> None:
-        """`held`: entries, or {key: entry}, or {key: (cookie, body)}, or {key: body}. Raises Malformed if one cannot be read."""
+        """`held`: entries, or {key: entry}, or {key: (cookie, body)}, or {key: body}.
+
+        Raises Malformed if one cannot be read.
+        """
         self.tables: defaultdict[int, dict[Signature, _Masked]] = defaultdict(dict)
-        self.groups: dict[int, decode.GroupBody] = {}
-        self.meters: dict[int, decode.MeterBody] = {}
+        self.groups: dict[int, buckets.GroupBody] = {}
+        self.meters: dict[int, buckets.MeterBody] = {}
         pairs = held.items() if isinstance(held, Mapping) else ((entry.key, entry) for entry in held)
         for key, what in pairs:
             if isinstance(what, bytes):
@@ -81,9 +84,9 @@ class Tables:
     def put(self, key: Key, cookie: int, body: bytes, reason: str = "") -> None:
         """Add an entry or replace the one under its key."""
         if key[0] == "group":
-            self.groups[key[1]] = decode.read_group(body)
+            self.groups[key[1]] = buckets.read_group(body)
         elif key[0] == "meter":
-            self.meters[key[1]] = decode.read_meter(body)
+            self.meters[key[1]] = buckets.read_meter(body)
         else:
             self.remove(key)
             read = read_body(body)

@@ -77,31 +77,24 @@ class Conntrack:
         self.connections = {key: each for key, each in self.connections.items() if zone is not None and key[0] != zone}
 
     def track(self, packet: MutableMapping[str, Any], zone: int, *, commit: bool = False, force: bool = False,
-              nat: Nat | None = None, mark: tuple[int, int] | None = None, label: tuple[int, int] | None = None) -> None:
+              nat: Nat | None = None, mark: tuple[int, int] | None = None,
+              label: tuple[int, int] | None = None) -> None:
         """What ct() does to a packet: its ct_ fields are set, its connection is remembered, its addresses translated.
 
         `mark` and `label` are (value, mask). An ICMP error holds the packet that it quotes as `quoted`.
         """
         last_zone, earlier = packet.get("tracked", (None, 0))
         clear(packet)
-        if last_zone != zone:
-            earlier = 0
-        way, quoted = _way(packet), packet.get("quoted")
-        related = way is not None and packet.get(_type_field(way), 0) in _ERRORS.get(way.protocol, ())
-        if related:
-            about = _way(quoted) if quoted else None
-            way = about.back() if about else None
+        way, related = _subject(packet)
         found = self.connections.get((zone, way)) if way else None
         reply = found is not None and way == found.reply
-        if found and force and reply and not related:
+        if found and not related and (force and reply or found.closed and _flags(packet) & (_SYN | _ACK) == _SYN):
             self._drop(found)
-            found = None
-        if found and found.closed and not related and _flags(packet) & (_SYN | _ACK) == _SYN:
-            self._drop(found)
-            found = None
-        if found and way:
-            state = self._known(found, packet, reply=reply, related=related, earlier=earlier)
-            if nat is not None and state != INVALID and found.translated:
+            found, reply = None, False
+        if found:
+            known = earlier if last_zone == zone else 0
+            state = self._known(found, packet, reply=reply, related=related, earlier=known)
+            if nat is not None and found.translated:
                 state |= _translate(packet, found, reply=reply)
         elif related or way is None or not _may_begin(packet, way):
             state = INVALID
@@ -110,11 +103,9 @@ class Conntrack:
             if commit:
                 found = self._commit(zone, way, nat)
                 state |= _translate(packet, found, reply=False) if found.translated else 0
+        if found:
+            found.mark, found.label = _masked(found.mark, mark), _masked(found.label, label)
         self._write(packet, zone, state, found, way)
-        if found and state != INVALID:
-            found.mark = _masked(found.mark, mark)
-            found.label = _masked(found.label, label)
-            packet.update(ct_mark=found.mark, ct_label=found.label)
 
     @staticmethod
     def _known(found: Connection, packet: Mapping[str, Any], *, reply: bool, related: bool, earlier: int) -> int:
@@ -146,7 +137,8 @@ class Conntrack:
         self.connections = {key: each for key, each in self.connections.items() if each is not found}
 
     @staticmethod
-    def _write(packet: MutableMapping[str, Any], zone: int, state: int, found: Connection | None, way: Way | None) -> None:
+    def _write(packet: MutableMapping[str, Any], zone: int, state: int, found: Connection | None,
+               way: Way | None) -> None:
         packet.update(ct_state=state | TRACKED, ct_zone=zone, tracked=(zone, state))
         origin = found.original if found else way
         if origin is None or state == INVALID:
@@ -169,8 +161,15 @@ def _masked(value: int, change: tuple[int, int] | None) -> int:
     return value if change is None else value & ~change[1] | change[0] & change[1]
 
 
-def _type_field(way: Way) -> str:
-    return "icmpv4_type" if way.protocol == _ICMP else "icmpv6_type"
+def _subject(packet: Mapping[str, Any]) -> tuple[Way | None, bool]:
+    """The direction that a packet belongs to, and whether it does so only as an error about it."""
+    way = _way(packet)
+    if way is None or way.protocol not in _ECHO:
+        return way, False
+    if way.source_port not in _ERRORS[way.protocol]:
+        return way, False
+    about = _way(packet["quoted"]) if packet.get("quoted") else None
+    return about.back() if about else None, True
 
 
 def _way(packet: Mapping[str, Any]) -> Way | None:

@@ -114,28 +114,11 @@ class Body(NamedTuple):
     other: tuple[Unknown, ...]
 
 
-class Bucket(NamedTuple):
-    """One set of actions of a group; `watch_port` is None where none is watched."""
-
-    weight: int
-    watch_port: int | None
-    actions: tuple[Action, ...]
-
-
-class GroupBody(NamedTuple):
-    """A group: all, select, indirect or ff, and its buckets."""
-
-    type: str
-    buckets: tuple[Bucket, ...]
-
-
 _BY_HEADER: dict[bytes, tuple[Field, bool]] = {}
 for _field in FIELDS.values():
     _BY_HEADER[_field.header()] = _field, False
     _BY_HEADER[_field.header(True)] = _field, True
     _BY_HEADER.setdefault(_field.move_header, (_field, False))
-_ANY_PORT = 0xFFFFFFFF
-_TYPES = ("all", "select", "indirect", "ff")
 _RESUBMIT_IN_PORT = 0xFFF8
 _NEXT_PROTOCOL = 0xFFFE
 
@@ -326,36 +309,3 @@ def read_body(body: bytes) -> Body:
             other.append(Unknown(body[at:at + length]))
         at += length
     return Body(meter, actions, goto, tuple(other))
-
-
-def read_group(body: bytes) -> GroupBody:
-    """What a group does."""
-    if len(body) < 2 or body[0] >= len(_TYPES):
-        raise Malformed(f"not a group: {body[:8].hex()}")
-    buckets, at, end = [], 2, len(body)
-    while at < end:
-        if end - at < 16:
-            raise Malformed(f"{end - at} bytes left over after the last bucket")
-        length, weight, watch = struct.unpack_from("!HHI", body, at)
-        if length < 16 or at + length > end:
-            raise Malformed(f"a bucket of {length} bytes where {end - at} are left")
-        watch_port = None if watch == _ANY_PORT else watch
-        buckets.append(Bucket(weight, watch_port, read_actions(body, at + 16, at + length)))
-        at += length
-    return GroupBody(_TYPES[body[0]], tuple(buckets))
-
-
-class MeterBody(NamedTuple):
-    """A meter: unit is "pps" or "kbps"; rate and burst in that unit."""
-
-    unit: str
-    rate: int
-    burst: int
-
-
-def read_meter(body: bytes) -> MeterBody:
-    """What a meter limits. Raises Malformed unless it has exactly one band, of type drop."""
-    if len(body) != 18 or body[2:6] != b"\0\1\0\x10":
-        raise Malformed(f"not a meter with one drop band: {body[:8].hex()}")
-    flags, rate, burst = struct.unpack_from("!H4xII", body, 0)
-    return MeterBody("pps" if flags & 2 else "kbps", rate, burst)

@@ -39,7 +39,8 @@ class Field(NamedTuple):
     """One field: where it stands in a match, its header, its width in bytes (`size`) and in bits that may be set.
 
     `kind` says how people write it: "number", "mac", "ipv4" or "ipv6". `needs` names the other fields that a match
-    must hold, and the values they must have (none named: `match` knows which bits). `experimenter` is 0 or the id that follows the header.
+    must hold, and the values they must have (none named: `match` knows which bits). `experimenter` is 0 or the id
+    that follows the header.
     `move_header` is the header that Open vSwitch writes inside a move or load (NXM where NXM has the field).
     """
 
@@ -168,7 +169,8 @@ def _address(family: int) -> Callable[[str], int]:
 
 
 _READ: Mapping[str, Callable[[str], int]] = {
-    "mac": _mac, "ipv4": _address(socket.AF_INET), "ipv6": _address(socket.AF_INET6), "number": lambda text: int(text, 0),
+    "mac": _mac, "ipv4": _address(socket.AF_INET), "ipv6": _address(socket.AF_INET6),
+    "number": lambda text: int(text, 0),
 }
 
 

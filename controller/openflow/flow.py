@@ -119,7 +119,8 @@ class Flow:
     def add(self) -> bytes:
         """The message that adds the flow or replaces the one under its key (xid 0)."""
         fields, body = self.match, self.body
-        return _FLOW_MOD.pack(VERSION, FLOW_MOD, 48 + len(fields) + len(body), 0, self.cookie, 0, self.key[0], _ADD, 0, 0,
+        return _FLOW_MOD.pack(VERSION, FLOW_MOD, 48 + len(fields) + len(body), 0, self.cookie, 0, self.key[0], _ADD,
+                              0, 0,
                               self.priority, _ANY, _ANY, _ANY, 0, 0) + fields + body
 
 

@@ -61,7 +61,7 @@ def split(received: bytearray) -> list[bytes]:
 def expect(whole: bytes, kind: int, smallest: int) -> None:
     """Raise Malformed unless `whole` is exactly one message of this kind and at least that long."""
     if len(whole) < max(smallest, HEADER_SIZE) or whole[1] != kind or int.from_bytes(whole[2:4], "big") != len(whole):
-        raise Malformed(f"not a message of type {kind} with at least {smallest} bytes: {whole[:16].hex()}, {len(whole)}")
+        raise Malformed(f"not a message of type {kind} with at least {smallest} bytes: {whole[:16].hex()}...")
 
 
 def elements(whole: bytes, at: int, end: int, *, smallest: int = 4) -> Iterator[tuple[int, int, int]]:

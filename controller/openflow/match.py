@@ -95,7 +95,8 @@ def _make_plan(names: tuple[str, ...]) -> _Plan:
                 raise ValueError(f"{field.name} needs {needed} to be {wanted}")
     gate = itemgetter(*deciding) if deciding else None
     ordered = [field.name for field in fields]
-    plan = _Plan(_taker(ordered), tuple(_parts[name] for name in ordered), gate, set(), not _SPECIAL.isdisjoint(names), fields)
+    plan = _Plan(_taker(ordered), tuple(_parts[name] for name in ordered), gate, set(),
+                 not _SPECIAL.isdisjoint(names), fields)
     if len(_plans) >= _CACHE:
         _plans.clear()
     _plans[names] = plan

@@ -60,5 +60,6 @@ def read_packet_in(whole: bytes) -> PacketIn:
         at = after
     if _IN_PORT not in seen:
         raise Malformed("a packet-in from no port")
-    return PacketIn(cookie, table, seen[_IN_PORT], seen.get(_TUNNEL, 0), registers, seen.get(_METADATA, 0), reason, length,
+    return PacketIn(cookie, table, seen[_IN_PORT], seen.get(_TUNNEL, 0), registers, seen.get(_METADATA, 0), reason,
+                    length,
                     whole[data:])

@@ -121,13 +121,17 @@ def encap(into: Packet, kind: int) -> None:
     elif kind == _MPLS_TYPE:
         payload = _under(into)
         bottom = 0 if payload.get("packet_type", 0) == _MPLS_TYPE else 1
-        into.update(packet_type=_MPLS_TYPE, eth_type=ETH_MPLS, mpls_label=0, mpls_tc=0, mpls_bos=bottom, payload=payload)
+        into.update(packet_type=_MPLS_TYPE, eth_type=ETH_MPLS, mpls_label=0, mpls_tc=0, mpls_bos=bottom,
+                    payload=payload)
     else:
         raise ValueError(f"encap({kind:#x}) of a packet of type {into.get('packet_type', 0):#x}")
 
 
 def decap(into: Packet) -> None:
-    """Take the outermost header away: Ethernet's, or an MPLS label. Raises ValueError if there is a tag, or nothing left."""
+    """Take the outermost header away: Ethernet's, or an MPLS label.
+
+    Raises ValueError if there is a VLAN tag, or the payload is not known.
+    """
     if not into.get("packet_type", 0):
         if into.get("vlan_vid", 0):
             raise ValueError("decap of a tagged packet")

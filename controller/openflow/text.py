@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from controller.openflow import decode
+from controller.openflow import buckets, decode
 from controller.openflow.actions import PORT_CONTROLLER, Nat
 from controller.openflow.fields import FIELDS, VLAN_PRESENT, Field, text_of
 from controller.openflow.flow import Flow
@@ -23,7 +23,8 @@ _IN_MATCH = {
     "vlan_pcp": "dl_vlan_pcp",
     **{f"{proto}_{end}": f"tp_{end}" for proto in ("tcp", "udp", "sctp") for end in ("src", "dst")},
 }
-_IN_ACTIONS = {"in_port": "in_port_oxm", "ipv4_src": "ip_src", "ipv4_dst": "ip_dst", "ip_ecn": "nw_ecn", "ipv6_flabel": "ipv6_label",
+_IN_ACTIONS = {"in_port": "in_port_oxm", "ipv4_src": "ip_src", "ipv4_dst": "ip_dst", "ip_ecn": "nw_ecn",
+               "ipv6_flabel": "ipv6_label",
                "tunnel_id": "tun_id", "icmpv4_type": "icmp_type", "icmpv4_code": "icmp_code"}
 _HEX = {"metadata", "tunnel_id", "ct_mark", "ct_label", "pkt_mark", "ipv6_flabel", "eth_type",
         *(name for name in FIELDS if "reg" in name)}
@@ -69,7 +70,7 @@ def held_text(key: Key, cookie_: int, body: bytes, pipeline: Pipeline | None = N
     if key[0] == "group":
         return _group_text(key[1], body, names)
     if key[0] == "meter":
-        meter = decode.read_meter(body)
+        meter = buckets.read_meter(body)
         unit = "pktps" if meter.unit == "pps" else "kbps"
         return f"meter={key[1]},{unit},burst,bands=type=drop,rate={meter.rate},burst_size={meter.burst}"
     table, priority, fields = key
@@ -117,7 +118,9 @@ def _asked(name: str, value: int, mask: int, names: Names) -> str:
         return f"{name}={value:#x}/{mask:#x}"
     field = FIELDS[name]
     if name == "vlan_vid":
-        return f"dl_vlan={value & 0xFFF}" if mask == field.full and value & VLAN_PRESENT else f"vlan_tci={value:#06x}/{mask:#06x}"
+        if mask == field.full and value & VLAN_PRESENT:
+            return f"dl_vlan={value & 0xFFF}"
+        return f"vlan_tci={value:#06x}/{mask:#06x}"
     if name == "in_port" or name == "actset_output":
         return f"{name}={port_text(value)}"
     if name == "packet_type":
@@ -236,7 +239,7 @@ def _nat_text(nat: Nat) -> str:
 
 
 def _group_text(number: int, body: bytes, names: Names) -> str:
-    group = decode.read_group(body)
+    group = buckets.read_group(body)
     parts = [f"group_id={number}", f"type={group.type}"]
     for bucket in group.buckets:
         said = [f"weight:{bucket.weight}"] if group.type == "select" else []

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from controller.openflow import decode, packets
 from controller.openflow.actions import PORT_CONTROLLER, PORT_IN_PORT, PORT_LOCAL
+from controller.openflow.buckets import Bucket
 from controller.openflow.classify import Rule, Tables
 from controller.openflow.conntrack import Conntrack, clear
 from controller.openflow.fields import ETH_IPV4, ETH_IPV6
@@ -25,7 +26,7 @@ from controller.openflow.text import CT_STATES, Names, action_text, match_parts,
 
 _DEEPEST = 64           # resubmits backwards and groups within each other (Open vSwitch's MAX_DEPTH)
 _MOST_RESUBMITS = 4096  # in all (its MAX_RESUBMITS)
-_MOST_ROUNDS = 6        # times a packet may come back from connection tracking (MAX_RECIRC_DEPTH of the userspace datapath)
+_MOST_ROUNDS = 6        # times a packet may come back from connection tracking (the userspace's MAX_RECIRC_DEPTH)
 _HIGHEST_PORT = 0xFFFFFF00
 
 
@@ -68,10 +69,10 @@ class Walk:
         return "\n".join(self.lines)
 
 
-Choice = Callable[[int, tuple[decode.Bucket, ...]], int]
+Choice = Callable[[int, tuple[Bucket, ...]], int]
 
 
-def heaviest(group: int, buckets: tuple[decode.Bucket, ...]) -> int:
+def heaviest(group: int, buckets: tuple[Bucket, ...]) -> int:
     """A select group's choice when nothing else is said: the first of the greatest weight."""
     return max(range(len(buckets)), key=lambda place: (buckets[place].weight, -place))
 
@@ -123,7 +124,7 @@ class _Walker:
         except _Metered:
             self.say(depth + 1, "=> exceeds the meter, dropped")
         except _TooMuch:
-            self.say(depth + 1, f"=> resubmitted more than {_DEEPEST} deep or {_MOST_RESUBMITS} times: all of this is undone")
+            self.say(depth + 1, f"=> resubmitted more than {_DEEPEST} deep or {_MOST_RESUBMITS} times: all is undone")
             del seen.sent[sent:], seen.punted[punted:]
         self.resubmits, self.deep = outer
 
@@ -139,7 +140,8 @@ class _Walker:
             matched = ", ".join(match_parts(rule.key[2], self.names)) or "any"
             self.say(depth, f"{name}: priority {rule.priority}, {matched}, cookie {rule.cookie:#x}")
             for rival in rivals:
-                self.say(depth + 1, f"ambiguous: of the same priority is {', '.join(match_parts(rival.key[2], self.names))}")
+                said = ", ".join(match_parts(rival.key[2], self.names)) or "any"
+                self.say(depth + 1, f"ambiguous: of the same priority is {said}")
                 self.seen.ambiguous.append((rule.key, rival.key))
             at = self.next_table(rule, packet, depth)
 
@@ -236,7 +238,8 @@ class _Walker:
             raise ValueError(f"output to {port_text(port)} cannot be walked")
 
     def punt(self, max_len: int, rule: Rule, packet: Packet, reason: int) -> None:
-        self.seen.punted.append(Punt(rule.cookie, rule.key[0], reason, max_len, {**packet, **packet.get("rewritten", {})}))
+        self.seen.punted.append(Punt(rule.cookie, rule.key[0], reason, max_len,
+                                     {**packet, **packet.get("rewritten", {})}))
 
     def track(self, action: decode.Track, packet: Packet, depth: int) -> None:
         """ct(): the packet is tracked; a copy goes on in the table named, the packet itself goes on untracked."""
@@ -294,7 +297,7 @@ class _Walker:
                     break
         self.deep -= 1
 
-    def live(self, bucket: decode.Bucket) -> bool:
+    def live(self, bucket: Bucket) -> bool:
         return bucket.watch_port is None or bucket.watch_port not in self.down
 
 

@@ -48,13 +48,27 @@ _READERS: dict[int, Callable[[bytes], Mapping[Any, tuple[int, bytes]]]] = {
     stats.FLOWS: stats.read_flow_stats, stats.GROUP_DESC: stats.read_groups, stats.METER_CONFIG: stats.read_meters}
 
 
+def _connect(path: Path) -> socket.socket:
+    """A connection to a socket that a daemon is about to listen on: its file is there a moment before it listens."""
+    deadline = time.monotonic() + _DEADLINE
+    while True:
+        made = socket.socket(socket.AF_UNIX)
+        made.settimeout(_DEADLINE)
+        try:
+            made.connect(str(path))
+            return made
+        except (FileNotFoundError, ConnectionRefusedError):
+            made.close()
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+
+
 class Bridge:
     """One OpenFlow 1.4 connection to one bridge."""
 
     def __init__(self, path: Path) -> None:
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(_DEADLINE)
-        self.socket.connect(str(path))
+        self.socket = _connect(path)
         self.received = bytearray()
         self.waiting: list[bytes] = []
         self.xid = 0
@@ -132,9 +146,7 @@ class Control:
     """The daemon's own control socket (what ovs-appctl uses), without a process for every question."""
 
     def __init__(self, path: Path) -> None:
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(_DEADLINE)
-        self.socket.connect(str(path))
+        self.socket = _connect(path)
         self.decoder, self.text, self.number = json.JSONDecoder(), "", 0
 
     def ask(self, command: str, *arguments: str) -> str:
@@ -184,6 +196,7 @@ class DummyOvs:
         self.processes: list[subprocess.Popen[bytes]] = []
         self.bridges: dict[str, Bridge] = {}
         self.recordings: dict[int, Recording] = {}
+        self.control: Control | None = None
         self.database = f"unix:{self.directory}/db.sock"
         self.environment = os.environ | {name: str(self.directory) for name in
                                          ("OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR", "OVS_SYSCONFDIR")}
@@ -202,7 +215,6 @@ class DummyOvs:
         self.vsctl("--no-wait", "init")
         self._daemon("ovs-vswitchd", self.database, f"--unixctl={here}/vswitchd.ctl", f"--log-file={here}/vswitchd.log",
                      "--disable-system", "--enable-dummy=override")
-        self._until((here / "vswitchd.ctl").exists)
         self.control = Control(here / "vswitchd.ctl")
 
     def _daemon(self, *command: str) -> None:
@@ -229,13 +241,16 @@ class DummyOvs:
     def __enter__(self) -> DummyOvs:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
         self.close()
 
     def close(self) -> None:
         """End both daemons and remove their directory."""
         for bridge in self.bridges.values():
             bridge.close()
+        if self.control:
+            self.control.socket.close()
         for process in reversed(self.processes):
             process.terminate()
             try:
@@ -251,6 +266,7 @@ class DummyOvs:
 
     def appctl(self, command: str, *arguments: str) -> str:
         """Ask this ovs-vswitchd what ovs-appctl would."""
+        assert self.control
         return self.control.ask(command, *arguments)
 
     def ofctl(self, command: str, bridge: str, *arguments: str) -> str:
@@ -264,7 +280,6 @@ class DummyOvs:
         if switch_id:
             command.append(f"other_config:datapath-id={switch_id}")
         self.vsctl(*command)
-        self._until((self.directory / f"{name}.mgmt").exists)
         self.bridges[name] = Bridge(self.directory / f"{name}.mgmt")
         return self.bridges[name]
 

@@ -100,12 +100,14 @@ def test_groups_and_meters_are_understood_by_ovs_ofctl(dummy_ovs: DummyOvs, empt
     held = empty.held()
     assert {key: body for key, (_, body) in held.items() if key[0] == "group"} == {g.key: g.body for g in GROUPS}
     # ovs-ofctl says "burst" for every meter, so the flag differs where we leave the size to the switch
-    assert {key: body[2:] for key, (_, body) in held.items() if key[0] == "meter"} == {m.key: m.body[2:] for m in METERS}
+    assert {key: body[2:] for key,
+            (_, body) in held.items() if key[0] == "meter"} == {m.key: m.body[2:] for m in METERS}
 
 
 OSKEN_NAMES = {
     "nd_target": "ipv6_nd_target", "nd_sll": "ipv6_nd_sll", "nd_tll": "ipv6_nd_tll", "tun_src": "tun_ipv4_src",
-    "tun_dst": "tun_ipv4_dst", "packet_type": "field_4194348", "nd_reserved": "field_524289", "nd_options_type": "field_524290",
+    "tun_dst": "tun_ipv4_dst", "packet_type": "field_4194348", "nd_reserved": "field_524289",
+    "nd_options_type": "field_524290",
     "ct_nw_proto": "field_247", "ct_nw_src": "field_248", "ct_nw_dst": "field_249", "ct_ipv6_src": "field_250",
     "ct_ipv6_dst": "field_251", "ct_tp_src": "field_252", "ct_tp_dst": "field_253",
 }

@@ -37,7 +37,8 @@ from controller.openflow.fields import Field, number, value_and_mask
 from controller.openflow.flow import checksum, resource_number
 from tests.wire.corpus import FIRST, LAST, NETWORK, SECOND, with_needs
 
-SIMPLE = [field for field in FIELDS.values() if field.name not in ("packet_type", "ct_state") and "xxreg" not in field.name]
+SIMPLE = [field for field in FIELDS.values() if field.name not in ("packet_type",
+                                                                   "ct_state") and "xxreg" not in field.name]
 
 
 @st.composite
@@ -70,15 +71,20 @@ def test_the_order_of_asking_does_not_matter(fields: list[Field], dice: Any) -> 
 
 
 @pytest.mark.parametrize(("wanted", "words"), [
-    ({"tcp_dst": 80}, "tcp_dst needs"), ({"eth_type": 0x800, "ip_proto": 17, "tcp_dst": 80}, "tcp_dst needs ip_proto to be 0x6"),
-    ({"eth_type": 0x86DD, "ipv4_src": "10.0.0.1"}, "ipv4_src needs eth_type"), ({"ipv4_src": "10.0.0.1"}, "ipv4_src needs"),
+    ({"tcp_dst": 80}, "tcp_dst needs"), ({"eth_type": 0x800, "ip_proto": 17, "tcp_dst": 80},
+                                         "tcp_dst needs ip_proto to be 0x6"),
+    ({"eth_type": 0x86DD, "ipv4_src": "10.0.0.1"}, "ipv4_src needs eth_type"),
+    ({"ipv4_src": "10.0.0.1"}, "ipv4_src needs"),
     ({"vlan_pcp": 3}, "needs vlan_vid"), ({"vlan_vid": 0, "vlan_pcp": 3}, "needs vlan_vid to be a tag"),
     ({"eth_type": 0x800, "ct_nw_src": 1}, "ct_nw_src needs ct_state"), ({"nonsense": 1}, "nonsense is not a field"),
     ({"eth_type": 0x800, "ct_state": (0x20, 0x20), "ct_nw_src": 1}, "needs ct_state to be a valid connection"),
-    ({"eth_type": 0x10000}, "does not fit"), ({"reg0": -1}, "does not fit"), ({"eth_type": (0x800, 0xFF00)}, "takes no mask"),
-    ({"eth_type": 0x800, "ipv4_src": "10.0.0.0/33"}, "longer than the address"), ({"eth_src": "fa:16:3e:00:00"}, "not a MAC"),
+    ({"eth_type": 0x10000}, "does not fit"), ({"reg0": -1}, "does not fit"),
+    ({"eth_type": (0x800, 0xFF00)}, "takes no mask"),
+    ({"eth_type": 0x800, "ipv4_src": "10.0.0.0/33"}, "longer than the address"),
+    ({"eth_src": "fa:16:3e:00:00"}, "not a MAC"),
     ({"eth_type": 0x800, "ipv4_src": "fe80::1"}, "not an IP address"), ({"reg0": None}, "neither a number nor a text"),
-    ({"eth_type": 0x800, "ip_proto": (0, 0), "tcp_dst": 1}, "needs ip_proto"), ({"xxreg0": 1, "reg2": 1}, "reg2 is part of xxreg0"),
+    ({"eth_type": 0x800, "ip_proto": (0, 0), "tcp_dst": 1}, "needs ip_proto"),
+    ({"xxreg0": 1, "reg2": 1}, "reg2 is part of xxreg0"),
 ])
 def test_a_match_that_a_switch_would_refuse_or_widen_is_refused(wanted: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
@@ -107,13 +113,16 @@ def test_values_are_read_as_people_write_them() -> None:
     (lambda: set_field(in_port=1), "cannot be set"), (lambda: set_field(vlan_vid=5), "VLAN_PRESENT"),
     (lambda: set_field(reg0=(1, 0)), "writes nothing"), (lambda: set_field(nw_ttl=256), "does not fit"),
     (lambda: output(0), "not a port"), (lambda: controller(0x10000), "max_len"), (lambda: group(-1), "group's number"),
-    (lambda: meter(0), "meter's number"), (lambda: drop(""), "say why"), (lambda: conjunction(1, 3, 2), "clause 3 of 2"),
-    (lambda: conjunction(1, 1, 1), "clause"), (lambda: conjunction(0, 1, 2), "id 0"), (lambda: ct(0x10000), "zones are"),
+    (lambda: meter(0), "meter's number"), (lambda: drop(""), "say why"),
+    (lambda: conjunction(1, 3, 2), "clause 3 of 2"),
+    (lambda: conjunction(1, 1, 1), "clause"), (lambda: conjunction(0, 1, 2), "id 0"),
+    (lambda: ct(0x10000), "zones are"),
     (lambda: ct(1, mark=5), "need commit"), (lambda: ct(1, commit=True, nat=Nat("src")), "with an address"),
     (lambda: ct(1, commit=True, nat=Nat("src", "10.0.0.1", ports=(0, 5))), "ports"),
     (lambda: move(("reg0", 0, 15), ("reg1", 0, 7)), "do not fit"), (lambda: move(("reg0", 0, 32), "reg1"), "no bits"),
     (lambda: move("reg0", "ct_state"), "cannot be set"), (lambda: move("nonsense", "reg0"), "not a field"),
-    (lambda: Meter(1), "either pps or kbps"), (lambda: Meter(1, pps=1, kbps=1), "either pps or kbps"), (lambda: Meter(0, pps=1), "number"),
+    (lambda: Meter(1), "either pps or kbps"), (lambda: Meter(1, pps=1, kbps=1), "either pps or kbps"),
+    (lambda: Meter(0, pps=1), "number"),
     (lambda: Meter(1, pps=0), "rate"), (lambda: Meter(1, pps=5, burst=-1), "burst"),
     (lambda: Group(1, "any", []), "type is one of"), (lambda: Group(1, "indirect", []), "one bucket"),
     (lambda: Group(1, "select", [(None, None, ())]), "weight"), (lambda: Group(1, "all", [(1, None, ())]), "weight"),
@@ -121,9 +130,12 @@ def test_values_are_read_as_people_write_them() -> None:
     (lambda: Group(1, "all", [(None, None, (output(1), output(2)))]), "one way only"),
     (lambda: Group(1, "all", [(None, None, (output(1), set_field(reg0=1)))]), "comes last"),
     (lambda: Group(1, "all", [(None, None, (set_field(reg0=1),))]), "no effect"),
-    (lambda: Flow(FIRST, 1, match(), ()), "say drop"), (lambda: Flow(FIRST, 1, match(), (drop("x"), output(1))), "cannot stand"),
-    (lambda: Flow(FIRST, 1, match(), (SECOND, output(1))), "cannot stand"), (lambda: Flow(SECOND, 1, match(), (FIRST,)), "go back"),
-    (lambda: Flow(FIRST, 65536, match(), (IN_PORT,)), "priority"), (lambda: Flow(FIRST, 1, match(), (7,)), "cannot stand"),
+    (lambda: Flow(FIRST, 1, match(), ()), "say drop"), (lambda: Flow(FIRST, 1, match(), (drop("x"), output(1))),
+                                                        "cannot stand"),
+    (lambda: Flow(FIRST, 1, match(), (SECOND, output(1))), "cannot stand"),
+    (lambda: Flow(SECOND, 1, match(), (FIRST,)), "go back"),
+    (lambda: Flow(FIRST, 65536, match(), (IN_PORT,)), "priority"),
+    (lambda: Flow(FIRST, 1, match(), (7,)), "cannot stand"),
 ])
 def test_what_would_have_no_effect_or_be_refused_is_refused(make: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
@@ -149,7 +161,8 @@ def test_conjunctions_of_one_key_merge_into_one_flow_whatever_their_order() -> N
     parts = [Flow(FIRST, 5, match(), (conjunction(n, 1, 2),), Why(1, f"group {n}", "")) for n in (9, 3, 5)]
     parts.append(Flow(FIRST, 5, match(), (conjunction(5, 1, 2), conjunction(5, 2, 2)), Why(2, "b", "")))
     whole = merge(parts)
-    assert whole.conjunctions == (conjunction(3, 1, 2), conjunction(5, 1, 2), conjunction(9, 1, 2), conjunction(5, 2, 2))
+    assert whole.conjunctions == (conjunction(3, 1, 2), conjunction(5, 1, 2), conjunction(9, 1, 2),
+                                  conjunction(5, 2, 2))
     assert (merge(reversed(parts)).body, merge(reversed(parts)).cookie) == (whole.body, whole.cookie)
     assert Flow(FIRST, 5, match(), (conjunction(5, 1, 2), LAST)).conjunctions == ()
     with pytest.raises(ValueError, match="nothing but conjunctions"):
@@ -162,7 +175,8 @@ def test_a_pipeline_refuses_disorder() -> None:
     made = Pipeline()
     near, far = made.register(1, "near"), Register("reg2", "of nobody")
     made.table(5, "five", "?", writes=(near,))
-    for number_, name, more in ((5, "x", {}), (4, "x", {}), (6, "five", {}), (254, "x", {}), (6, "x", {"levels": {"a": 0}}),
+    for number_, name, more in ((5, "x", {}), (4, "x", {}), (6, "five", {}), (254, "x", {}),
+                                (6, "x", {"levels": {"a": 0}}),
                                 (6, "x", {"reads": (made.register(3, "unwritten"),)}), (6, "x", {"writes": (far,)}),
                                 (6, "x", {"levels": {str(n): n + 1 for n in range(6)}})):
         with pytest.raises(ValueError):
@@ -172,7 +186,8 @@ def test_a_pipeline_refuses_disorder() -> None:
     with pytest.raises(ValueError, match="0..15"):
         made.register(16, "too far")
     table = made.table(6, "six", "?", reads=(near,), levels={"high": 9})
-    assert (table.levels["high"], made.table_name(6), made.table_name(7), list(made)) == (9, "six", "7", [made.tables[5], table])
+    assert (table.levels["high"], made.table_name(6), made.table_name(7), list(made)) == (9, "six", "7",
+        [made.tables[5], table])
     assert isinstance(table, Table)
     assert repr(table) == "six(6)"
 

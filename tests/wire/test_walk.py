@@ -1,9 +1,8 @@
-"""The walk, one thing at a time, each beside Open vSwitch: connections, translation, wrappings, groups, limits, traces."""
+"""The walk, one thing at a time, each beside Open vSwitch: wrappings, groups, limits, conjunctions, traces."""
 from __future__ import annotations
 
 import re
 import struct
-from typing import Any
 
 import pytest
 
@@ -14,7 +13,6 @@ from controller.openflow import (
     Flow,
     Group,
     Meter,
-    Nat,
     Pipeline,
     Why,
     conjunction,
@@ -37,13 +35,14 @@ from controller.openflow import (
     set_field,
 )
 from controller.openflow.fields import ETH_MPLS
+from controller.openflow.frame import PORT_STATUS
 from controller.openflow.packet_in import APPLY_ACTION, INVALID_TTL
-from controller.openflow.text import CT_STATES
+from controller.openflow.ports import read_port_status
 from controller.openflow.walk import Conntrack, Tables, walk
 from tests.kit import frames
 from tests.kit.dummy_ovs import DummyOvs
 from tests.kit.fields import fields
-from tests.wire.agreement import Pair
+from tests.wire.agreement import Pair, tracker
 from tests.wire.corpus import FIRST, LAST, NETWORK, PIPELINE, RECEIVER, SECOND, SENDER, THIRD
 
 A, B = "fa:16:3e:00:00:01", "fa:16:3e:00:00:02"
@@ -63,156 +62,17 @@ def pair(dummy_ovs: DummyOvs) -> Pair:
     return Pair(dummy_ovs, bridge, "br-one", {1: "o1", 2: "o2", 3: "o3"})
 
 
-# ---- connections: what ct_state is, shown in a MAC address
-
-def tracker(zone: int = 7) -> list[Flow]:
-    """Look up, show the state in eth_dst's last byte and the mark before it, commit what is new, send out of port 3."""
-    shown = (move(("ct_state", 0, 7), ("eth_dst", 0, 7)), move(("ct_mark", 0, 15), ("eth_dst", 16, 31)))
-    made = []
-    for family in (IP, IP6):
-        made += [Flow(FIRST, 5, match(family), (ct(zone, SECOND),)), Flow(SECOND, 3, match(family), (*shown, output(3))),
-                 Flow(SECOND, 9, match({**family, "ct_state": (0x21, 0x21)}), (*shown, ct(zone, commit=True, mark=5), output(3)))]
-    return made
-
-
-def state(pair: Pair, port: int, frame: bytes, **more: Any) -> str:
-    sent, = pair.agree(port, frame, **more).sent
-    return "+".join(word for bit, word in enumerate(CT_STATES) if sent.packet["eth_dst"] >> bit & 1)
-
-
-NEW, EST, REPLY, INVALID = "new+trk", "est+trk", "est+rpl+trk", "inv+trk"
-
-
-def tcp(port: int, flags: int, number: int = 2000, payload: bytes = b"") -> bytes:
-    if port == 1:
-        return frames.tcp(A, B, X, Y, number, 80, flags=flags, payload=payload)
-    return frames.tcp(B, A, Y, X, 80, number, flags=flags, payload=payload)
-
-
-@pytest.mark.parametrize("story", [
-    [(1, SYN, NEW), (1, SYN, NEW), (2, SYN | ACK, REPLY), (1, ACK, EST), (2, ACK, REPLY), (1, FIN | ACK, EST), (2, FIN | ACK, REPLY),
-     (1, ACK, EST), (1, SYN, NEW), (2, SYN | ACK, REPLY)],
-    [(1, SYN, NEW), (2, RST | ACK, REPLY), (1, SYN, NEW), (1, SYN, NEW), (2, SYN | ACK, REPLY)],
-    [(1, ACK, NEW), (1, ACK, EST), (2, ACK, REPLY)], [(1, SYN, NEW), (1, ACK, EST), (2, SYN | ACK, REPLY)],
-    [(1, SYN | ACK, INVALID)], [(1, 0, INVALID)], [(1, FIN, INVALID)], [(1, SYN | RST, INVALID)], [(1, RST, NEW)],
-], ids=["a whole life", "refused, then tried again", "picked up in the middle", "loss on the way", "an answer to nothing", "no flags",
-        "a lone FIN", "SYN and RST", "a lone RST"])
-def test_a_tcp_connection(pair: Pair, story: list[tuple[int, int, str]]) -> None:
-    pair.hold(tracker())
-    assert [state(pair, port, tcp(port, flags)) for port, flags, _ in story] == [wanted for _, _, wanted in story]
-
-
-@pytest.mark.parametrize(("there", "back"), [
-    (HELLO, frames.udp(B, A, Y, X, 53, 1000)), (frames.echo(A, B, X, Y), frames.echo(B, A, Y, X, reply=True)),
-    (frames.echo(A, B, X6, Y6), frames.echo(B, A, Y6, X6, reply=True)), (frames.udp(A, B, X6, Y6, 1, 2), frames.udp(B, A, Y6, X6, 2, 1)),
-    (frames.icmp(A, B, X, Y, 13, 0, bytes(16)), frames.icmp(B, A, Y, X, 14, 0, bytes(16))),
-    *((frames.packet(A, B, X, Y, protocol, bytes(32)), frames.packet(B, A, Y, X, protocol, bytes(32))) for protocol in (2, 47, 50, 112)),
-], ids=["udp", "ping", "ping6", "udp6", "timestamp", "igmp", "gre", "esp", "vrrp"])
-def test_a_connection_is_new_until_it_is_answered(pair: Pair, there: bytes, back: bytes) -> None:
-    pair.hold(tracker())
-    assert [state(pair, port, frame) for port, frame in ((1, there), (1, there), (2, back), (1, there), (2, back))] == [
-        NEW, NEW, REPLY, EST, REPLY]
-
-
-def test_what_cannot_begin_a_connection_is_invalid(pair: Pair) -> None:
-    pair.hold(tracker())
-    for frame in (frames.echo(B, A, Y, X, reply=True), frames.ns(A, X6, Y6), frames.na(A, X6, B, Y6), frames.rs(A, X6),
-                  frames.icmp(A, B, X, Y, 9), frames.icmp(A, B, X, Y, 3, 1, bytes(4) + HELLO[14:42]), HELLO[:30]):
-        assert state(pair, 1, frame) == INVALID
-
-
-def test_an_icmp_error_belongs_to_the_connection_that_it_quotes(pair: Pair) -> None:
-    pair.hold(tracker())
-    state(pair, 1, HELLO)
-    error = frames.icmp(B, A, Y, X, 3, 1, bytes(4) + HELLO[14:42])
-    assert state(pair, 2, error, quoted=fields(HELLO)) == "rel+rpl+trk"
-    same_way = frames.icmp(A, B, X, Y, 11, 0, bytes(4) + frames.udp(B, A, Y, X, 53, 1000)[14:42])
-    assert state(pair, 1, same_way, quoted=fields(frames.udp(B, A, Y, X, 53, 1000))) == "rel+trk"
-
-
-def test_zones_know_nothing_of_each_other_and_a_register_names_one(pair: Pair) -> None:
-    look_up = [Flow(FIRST, 5, match({**IP, "in_port": port}), (set_field({NETWORK: 100 + port}), ct(NETWORK, SECOND))) for port in (1, 2)]
-    pair.hold([*look_up, Flow(SECOND, 5, match({**IP, "ct_state": (0x21, 0x21)}), (ct(NETWORK, commit=True), output(3)))])
-    assert pair.agree(1, HELLO).ports == [3]
-    assert pair.agree(2, frames.udp(B, A, Y, X, 53, 1000)).ports == [3], "an answer in another zone is new there"
-    assert pair.agree(1, frames.udp(B, A, Y, X, 53, 1000)).ports == []
-
-
-def test_marks_and_labels_are_written_in_part_and_found_again(pair: Pair) -> None:
-    again = (move("ct_label", "xxreg0"), move("reg3", ("eth_dst", 0, 31)), move(("ct_mark", 0, 7), ("eth_dst", 40, 47)), output(3))
-    pair.hold([Flow(FIRST, 5, match(IP), (ct(7, SECOND),)), Flow(SECOND, 3, match(IP), again),
-               Flow(SECOND, 9, match({**IP, "ct_state": (0x21, 0x21), "ct_mark": 0}), (ct(7, LAST, commit=True, mark=6, label=(9, 15)),)),
-               Flow(SECOND, 8, match({**IP, "ct_state": (0x21, 0x21), "ct_mark": 6}), (ct(7, LAST, commit=True, mark=(0xFF, 1), label=16),)),
-               Flow(LAST, 1, match(), again)])
-    assert [pair.agree(1, HELLO).sent[0].packet["eth_dst"] >> 40 for _ in range(3)] == [6, 7, 7]
-
-
-def test_after_ct_the_packet_itself_goes_on_untracked(pair: Pair) -> None:
-    pair.hold([Flow(FIRST, 5, match(IP), (ct(7, SECOND),)), Flow(SECOND, 5, match({**IP, "ct_state": (0x20, 0x20)}),
-                                                              (ct(7, commit=True), LAST)),
-               Flow(LAST, 5, match(ct_state=(0x20, 0x20)), (output(2),)), Flow(LAST, 3, match(), (output(3),))])
-    assert pair.agree(1, HELLO).ports == [3]
-
-
-def test_force_begins_a_connection_anew_in_the_other_direction(pair: Pair) -> None:
-    shown = move(("ct_state", 0, 7), ("eth_dst", 0, 7))
-    pair.hold([Flow(FIRST, 5, match({**IP, "in_port": 1}), (ct(7, SECOND, commit=True),)),
-               Flow(FIRST, 5, match({**IP, "in_port": 2}), (ct(7, SECOND, commit=True, force=True),)),
-               Flow(SECOND, 5, match(), (shown, output(3)))])
-    assert [state(pair, 1, HELLO), state(pair, 2, frames.udp(B, A, Y, X, 53, 1000)), state(pair, 1, HELLO)] == [NEW, NEW, REPLY]
-
-
-def test_forgetting_connections() -> None:
-    tables, known = Tables(tracker()), Conntrack()
-    packet = {**fields(HELLO), "in_port": 1}
-    walk(tables, packet, conntrack=known)
-    known.forget(8)
-    assert known.connections
-    known.forget(7)
-    assert not known.connections
-
-
-# ---- translation
-
-@pytest.mark.parametrize(("nat", "seen"), [
-    (Nat("src", "10.9.9.9"), ("10.9.9.9", 1000, Y, 53)), (Nat("src", "10.9.9.9", ports=(4000, 4000)), ("10.9.9.9", 4000, Y, 53)),
-    (Nat("dst", "10.9.9.9"), (X, 1000, "10.9.9.9", 53)), (Nat("dst", "10.9.9.9", ports=(8053, 8053)), (X, 1000, "10.9.9.9", 8053)),
-], ids=["source", "source and port", "target", "target and port"])
-@pytest.mark.parametrize("make", [frames.udp, frames.tcp])
-def test_what_is_translated_on_the_way_there_is_translated_back(pair: Pair, nat: Nat, seen: tuple[str, int, str, int], make: Any) -> None:
-    out = (move(("ct_state", 0, 7), ("eth_dst", 0, 7)), output(3))
-    pair.hold([Flow(FIRST, 5, match({**IP, "in_port": 1}), (ct(7, SECOND, commit=True, nat=nat),)),
-               Flow(FIRST, 5, match({**IP, "in_port": 2}), (ct(7, SECOND, nat=Nat()),)), Flow(SECOND, 5, match(), out)])
-    reply = {"flags": SYN | ACK} if make is frames.tcp else {}
-    source, source_port, target, target_port = seen
-    there = state(pair, 1, make(A, B, X, Y, 1000, 53))
-    arrived = fields(pair.last[3][0])
-    assert there == ("new+trk+snat" if nat.kind == "src" else "new+trk+dnat")
-    assert arrived == {**arrived, **fields(make(A, B, *(source, target, source_port, target_port))), "eth_dst": arrived["eth_dst"]}
-    back = state(pair, 2, make(B, A, target, source, target_port, source_port, **reply))
-    assert back == ("est+rpl+trk+dnat" if nat.kind == "src" else "est+rpl+trk+snat")
-    returned = fields(pair.last[3][0])
-    assert returned == {**returned, **fields(make(B, A, Y, X, 53, 1000, **reply)), "eth_dst": returned["eth_dst"]}
-    assert state(pair, 1, make(A, B, X, Y, 1000, 53, **({"flags": ACK} if reply else {}))).startswith("est+trk+")
-
-
-def test_translation_shows_on_the_wire_but_not_to_the_flows_that_follow_in_the_same_round(pair: Pair) -> None:
-    pair.hold([Flow(FIRST, 5, match(IP), (ct(7, commit=True, nat=Nat("src", "10.9.9.9")), SECOND)),
-               Flow(SECOND, 5, match({**IP, "ipv4_src": X}), (output(3), controller()))])
-    seen = pair.agree(1, HELLO)
-    assert seen.ports == [3]
-    assert len(seen.punted) == 1
-
-
 # ---- wrappings
 
 def test_a_frame_is_wrapped_in_two_labels_and_unwrapped_elsewhere(pair: Pair) -> None:
     """Outer label: the switch to go to; inner label: the network."""
     pair.hold([
-        Flow(FIRST, 5, match(in_port=1), (encap(0x18847), set_field(mpls_label=77), encap(0x18847), set_field(mpls_label=5), encap(0),
+        Flow(FIRST, 5, match(in_port=1), (encap(0x18847), set_field(mpls_label=77), encap(0x18847),
+                                          set_field(mpls_label=5), encap(0),
                                           set_field(eth_dst=B, eth_src=A), output(2))),
         Flow(FIRST, 5, match(in_port=2, eth_type=ETH_MPLS, mpls_label=6), (output(3),)),        # transit
-        Flow(FIRST, 5, match(in_port=2, eth_type=ETH_MPLS, mpls_label=5), (move("mpls_label", RECEIVER), decap(), decap(0x18847), SECOND)),
+        Flow(FIRST, 5, match(in_port=2, eth_type=ETH_MPLS, mpls_label=5),
+             (move("mpls_label", RECEIVER), decap(), decap(0x18847), SECOND)),
         Flow(SECOND, 5, match(packet_type=0x18847), (move("mpls_label", NETWORK), decap(0), THIRD)),
         Flow(THIRD, 5, match({RECEIVER: 5, NETWORK: 77, "ip_proto": 17, **IP, "eth_dst": B}), (output(3),)),
     ])
@@ -229,8 +89,10 @@ def test_a_frame_is_wrapped_in_two_labels_and_unwrapped_elsewhere(pair: Pair) ->
 
 
 def test_labels_below_the_ethernet_header_come_and_go(pair: Pair) -> None:
-    pair.hold([Flow(FIRST, 5, match(in_port=1, **IP), (push_mpls(), set_field(mpls_label=9), push_mpls(), set_field(mpls_label=8), output(2))),
-               Flow(FIRST, 5, match(in_port=2, eth_type=ETH_MPLS, mpls_bos=0, mpls_label=8), (pop_mpls(ETH_MPLS), SECOND)),
+    pair.hold([Flow(FIRST, 5, match(in_port=1, **IP), (push_mpls(), set_field(mpls_label=9), push_mpls(),
+                                                       set_field(mpls_label=8), output(2))),
+               Flow(FIRST, 5, match(in_port=2, eth_type=ETH_MPLS, mpls_bos=0, mpls_label=8),
+                    (pop_mpls(ETH_MPLS), SECOND)),
                Flow(SECOND, 5, match(eth_type=ETH_MPLS, mpls_bos=1, mpls_label=9), (pop_mpls(0x0800), THIRD)),
                Flow(THIRD, 5, match(ipv4_dst=Y, ip_proto=17, udp_dst=53, **IP), (output(3),))])
     wrapped, = pair.agree(1, HELLO).sent
@@ -252,7 +114,8 @@ def test_tags_come_and_go(pair: Pair) -> None:
 def test_arp_and_neighbour_discovery_are_answered_in_flows(pair: Pair) -> None:
     pair.hold([
         Flow(FIRST, 5, match(eth_type=0x0806, arp_op=1, arp_tpa=Y), (
-            move("eth_src", "eth_dst"), set_field(eth_src=B, arp_op=2), move("arp_sha", "arp_tha"), set_field(arp_sha=B),
+            move("eth_src", "eth_dst"), set_field(eth_src=B, arp_op=2), move("arp_sha", "arp_tha"),
+            set_field(arp_sha=B),
             move("arp_spa", "arp_tpa"), set_field(arp_spa=Y), IN_PORT)),
         Flow(FIRST, 5, match(ip_proto=58, icmpv6_type=135, nd_target=Y6, **IP6), (
             move("eth_src", "eth_dst"), set_field(eth_src=B), move("ipv6_src", "ipv6_dst"), set_field(ipv6_src=Y6),
@@ -263,7 +126,8 @@ def test_arp_and_neighbour_discovery_are_answered_in_flows(pair: Pair) -> None:
     seen = walk(pair.tables, {**fields(frames.ns(A, X6, Y6)), "in_port": 1})
     out, = pair.ovs.send("o1", frames.ns(A, X6, Y6), "br-one")[1]
     answer = fields(out)
-    assert (answer["icmpv6_type"], answer["nd_target"], answer["nd_tll"]) == (136, fields(frames.na(B, Y6, A, X6))["nd_target"], 0xFA163E000002)
+    assert (answer["icmpv6_type"], answer["nd_target"], answer["nd_tll"]) == (136,
+        fields(frames.na(B, Y6, A, X6))["nd_target"], 0xFA163E000002)
     assert {name: seen.sent[0].packet[name] for name in answer} == answer
 
 
@@ -272,15 +136,24 @@ def test_arp_and_neighbour_discovery_are_answered_in_flows(pair: Pair) -> None:
 def test_a_group_carries_out_each_bucket_on_a_packet_of_its_own(pair: Pair) -> None:
     pair.hold([Group(1, "all", [(None, None, (set_field({RECEIVER: 1}, eth_dst=B), resubmit(LAST))),
                                 (None, None, (dec_ttl(), output(2))), (None, None, (output(1),))]),
-               Flow(FIRST, 5, match(), (set_field(eth_dst=A), group(1), output(3))), Flow(LAST, 5, match({RECEIVER: 1}), (output(2),))])
+               Flow(FIRST, 5, match(), (set_field(eth_dst=A), group(1), output(3))),
+               Flow(LAST, 5, match({RECEIVER: 1}), (output(2),))])
     assert pair.agree(1, HELLO).ports == [2, 2, 3]
 
 
+def _says_down(report: bytes, number: int) -> bool:
+    port = read_port_status(report).port
+    return port.number == number and not port.up
+
+
 def test_a_fast_failover_group_takes_the_first_port_that_is_up(pair: Pair) -> None:
-    held: list[Entry] = [Group(1, "ff", [(None, 2, (output(2),)), (None, 3, (output(3),))]), Flow(FIRST, 5, match(), (group(1),))]
+    held: list[Entry] = [Group(1, "ff", [(None, 2, (output(2),)), (None, 3, (output(3),))]),
+                         Flow(FIRST, 5, match(), (group(1),))]
     pair.hold(held)
     assert pair.agree(1, HELLO).ports == [2]
     pair.ovs.appctl("netdev-dummy/set-admin-state", "o2", "down")
+    while not _says_down(pair.bridge.wait_for(PORT_STATUS), 2):
+        pass
     pair.ovs.appctl("revalidator/purge")
     packet = {**fields(HELLO), "in_port": 1}
     try:
@@ -291,7 +164,8 @@ def test_a_fast_failover_group_takes_the_first_port_that_is_up(pair: Pair) -> No
 
 
 def test_a_select_group_takes_one_bucket_never_one_of_no_weight(pair: Pair) -> None:
-    held: list[Entry] = [Group(1, "select", [(0, None, (output(2),)), (5, None, (output(3),)), (9, None, (output(4),))]), Flow(FIRST, 5, match(), (group(1),))]
+    held: list[Entry] = [Group(1, "select", [(0, None, (output(2),)), (5, None, (output(3),)),
+                                             (9, None, (output(4),))]), Flow(FIRST, 5, match(), (group(1),))]
     packet = {**fields(HELLO), "in_port": 1}
     assert [walk(held, packet).ports, walk(held, packet, choose=lambda number, buckets: 0).ports] == [[4], [3]]
 
@@ -301,7 +175,8 @@ def test_a_meter_that_is_exceeded_ends_the_packet_but_not_its_copies(pair: Pair)
             Flow(SECOND, 5, match(), (meter(1), output(3)))]
     packet = {**fields(HELLO), "in_port": 1}
     assert [walk(held, packet).ports, walk(held, packet, exceeded={1}).ports] == [[2, 3], [2]]
-    inline: list[Entry] = [Meter(1, pps=1, burst=1), Flow(FIRST, 5, match(), (resubmit(SECOND), output(2))), Flow(SECOND, 5, match(), (meter(1), output(3)))]
+    inline: list[Entry] = [Meter(1, pps=1, burst=1), Flow(FIRST, 5, match(), (resubmit(SECOND), output(2))),
+                           Flow(SECOND, 5, match(), (meter(1), output(3)))]
     assert walk(inline, packet, exceeded={1}).ports == []
     pair.hold(inline)
     assert [sorted(pair.ovs.send("o1", HELLO, "br-one")) for _ in range(2)] == [[2, 3], []]
@@ -318,21 +193,25 @@ def test_a_ttl_that_runs_out_goes_to_the_controller_and_nowhere_else(pair: Pair)
 
 def test_a_packet_comes_back_from_tracking_six_times_at_most(pair: Pair) -> None:
     for rounds, ports in ((6, [2]), (7, [])):
-        pair.hold([*(Flow(CHAIN[n], 5, match(IP), (ct(n, CHAIN[n + 1]),)) for n in range(rounds)), Flow(CHAIN[rounds], 1, match(), (output(2),))])
+        pair.hold([*(Flow(CHAIN[n], 5, match(IP), (ct(n, CHAIN[n + 1]),)) for n in range(rounds)),
+                   Flow(CHAIN[rounds], 1, match(), (output(2),))])
         assert pair.agree(1, HELLO).ports == ports
 
 
 def test_too_many_resubmits_undo_everything(pair: Pair) -> None:
     for doublings, sent in ((11, 2048), (12, 0)):
-        pair.hold([*(Flow(CHAIN[n], 5, match(), (resubmit(CHAIN[n + 1]), resubmit(CHAIN[n + 1]))) for n in range(doublings)),
+        pair.hold([*(Flow(CHAIN[n], 5, match(), (resubmit(CHAIN[n + 1]),
+                                                 resubmit(CHAIN[n + 1]))) for n in range(doublings)),
                    Flow(CHAIN[doublings], 1, match(), (output(2),))])
         assert len(pair.agree(1, HELLO).ports) == sent
 
 
 def test_only_resubmits_backwards_are_limited_to_sixty_four(pair: Pair) -> None:
-    pair.hold([*(Flow(CHAIN[n], 5, match(), (resubmit(CHAIN[n + 1]), output(2))) for n in range(70)), Flow(CHAIN[70], 1, match(), (output(3),))])
+    pair.hold([*(Flow(CHAIN[n], 5, match(), (resubmit(CHAIN[n + 1]), output(2))) for n in range(70)),
+               Flow(CHAIN[70], 1, match(), (output(3),))])
     assert len(pair.agree(1, HELLO).ports) == 71
-    pair.hold([Flow(FIRST, 9, match(nw_ttl=1, **IP), (output(3),)), Flow(FIRST, 5, match(IP), (dec_ttl(), resubmit(FIRST)))])
+    pair.hold([Flow(FIRST, 9, match(nw_ttl=1, **IP), (output(3),)),
+               Flow(FIRST, 5, match(IP), (dec_ttl(), resubmit(FIRST)))])
     for hops, ports in ((65, [3]), (66, [])):
         frame = bytearray(HELLO)
         frame[22] = hops
@@ -348,10 +227,12 @@ def test_a_packet_is_not_sent_back_to_where_it_came_from_unless_told_so(pair: Pa
 
 def test_a_conjunction_is_met_when_each_clause_is_by_a_flow(pair: Pair) -> None:
     pair.hold([
-        Flow(FIRST, 10, match(ipv4_src=X, **IP), (conjunction(5, 1, 2),)), Flow(FIRST, 10, match(ipv4_src="10.0.0.9", **IP), (conjunction(5, 1, 2),)),
+        Flow(FIRST, 10, match(ipv4_src=X, **IP), (conjunction(5, 1, 2),)),
+        Flow(FIRST, 10, match(ipv4_src="10.0.0.9", **IP), (conjunction(5, 1, 2),)),
         Flow(FIRST, 10, match(ip_proto=17, udp_dst=53, **IP), (conjunction(5, 2, 2), conjunction(6, 2, 2))),
         Flow(FIRST, 10, match(in_port=2), (conjunction(6, 1, 2),)),
-        Flow(FIRST, 9, match(conj_id=5), (output(2),)), Flow(FIRST, 9, match(conj_id=6), (output(3),)), Flow(FIRST, 1, match(), (drop("rest"),)),
+        Flow(FIRST, 9, match(conj_id=5), (output(2),)), Flow(FIRST, 9, match(conj_id=6), (output(3),)),
+        Flow(FIRST, 1, match(), (drop("rest"),)),
     ])
     assert pair.agree(1, HELLO).ports == [2]
     assert pair.agree(1, frames.udp(A, B, X, Y, 1000, 54)).drops == ["rest"]
@@ -359,16 +240,19 @@ def test_a_conjunction_is_met_when_each_clause_is_by_a_flow(pair: Pair) -> None:
 
 
 def test_one_flow_that_holds_all_clauses_does_not_meet_a_conjunction(pair: Pair) -> None:
-    """Open vSwitch 3.1 wants as many flows as there are clauses, so a match must never be in two clauses of one conjunction."""
-    pair.hold([Flow(FIRST, 10, match(in_port=1), (conjunction(5, 1, 2), conjunction(5, 2, 2))), Flow(FIRST, 9, match(conj_id=5), (output(2),))])
+    """Open vSwitch 3.1 wants as many flows as clauses: no match must ever be in two clauses of one conjunction."""
+    pair.hold([Flow(FIRST, 10, match(in_port=1), (conjunction(5, 1, 2), conjunction(5, 2, 2))),
+               Flow(FIRST, 9, match(conj_id=5), (output(2),))])
     assert pair.agree(1, HELLO).ports == []
-    pair.hold([Flow(FIRST, 10, match(in_port=1), (conjunction(5, 1, 2), conjunction(5, 2, 2))), Flow(FIRST, 9, match(conj_id=5), (output(2),)),
+    pair.hold([Flow(FIRST, 10, match(in_port=1), (conjunction(5, 1, 2), conjunction(5, 2, 2))),
+               Flow(FIRST, 9, match(conj_id=5), (output(2),)),
                Flow(FIRST, 10, match(IP), (conjunction(5, 2, 2),))])
     assert pair.agree(1, HELLO).ports == [2]
 
 
 def test_a_plain_flow_of_the_same_priority_goes_before_a_conjunction(pair: Pair) -> None:
-    parts = [Flow(FIRST, 10, match(in_port=1), (conjunction(5, 1, 2),)), Flow(FIRST, 10, match(IP), (conjunction(5, 2, 2),)),
+    parts = [Flow(FIRST, 10, match(in_port=1), (conjunction(5, 1, 2),)),
+             Flow(FIRST, 10, match(IP), (conjunction(5, 2, 2),)),
              Flow(FIRST, 20, match(conj_id=5), (output(2),))]
     for priority, ports in ((10, [3]), (9, [2])):
         pair.hold([*parts, Flow(FIRST, priority, match(eth_src=A), (output(3),))])
@@ -376,7 +260,8 @@ def test_a_plain_flow_of_the_same_priority_goes_before_a_conjunction(pair: Pair)
 
 
 def test_once_a_conjunction_is_met_its_flow_still_stands_among_the_plain_ones_by_priority(pair: Pair) -> None:
-    pair.hold([Flow(FIRST, 10, match(in_port=1), (conjunction(5, 1, 2),)), Flow(FIRST, 10, match(IP), (conjunction(5, 2, 2),)),
+    pair.hold([Flow(FIRST, 10, match(in_port=1), (conjunction(5, 1, 2),)),
+               Flow(FIRST, 10, match(IP), (conjunction(5, 2, 2),)),
                Flow(FIRST, 3, match(conj_id=5), (output(2),)), Flow(FIRST, 9, match(eth_src=A), (output(3),))])
     assert pair.agree(1, HELLO).ports == [3]
 
@@ -384,7 +269,8 @@ def test_once_a_conjunction_is_met_its_flow_still_stands_among_the_plain_ones_by
 # ---- what a walk tells
 
 def test_a_walk_tells_the_way_table_by_table_and_why_a_packet_was_dropped() -> None:
-    held = [Flow(FIRST, 5, match(in_port=1), (set_field({NETWORK: 7, SENDER: 9}), SECOND), Why(1, "9f0e1d2c-3b4a-5968-7786-95a4b3c2d1e0", "admit")),
+    held = [Flow(FIRST, 5, match(in_port=1), (set_field({NETWORK: 7, SENDER: 9}), SECOND),
+                 Why(1, "9f0e1d2c-3b4a-5968-7786-95a4b3c2d1e0", "admit")),
             Flow(SECOND, 9, match({SENDER: 9, "eth_src": A}), (drop("not its own address"),), Why(2, "port", "guard"))]
     seen = walk(held, {"in_port": 1, "eth_src": A, **IP, "ipv4_src": X}, pipeline=PIPELINE)
     assert str(seen).splitlines() == [
@@ -413,7 +299,8 @@ def test_a_walk_names_flows_between_which_a_switch_may_choose() -> None:
 def test_what_goes_to_the_controller_keeps_its_registers() -> None:
     flow = Flow(FIRST, 5, match(), (set_field({NETWORK: 7}), controller(128)), Why(3, "x", ""))
     punt, = walk([flow], {"in_port": 1, **IP}).punted
-    assert (punt.cookie, punt.table, punt.reason, punt.max_len, punt.packet[NETWORK]) == (flow.cookie, 0, APPLY_ACTION, 128, 7)
+    assert (punt.cookie, punt.table, punt.reason, punt.max_len, punt.packet[NETWORK]) == (flow.cookie, 0,
+        APPLY_ACTION, 128, 7)
 
 
 def test_replaced_and_removed_entries_are_gone() -> None:
@@ -428,7 +315,8 @@ def test_replaced_and_removed_entries_are_gone() -> None:
     assert not tables.meters
 
 
-@pytest.mark.parametrize("do", [output(0xFFFFFFFB), bytes.fromhex("ffff001000002320000801020000000000")[:16], encap(0x10800)])
+@pytest.mark.parametrize("do", [output(0xFFFFFFFB), bytes.fromhex("ffff001000002320000801020000000000")[:16],
+                                encap(0x10800)])
 def test_what_cannot_be_walked_says_so(do: bytes) -> None:
     with pytest.raises(ValueError, match="walked|encap"):
         walk([Flow(FIRST, 5, match(), (do,))], {"in_port": 1})
@@ -442,12 +330,15 @@ def test_an_unknown_field_of_a_packet_is_refused() -> None:
 # ---- ofproto/trace
 
 def test_ofproto_trace_says_the_same(pair: Pair) -> None:
-    """Ports from the datapath actions that Open vSwitch reports, the connection's states given by the walk's tracker."""
-    pair.hold([*tracker(), Flow(FIRST, 3, match(eth_type=0x0806), (output(2), output(3))), Flow(FIRST, 2, match(eth_type=0x88CC), (drop("x"),))])
+    """Ports from the datapath actions that Open vSwitch reports; what is tracked counts as new."""
+    pair.hold([*tracker(), Flow(FIRST, 3, match(eth_type=0x0806), (output(2), output(3))),
+               Flow(FIRST, 2, match(eth_type=0x88CC), (drop("x"),))])
     shown = pair.ovs.appctl("dpif/show")
     datapath = {int(number): int(port) for port, number in re.findall(r"o\d (\d+)/(\d+):", shown)}
-    for frame in (HELLO, frames.tcp(A, B, X6, Y6, 1, 2), frames.arp_request(A, X, Y), frames.ethernet(A, B, 0x88CC, bytes(46))):
+    for frame in (HELLO, frames.tcp(A, B, X6, Y6, 1, 2), frames.arp_request(A, X, Y),
+                  frames.ethernet(A, B, 0x88CC, bytes(46))):
         seen = walk(pair.tables, {**fields(frame), "in_port": 1}, conntrack=Conntrack())
         said = pair.ovs.trace("br-one", "in_port=1", frame, ct_next=["trk,new"] if "zone" in str(seen) else [])
         actions = ",".join(re.findall(r"Datapath actions: (.*)", said))
-        assert sorted(datapath[int(each)] for each in re.findall(r"(?<![\w(=:.])\d+(?![\w):./x])", actions)) == seen.ports, said
+        assert sorted(datapath[int(each)] for each in re.findall(r"(?<![\w(=:.])\d+(?![\w):./x])",
+                                                                 actions)) == seen.ports, said

@@ -25,7 +25,8 @@ def stand(world, switch):
         yield GUARD, "never", match(eth_type=IPV6, ip_proto=ICMPV6, icmpv6_type=message), (drop(f"a port may not {name}"),)
     yield GUARD, "arp", match(eth_type=ARP), (drop("ARP with an address that is not the port's"),)
     yield GUARD, "rest", match(), (drop("source address is not the port's"),)
-    asks, claims = (dict(eth_type=IPV6, ip_proto=ICMPV6, icmpv6_type=kind) for kind in (SOLICITATION, ADVERTISEMENT))
+    asks, claims = ({"eth_type": IPV6, "ip_proto": ICMPV6, "icmpv6_type": kind}
+                    for kind in (SOLICITATION, ADVERTISEMENT))
     for message in (asks, claims):
         # What Open vSwitch cannot parse (an option twice, a wrong length) it shows as target `::`.
         yield ND_GUARD, "never", match(message, nd_target="::"), (drop("malformed neighbour discovery"),)

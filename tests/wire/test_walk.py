@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import re
 import struct
+import time
 
 import pytest
 
@@ -35,9 +36,7 @@ from controller.openflow import (
     set_field,
 )
 from controller.openflow.fields import ETH_MPLS
-from controller.openflow.frame import PORT_STATUS
 from controller.openflow.packet_in import APPLY_ACTION, INVALID_TTL
-from controller.openflow.ports import read_port_status
 from controller.openflow.walk import Conntrack, Tables, walk
 from tests.kit import frames
 from tests.kit.dummy_ovs import DummyOvs
@@ -141,26 +140,21 @@ def test_a_group_carries_out_each_bucket_on_a_packet_of_its_own(pair: Pair) -> N
     assert pair.agree(1, HELLO).ports == [2, 2, 3]
 
 
-def _says_down(report: bytes, number: int) -> bool:
-    port = read_port_status(report).port
-    return port.number == number and not port.up
-
-
 def test_a_fast_failover_group_takes_the_first_port_that_is_up(pair: Pair) -> None:
     held: list[Entry] = [Group(1, "ff", [(None, 2, (output(2),)), (None, 3, (output(3),))]),
                          Flow(FIRST, 5, match(), (group(1),))]
     pair.hold(held)
     assert pair.agree(1, HELLO).ports == [2]
     pair.ovs.appctl("netdev-dummy/set-admin-state", "o2", "down")
-    while not _says_down(pair.bridge.wait_for(PORT_STATUS), 2):
-        pass
-    pair.ovs.appctl("revalidator/purge")
     packet = {**fields(HELLO), "in_port": 1}
-    try:
-        assert [walk(held, packet, down={2}).ports, list(pair.ovs.send("o1", HELLO, "br-one"))] == [[3], [3]]
+    assert [walk(held, packet, down=down).ports for down in ({2}, {3}, {2, 3})] == [[3], [2], []]
+    try:        # the switch takes a moment to believe it
+        deadline = time.monotonic() + 10
+        while list(pair.ovs.send("o1", HELLO, "br-one")) != [3]:
+            assert time.monotonic() < deadline
+            pair.ovs.appctl("revalidator/purge")
     finally:
         pair.ovs.appctl("netdev-dummy/set-admin-state", "o2", "up")
-    assert walk(held, packet, down={2, 3}).ports == []
 
 
 def test_a_select_group_takes_one_bucket_never_one_of_no_weight(pair: Pair) -> None:

@@ -60,11 +60,20 @@ class SwitchConfirmed(NamedTuple):
 
 
 class SwitchRefused(NamedTuple):
-    """The switch does not take this entry, in its own words; it is not sent again until it changes."""
+    """The switch does not take this entry, in its own words; it is not sent again until it changes (or
+    until a group or a meter comes that it may have lacked).
+    """
 
     switch_id: str
     key: Key
     text: str
+
+
+class SwitchAccepted(NamedTuple):
+    """A flow that was refused has been taken now, unchanged: the group or meter that it needs has come."""
+
+    switch_id: str
+    key: Key
 
 
 class SwitchDemoted(NamedTuple):
@@ -94,5 +103,5 @@ class PacketsWaiting(NamedTuple):
     """There are packets: fetch some of them with packets(). Posted again as long as some remain."""
 
 
-Event = (SwitchGreeted | SwitchGone | SwitchTwice | SwitchRead | SwitchConfirmed | SwitchRefused | SwitchDemoted
-         | PortChanged | PacketsWaiting)
+Event = (SwitchGreeted | SwitchGone | SwitchTwice | SwitchRead | SwitchConfirmed | SwitchRefused | SwitchAccepted
+         | SwitchDemoted | PortChanged | PacketsWaiting)

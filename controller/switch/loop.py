@@ -49,7 +49,8 @@ class Loop:
         self._calls: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
         self._selector = selectors.DefaultSelector()
         self._listeners: list[Listener] = []
-        self._running, self._awake = True, False
+        self._resting: list[Listener] = []  # those that have failed and are looked at again after a tick
+        self.running, self._awake = True, False
         self._bell, self._ear = socket.socketpair()
         self._ear.setblocking(False)
         self._selector.register(self._ear, READ, None)
@@ -83,7 +84,7 @@ class Loop:
 
     def stop(self) -> None:
         """End run(): links and listeners are closed by the loop's own thread."""
-        self._running = False
+        self.running = False
         self.call(lambda: None)
 
     # ---- the loop's thread
@@ -92,19 +93,25 @@ class Loop:
         """Serve until stop()."""
         try:
             ticked = self.clock()
-            while self._running:
+            while self.running:
                 self._round()
                 now = self.clock()
                 if now - ticked >= TICK_SECONDS:
                     ticked = now
-                    for link in list(self.links):
-                        self._guard(link, link.tick, now)
-                    self._flush()
+                    self._tick(now)
         except BaseException:
             LOG.exception("the loop of the switches ends")
             raise
         finally:
             self._close_all()
+
+    def _tick(self, now: float) -> None:
+        while self._resting:
+            listener = self._resting.pop()
+            self._selector.register(listener.sock, READ, listener)
+        for link in list(self.links):
+            self._guard(link, link.tick, now)
+        self._flush()
 
     def _round(self) -> None:
         again, self.again = self.again, []
@@ -136,6 +143,8 @@ class Loop:
                 return
             except OSError as error:        # out of descriptors, or the peer is gone again
                 LOG.warning("a connection could not be accepted: %s", error)
+                self._selector.unregister(listener.sock)
+                self._resting.append(listener)
                 return
             address = f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"
             if len(self.links) >= LINK_LIMIT:

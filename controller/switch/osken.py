@@ -22,6 +22,8 @@ from os_ken.ofproto import ofproto_v1_4_parser as ofp_parser
 
 LOG = logging.getLogger(__name__)
 
+if hub.HUB_TYPE != "native":
+    raise ImportError(f"OSKEN_HUB_TYPE is {hub.HUB_TYPE}: Hadron runs on os-ken's native threads only")
 # An application that handles OpenFlow events would have AppManager start os-ken's own listener: ours serves it.
 ofp_event._SERVICE_NAME = None
 

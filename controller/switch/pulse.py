@@ -1,4 +1,4 @@
-"""Is the switch at the other end alive? Asked when it is silent, and when a second connection says it is that switch."""
+"""Is the switch at the other end alive? Asked when it is silent, and when a second connection says it is the same."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from typing import Any
 from controller.openflow import messages as wire
 from controller.openflow.group import Entry, Key, delete
 from controller.openflow.messages import BundleReply, Refusal
-from controller.switch.events import SwitchConfirmed, SwitchRefused
+from controller.switch.events import SwitchAccepted, SwitchConfirmed, SwitchRefused
 from controller.switch.flight import (
     BUNDLE_BYTES,
     BUNDLE_MESSAGES,
@@ -55,7 +55,7 @@ class Sent:
 
 
 class Sender:
-    """Changes for one switch. `send` gives bytes to the socket at once, `xids(n)` gives the first of n transaction numbers."""
+    """Changes for one switch. `send` gives bytes to the socket at once; `xids(n)` is the first of n message numbers."""
 
     def __init__(self, switch_id: str, send: Callable[[bytes], None], post: Callable[[Any], None],
                  xids: Callable[[int], int], *, limit: int = BUNDLE_MESSAGES) -> None:
@@ -67,6 +67,7 @@ class Sender:
         self._planned = self._confirmed = -1        # the plan's number; the last one confirmed
         self._plan: deque[list[Item] | Flight] = deque()
         self._aside: dict[Key, Entry | None] = {}   # refused entries, until their key changes
+        self._retried: set[Key] = set()             # flows that were refused and are tried once more
         self._present: set[Key] = set()             # groups and meters that the switch has
         self._corrected: set[Key] = set()           # those about which `_present` was wrong in the present plan
         self._bundle = 0
@@ -259,9 +260,25 @@ class Sender:
         return True
 
     def _done(self, items: list[Item]) -> None:
+        """Carried out: note groups and meters; tell if something that was refused once has been taken now."""
         for key, entry in items:
             if key[0].__class__ is str:
-                (self._present.discard if entry is None else self._present.add)(key)
+                if entry is None:
+                    self._present.discard(key)
+                elif key not in self._present:
+                    self._present.add(key)
+                    self._try_again()
+            if self._retried and key in self._retried:
+                self._retried.discard(key)
+                self._post(SwitchAccepted(self.switch_id, key))
+
+    def _try_again(self) -> None:
+        """There is a new group or meter: a flow may have been refused for want of it."""
+        flows = {key: entry for key, entry in self._aside.items() if key[0].__class__ is int and entry is not None}
+        for key, entry in flows.items():
+            del self._aside[key]
+            self._retried.add(key)
+            self.pending.setdefault(key, entry)
 
     def _again(self, flight: Flight, *, only_refused: bool = False) -> None:
         """None of a bundle was carried out: set aside who is to blame, plan the others again.
@@ -270,7 +287,8 @@ class Sender:
         """
         self.sent.discarded += 1 if flight.bundle else 0
         self.flight = None
-        blamed = {place for place, refusal in flight.refusals.items() if not self._correct(flight.items[place], refusal)}
+        blamed = {place for place, refusal in flight.refusals.items()
+                  if not self._correct(flight.items[place], refusal)}
         if not flight.refusals and len(flight.items) == 1:
             blamed = {0}
         for place in sorted(blamed):
@@ -299,5 +317,6 @@ class Sender:
     def _set_aside(self, item: Item, text: str) -> None:
         key, entry = item
         self._aside[key] = entry
+        self._retried.discard(key)
         self.sent.refused += 1
         self._post(SwitchRefused(self.switch_id, key, text))

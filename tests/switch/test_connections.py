@@ -1,18 +1,20 @@
 """Connections: many at once, silent ones, deaf ones, two of one switch, and TLS."""
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import resource
 import socket
 import ssl
-import subprocess
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
 from controller.switch.events import SwitchConfirmed, SwitchGone, SwitchGreeted, SwitchTwice
 from controller.switch.tls import server_context
+from tests.kit.certificates import Files, certificate
 from tests.kit.fake_switch import FakeSwitches, packet_in
 from tests.kit.fake_tables import pack, u32
 from tests.kit.raw_peer import HELLO, RawPeer, features, message
@@ -52,6 +54,40 @@ def test_a_connect_storm_fits_the_listen_queue() -> None:
             peer.close()
     finally:
         desk.switches.close()
+
+
+def test_without_descriptors_nobody_is_lost_and_nothing_spins() -> None:
+    with Desk() as desk:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        held: list[socket.socket] = []
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 40, hard))
+            with contextlib.suppress(OSError):
+                while True:                             # ours fit, the controller's ends no longer do
+                    held.append(socket.create_connection(desk.address, timeout=5))
+            cpu = time.process_time()
+            done = threading.Event()
+            desk.switches.loop.call(done.set)
+            assert done.wait(5)
+            desk.answer_for(0.6)
+            assert time.process_time() - cpu < 0.4
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            for each in held:
+                each.close()
+        with RawPeer(desk.address) as peer:
+            peer.greet(A)
+            desk.until(lambda: A in desk.present)
+
+
+def test_switches_come_over_ipv6_too() -> None:
+    with Desk() as desk:
+        address = desk.switches.listen("::1", 0)
+        desk.know(A, flows(3))
+        with FakeSwitches(*address) as fakes:
+            fakes.add(A)
+            desk.until(lambda: desk.settled(A))
+            assert desk.row(A)["address"].startswith("[::1]:")
 
 
 def test_a_switch_that_stops_reading_is_closed_with_its_reason_and_holds_up_no_other(caplog: pytest.LogCaptureFixture) -> None:
@@ -165,37 +201,27 @@ def test_of_two_connections_of_one_switch_the_newer_wins_if_the_older_is_dead() 
 
 # ---- TLS
 
-def openssl(*arguments: str, here: Path) -> None:
-    subprocess.run(["openssl", *arguments], cwd=here, check=True, capture_output=True, timeout=60)
-
-
 @pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """ca, controller, host1 (signed by ca) and stranger (signed by itself): NAME.pem and NAME.key."""
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Files]:
+    """Each of an authority of its own; switches must show one of host1's."""
     here = tmp_path_factory.mktemp("tls")
-    new = ("req", "-newkey", "rsa:2048", "-nodes", "-days", "2")
-    openssl(*new, "-x509", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test ca", here=here)
-    openssl(*new, "-x509", "-keyout", "stranger.key", "-out", "stranger.pem", "-subj", "/CN=stranger", here=here)
-    for name in ("controller", "host1"):
-        openssl(*new, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}", here=here)
-        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
-                "-out", f"{name}.pem", here=here)
-    return here
+    return {name: certificate(here, name) for name in ("controller", "host1", "stranger")}
 
 
-def client(here: Path, name: str | None) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=str(here / "ca.pem"))
+def client(certificates: dict[str, Files], name: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=certificates["controller"].authority)
     context.check_hostname = False
     if name:
-        context.load_cert_chain(here / f"{name}.pem", here / f"{name}.key")
+        context.load_cert_chain(certificates[name].certificate, certificates[name].key)
     return context
 
 
-def secured(here: Path) -> ssl.SSLContext:
-    return server_context(here / "controller.pem", here / "controller.key", client_ca=here / "ca.pem")
+def secured(certificates: dict[str, Files]) -> ssl.SSLContext:
+    own = certificates["controller"]
+    return server_context(own.certificate, own.key, client_ca=certificates["host1"].authority)
 
 
-def test_a_switch_with_a_certificate_is_served_over_tls_and_named(certificates: Path) -> None:
+def test_a_switch_with_a_certificate_is_served_over_tls_and_named(certificates: dict[str, Files]) -> None:
     with Desk() as desk:
         address = desk.switches.listen("127.0.0.1", 0, secured(certificates))
         desk.know(A, flows(2000))
@@ -210,7 +236,7 @@ def test_a_switch_with_a_certificate_is_served_over_tls_and_named(certificates: 
 
 
 @pytest.mark.parametrize("name", [None, "stranger"])
-def test_without_a_certificate_of_the_right_authority_nobody_gets_in(certificates: Path, name: str | None) -> None:
+def test_without_a_certificate_of_the_right_authority_nobody_gets_in(certificates: dict[str, Files], name: str | None) -> None:
     with Desk() as desk:
         address = desk.switches.listen("127.0.0.1", 0, secured(certificates))
         with pytest.raises((ssl.SSLError, ConnectionError)), \
@@ -219,7 +245,7 @@ def test_without_a_certificate_of_the_right_authority_nobody_gets_in(certificate
         assert not desk.seen(SwitchGreeted)
 
 
-def test_a_handshake_that_never_goes_on_holds_up_nobody(certificates: Path) -> None:
+def test_a_handshake_that_never_goes_on_holds_up_nobody(certificates: dict[str, Files]) -> None:
     clock = Clock()
     with Desk(clock=clock) as desk:
         address = desk.switches.listen("127.0.0.1", 0, secured(certificates))
@@ -233,7 +259,7 @@ def test_a_handshake_that_never_goes_on_holds_up_nobody(certificates: Path) -> N
             assert chatter.seconds_until_closed() < 1.0
 
 
-def test_plain_bytes_to_the_tls_port_end_the_connection(certificates: Path) -> None:
+def test_plain_bytes_to_the_tls_port_end_the_connection(certificates: dict[str, Files]) -> None:
     with Desk() as desk:
         address = desk.switches.listen("127.0.0.1", 0, secured(certificates))
         with RawPeer(address) as peer:

@@ -2,11 +2,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from controller.openflow import Flow, match, output
 from controller.switch.events import PacketsWaiting, SwitchDemoted, SwitchRead, SwitchRefused
+from controller.switch.tls import server_context
+from tests.kit.certificates import certificate
 from tests.kit.dummy_ovs import DummyOvs, dummy_ovs  # noqa: F401
 from tests.switch.desk import Desk
 from tests.switch.entries import FIRST, blocked, entries, flood, flows, installed, limit, to_group, to_meter
@@ -140,3 +143,20 @@ def test_a_newer_master_stops_our_writing_until_we_claim_again(desk: Desk, dummy
         desk.switches.claim(6)
         desk.until(lambda: desk.settled(A))
         assert dummy_ovs.bridges["br0"].held() == installed(desk.desired[A])
+
+
+def test_a_real_switch_is_served_over_tls_with_certificates_on_both_sides(dummy_ovs: DummyOvs, tmp_path: Path) -> None:  # noqa: F811
+    ours, theirs = certificate(tmp_path, "controller"), certificate(tmp_path, "host1")
+    name = "00000000000000c1"
+    with Desk() as desk:
+        address = desk.switches.listen("127.0.0.1", 0, server_context(ours.certificate, ours.key, client_ca=theirs.authority))
+        desk.know(name, flows(5000))
+        dummy_ovs.add_bridge("br-tls", switch_id=name)
+        dummy_ovs.vsctl("set-ssl", theirs.key, theirs.certificate, ours.authority)
+        dummy_ovs.vsctl("set-controller", "br-tls", "ssl:{}:{}".format(*address))
+        desk.until(lambda: desk.settled(name))
+        assert dummy_ovs.bridges["br-tls"].held() == installed(desk.desired[name])
+        assert desk.row(name)["certificate"] == "host1"
+        desk.switches.read(name)
+        desk.until(lambda: len(desk.differences) == 2)
+        assert desk.differences[-1][1] == {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 import pytest
 
 from controller.openflow import Flow, Group, match, output
-from controller.switch.events import SwitchGone, SwitchRead, SwitchRefused
+from controller.switch.events import SwitchAccepted, SwitchGone, SwitchRead, SwitchRefused
 from tests.kit.fake_switch import FakeSwitches
 from tests.switch.desk import Clock, Desk
 from tests.switch.entries import FIRST, entries, flood, flow, flows, installed, limit, to_group, to_meter
@@ -65,6 +65,19 @@ def test_refused_meters_and_groups_take_their_flows_with_them_and_nothing_else()
         desk.until(lambda: desk.settled(A))
         assert {event.key for event in desk.seen(SwitchRefused)} == lost.keys()
         assert switch.held() == installed({**flows(50), **entries(limit(2, 5), to_meter(2, 2))})
+
+
+def test_flows_that_were_refused_for_want_of_a_group_are_taken_when_it_comes() -> None:
+    with Desk() as desk, FakeSwitches(*desk.address) as fakes:
+        desk.know(A, entries(flood(7, 1), to_group(1, 7), to_group(2, 7), flow(1)))
+        switch = fakes.add(A)
+        switch.faults.refuse = {("group", 7)}
+        desk.until(lambda: desk.settled(A))
+        assert switch.held() == installed(entries(flow(1)))
+        switch.faults.refuse = set()
+        desk.order(A, entries(flood(7, 2)))                     # the flows have not changed
+        desk.until(lambda: desk.settled(A) and len(desk.seen(SwitchAccepted)) == 2)
+        assert switch.held() == installed(desk.desired[A])
 
 
 def test_groups_and_meters_that_others_made_or_removed_are_no_reason_to_refuse() -> None:

@@ -27,10 +27,10 @@ def stand(world, switch):
     yield GUARD, "rest", match(), (drop("source address is not the port's"),)
     asks, claims = ({"eth_type": IPV6, "ip_proto": ICMPV6, "icmpv6_type": kind}
                     for kind in (SOLICITATION, ADVERTISEMENT))
-    for message in (asks, claims):
+    for each in (asks, claims):
         # What Open vSwitch cannot parse (an option twice, a wrong length) it shows as target `::`.
-        yield ND_GUARD, "never", match(message, nd_target="::"), (drop("malformed neighbour discovery"),)
-        yield ND_GUARD, "claim", match(message), (drop("neighbour discovery with a MAC that is not the port's"),)
+        yield ND_GUARD, "never", match(each, nd_target="::"), (drop("malformed neighbour discovery"),)
+        yield ND_GUARD, "claim", match(each), (drop("neighbour discovery with a MAC that is not the port's"),)
     yield ND_GUARD, "own", match(asks, nd_sll=0), (ANSWER,)
     yield ND_GUARD, "own", match(claims, nd_tll=0), (ND_TARGET,)
     yield ND_GUARD, "rest", match(), (ANSWER,)

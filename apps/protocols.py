@@ -18,7 +18,7 @@ def number_of(protocol: str | None, family: int) -> int | None:
     """
     if protocol in ANY:
         return None
-    number = NUMBERS[protocol] if protocol in NUMBERS else int(protocol)   # type: ignore[index, arg-type]
+    number = NUMBERS[protocol] if protocol in NUMBERS else int(protocol)
     if number == 0:
         return None
     return 58 if number == 1 and family == IPV6 else number

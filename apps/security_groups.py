@@ -143,7 +143,8 @@ def allow(world, port):
     if not port.port_security_enabled:
         return
     ingress = IN_FREE if world.ask(guard_of, port.id) == STATELESS else IN_RULES
-    alone, shared = {}, {}
+    alone: dict = {}
+    shared: dict = {}
     for group in port.security_groups:
         for direction, _, remote, fields in world.ask(openings, group) or ():
             table, onward, side = (OUT_RULES, FORWARD, SENDER) if direction == "egress" else (ingress, COMMIT, RECEIVER)
@@ -179,7 +180,7 @@ def users(world, port):
 @query
 def consulted(world, group_id):
     """Where a group's members must be known, as the remote group of some rule: {(table, family, realm): switches}."""
-    found = {}
+    found: dict = {}
     for rule in world.find("security_group_rule", "remote_group_id", group_id):
         for switch, guard, whose in world.gathered(users, rule.security_group_id):
             table = OUT_RULES if rule.direction == "egress" else IN_FREE if guard == STATELESS else IN_RULES
@@ -214,7 +215,7 @@ def belong(world, port):
     """Clause 1: the port's addresses are members of its groups."""
     if not port.port_security_enabled:
         return
-    members = {}
+    members: dict = {}
     for group in port.security_groups:
         id = world.ask(peers_in, group)
         for number, family, whose in world.ask(tables_of, group) or ():

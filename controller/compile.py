@@ -30,7 +30,7 @@ class Spread(NamedTuple):
     def __contains__(self, switch: object) -> bool:
         if switch in self.but:
             return False
-        for one in self.sets:            # a loop and not any(): asked for every claim on every switch
+        for one in self.sets:  # noqa: SIM110  a loop and not any(): asked for every claim on every switch
             if switch in one:
                 return True
         return False

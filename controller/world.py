@@ -154,7 +154,7 @@ class World:
 
     def _recount(self, tally: Any, before: Iterable, now: Iterable) -> list[Hashable]:
         old, new = set(before), set(now)
-        changed = []
+        changed: list[Hashable] = []
         for key, value in old - new:
             fact = (tally, key)
             counts = self._counts[fact]
@@ -213,8 +213,8 @@ class World:
         readers.discard(asked)
         if not readers:
             del self._readers[fact]
-            if fact in self._answers and fact[0].role == "query":     # type: ignore[index]
-                self.forget(fact)                                     # type: ignore[arg-type]
+            if fact in self._answers and fact[0].role == "query":
+                self.forget(fact)
 
     def forget(self, asked: tuple) -> None:
         """Nobody asks this any more."""

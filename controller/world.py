@@ -137,7 +137,7 @@ class World:
                 wake(asked)
                 yield asked
 
-    def count(self, tally: Any, id: str) -> list[Hashable]:
+    def count(self, tally: Any, id: str) -> list[tuple]:
         """A row with a tally appeared: take in its pairs; returns the gatherings that changed."""
         asked = (tally, (id,))
         if asked in self._answers:
@@ -145,16 +145,16 @@ class World:
         self._answer(asked)
         return self._recount(tally, (), self._answers[asked][0])
 
-    def drop(self, tally: Any, id: str) -> list[Hashable]:
+    def drop(self, tally: Any, id: str) -> list[tuple]:
         """A row with a tally went; returns the gatherings that changed."""
         asked = (tally, (id,))
         before = self._answers[asked][0] if asked in self._answers else ()
         self.forget(asked)
         return self._recount(tally, before, ())
 
-    def _recount(self, tally: Any, before: Iterable, now: Iterable) -> list[Hashable]:
+    def _recount(self, tally: Any, before: Iterable, now: Iterable) -> list[tuple]:
         old, new = set(before), set(now)
-        changed: list[Hashable] = []
+        changed: list[tuple] = []
         for key, value in old - new:
             fact = (tally, key)
             counts = self._counts[fact]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import signal
 import socket
@@ -24,6 +25,12 @@ def token_of(project: str) -> str:
 
 
 ADMIN = token_of("admin")
+
+
+def _end_with_parent() -> None:
+    """In the child: be told to end when the scenario that started it is gone, however it went."""
+    PR_SET_PDEATHSIG = 1
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class NotReady(Exception):
@@ -72,7 +79,7 @@ class Hadron:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "controller", "serve", "--config", str(file)], stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, start_new_session=True, cwd=Path(__file__).resolve().parent.parent)
+                stdout=log, stderr=log, start_new_session=True, preexec_fn=_end_with_parent, cwd=Path(__file__).resolve().parent.parent)
 
     def start(self, seconds: float = 30) -> Hadron:
         """Start it and wait until it answers. Raises NotReady."""

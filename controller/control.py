@@ -68,6 +68,7 @@ class Control:
             events.SwitchGreeted: self._greeted, events.SwitchGone: self._gone, events.SwitchRead: self._read,
             events.SwitchConfirmed: self._confirmed, events.SwitchRefused: self._refused,
             events.PacketsWaiting: self._packets, events.SwitchTwice: self._twice,
+            events.SwitchAccepted: lambda event: self._forgive(event.switch_id, event.key),
             events.SwitchDemoted: self._demoted, HostFacts: self._facts, Tick: self._tick}
 
     # ---- what the desk calls
@@ -204,11 +205,20 @@ class Control:
 
     # ---- facts and packets
     def _facts(self, event: Any) -> None:
-        removes = list(event.removes)
+        """Rows of a host came or went. It speaks only of what is its own."""
+        rows = self.model.rows
+        removes = [(kind, id) for kind, id in event.removes
+                   if id in rows[kind] and getattr(rows[kind][id], "host_id", id) == event.host_id]
         if event.complete:
             seen = {(kind, row["id"]) for kind, row in event.puts}
             removes += [(kind, row.id) for kind in ("interface", "switch")
                         for row in self.model.find(kind, "host_id", event.host_id) if (kind, row.id) not in seen]
+        for kind, row in event.puts:
+            before = rows["switch"].get(row["id"]) if kind == "switch" else None
+            if before is not None and before.host_id != event.host_id:
+                self._alarm("moved", switch=before.id, was=before.host_id, now=event.host_id)
+                removes += [("interface", seen.id) for seen in self.model.find("interface", "switch_id", before.id)
+                            if seen.host_id != event.host_id]
         self.writer.learn(event.puts, removes)
 
     def _packets(self, _: Any) -> None:

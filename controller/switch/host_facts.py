@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -47,7 +47,10 @@ class HostGone(NamedTuple):
 class FactKeeper:
     """Follows one host's rows and says what has changed since it was last asked."""
 
-    def __init__(self, database: Database, bridge: str, address: str, seen: str) -> None:
+    def __init__(self, database: Database, bridge: str, address: str, seen: str,
+                 owns: Callable[[str, str], bool]) -> None:
+        """`owns(host, switch)`: whether that identity is this host's own, and no other's."""
+        self._owns = owns
         self._database, self._bridge_name, self._address, self._seen = database, bridge, address, seen
         self._told: dict[FactId, Fact] = {}
         self._interfaces: dict[str, FactId] = {}
@@ -67,7 +70,7 @@ class FactKeeper:
     def news(self) -> HostFacts | None:
         """What has changed since the last time, if anything; the first time everything there is."""
         root = self._database.root()
-        if root is None or self.host_id is None and not self._name_host(root[1]):
+        if root is None or self.identify() is None:
             return None
         assert self.host_id is not None
         complete = not self._told
@@ -79,19 +82,25 @@ class FactKeeper:
         self._before = {}
         return self._difference(new, gone - new.keys(), complete)
 
+    def identify(self) -> str | None:
+        """The host's name, once it has said one that can be used."""
+        root = self._database.root()
+        if self.host_id is None and root is not None:
+            self._name_host(root[1])
+        return self.host_id
+
     def named_otherwise(self) -> bool:
         """Whether the host has changed its identity since facts of it were told."""
         root = self._database.root()
         return bool(self.host_id and root and root[1]["external_ids"].get("system-id") != self.host_id)
 
-    def _name_host(self, root: Row) -> bool:
+    def _name_host(self, root: Row) -> None:
         self.problems = []
         text = root["external_ids"].get("system-id", "")
         if HOST_ID.match(text):
             self.host_id = text
         else:
             self.problems.append(f"external_ids:system-id must name the host, not {text[:80]!r}")
-        return self.host_id is not None
 
     def _host(self, host_id: str, root: Row) -> Fact:
         given = root["external_ids"]
@@ -134,6 +143,9 @@ class FactKeeper:
     def _look_at_switch(self, new: dict[FactId, Fact], gone: set[FactId], dirty: set[str]) -> None:
         found = self._database.named("Bridge", self._bridge_name)
         switch_id = _identity(found[1]) if found else None
+        if switch_id and not self._owns(str(self.host_id), switch_id):
+            self.problems.append(f"{self._bridge_name} has the identity of another host's bridge, {switch_id}")
+            switch_id = None
         if switch_id != self._switch_id:
             if self._switch_id:
                 gone.add(("switch", self._switch_id))

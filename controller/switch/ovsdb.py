@@ -22,7 +22,7 @@ from controller.switch.jsonrpc import JsonLink
 from controller.switch.link import Link, Peer, Refused
 from controller.switch.loop import Loop
 from controller.switch.ovsdb_session import HostSession
-from controller.switch.provision import TUNNELS, Wanted
+from controller.switch.provision import TUNNELS, Wanted, datapath_id
 
 LOG = logging.getLogger(__name__)
 
@@ -66,6 +66,7 @@ class OvsdbServer:
         self.now_text = now_text or (lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
         self._sessions: set[HostSession] = set()
         self._hosts: dict[str, HostSession] = {}
+        self._switches: dict[str, str] = {}                 # identity of a bridge -> the host it belongs to
         self._loop = Loop(clock=clock)
         self._thread = threading.Thread(target=self._loop.run, name="ovsdb", daemon=True)
 
@@ -101,7 +102,8 @@ class OvsdbServer:
 
     def wanted(self, session: HostSession) -> Wanted:
         """What this host's bridge should be like."""
-        return Wanted(self._controllers or (self._target(session),), self.bridge, self._tunnels)
+        taken = frozenset(switch for switch, host in self._switches.items() if host != session.host_id)
+        return Wanted(self._controllers or (self._target(session),), self.bridge, self._tunnels, taken)
 
     def _target(self, session: HostSession) -> str:
         kind = "ssl" if isinstance(session.link.sock, ssl.SSLSocket) else "tcp"
@@ -125,6 +127,21 @@ class OvsdbServer:
         self._hosts[host_id] = session
         LOG.info("host %s: connected from %s", host_id, session.link.address)
 
+    def owns(self, host_id: str, switch_id: str) -> bool:
+        """Whether a host's bridge is this switch. Of two hosts that say so (one may be a copy of the other's disk) it is
+        the one whose name the identity was made of, else the first.
+        """
+        other = self._switches.get(switch_id)
+        if other is None or other != host_id and switch_id == datapath_id(host_id, self.bridge):
+            self._forget(host_id)
+            self._switches[switch_id] = host_id
+            if other is not None:
+                self._hosts[other].link.close(f"its bridge has the identity of {host_id}'s")
+        return self._switches[switch_id] == host_id
+
+    def _forget(self, host_id: str) -> None:
+        self._switches = {switch: host for switch, host in self._switches.items() if host != host_id}
+
     def tell(self, session: HostSession, facts: HostFacts) -> None:
         self._post(facts)
 
@@ -135,6 +152,7 @@ class OvsdbServer:
         host_id = session.host_id
         if host_id and self._hosts.get(host_id) is session:
             del self._hosts[host_id]
+            self._forget(host_id)
             self._post(HostGone(host_id, reason))
 
 

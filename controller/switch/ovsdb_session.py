@@ -32,6 +32,7 @@ class Owner(Protocol):
 
     def wanted(self, session: HostSession) -> Wanted: ...
     def claim(self, session: HostSession, host_id: str) -> None: ...
+    def owns(self, host_id: str, switch_id: str) -> bool: ...
     def tell(self, session: HostSession, facts: HostFacts) -> None: ...
     def ended(self, session: HostSession, reason: str) -> None: ...
     def now_text(self) -> str: ...
@@ -49,7 +50,7 @@ class HostSession:
         self.problems: list[str] = []
         self._failure = ""
         self._database = Database()
-        self._keeper = FactKeeper(self._database, owner.bridge, self.remote, owner.now_text())
+        self._keeper = FactKeeper(self._database, owner.bridge, self.remote, owner.now_text(), owner.owns)
         self._replies: dict[str, Callable[[dict[str, Any]], None]] = {}
         self._asked = 0
         self._probed = False
@@ -85,11 +86,10 @@ class HostSession:
             return
         if self._keeper.named_otherwise():
             raise Refused("the host has another system-id now")
-        news = self._keeper.news()
-        if self.host_id is None and self._keeper.host_id:
-            self._owner.claim(self, self._keeper.host_id)
-            self.host_id = self._keeper.host_id
-        if news:
+        if self.host_id is None and (host_id := self._keeper.identify()):
+            self._owner.claim(self, host_id)
+            self.host_id = host_id
+        if news := self._keeper.news():
             self._owner.tell(self, news)
         self._due = True
         if self.host_id is None:

@@ -44,6 +44,8 @@ class Wanted:
     """Where the switch finds its controllers, as Open vSwitch writes it: tcp:192.0.2.1:6653."""
     bridge: str = "br-int"
     tunnels: tuple[Tunnel, ...] = tuple(TUNNELS.values())
+    taken: frozenset[str] = frozenset()
+    """Identities that belong to other hosts' bridges."""
 
 
 @dataclass
@@ -99,13 +101,16 @@ def datapath_type(root: Row) -> str | None:
     return "system" if "system" in types else "netdev"
 
 
-def datapath_id(root: Row, bridge: str) -> str:
-    """An identity for the bridge that stays.
+def datapath_id(host_id: str, bridge: str) -> str:
+    """An identity for a host's bridge that stays.
 
     What Open vSwitch makes up by itself changes with the bridge's ports and with restarts. 16 hex digits.
     """
-    text = f"{root['external_ids'].get('system-id', '')}/{bridge}"
-    return hashlib.blake2s(text.encode(), digest_size=8).hexdigest()
+    return hashlib.blake2s(f"{host_id}/{bridge}".encode(), digest_size=8).hexdigest()
+
+
+def _own_id(root: Row, bridge: str) -> str:
+    return datapath_id(root["external_ids"].get("system-id", ""), bridge)
 
 
 def _create(made: Plan, database: Database, wanted: Wanted, root: tuple[str, Row]) -> None:
@@ -117,7 +122,7 @@ def _create(made: Plan, database: Database, wanted: Wanted, root: tuple[str, Row
     own = made.insert("Interface", {"name": wanted.bridge, "type": "internal"}, "own_interface")
     ports = [made.insert("Port", {"name": wanted.bridge, "interfaces": own}, "own_port")]
     ports += [_add_tunnel(made, tunnel) for tunnel in _missing_tunnels(made, database, wanted, root[1], frozenset())]
-    config = {"disable-in-band": "true", "datapath-id": datapath_id(root[1], wanted.bridge)}
+    config = {"disable-in-band": "true", "datapath-id": _own_id(root[1], wanted.bridge)}
     bridge = made.insert("Bridge", {
         "name": wanted.bridge, "fail_mode": "secure", "protocols": _set(PROTOCOLS), "datapath_type": datapath_type(root[1]),
         "other_config": _map(config), "ports": _set(ports),
@@ -148,8 +153,9 @@ def _repair(made: Plan, database: Database, wanted: Wanted, root: Row, uuid: str
 def _repair_config(made: Plan, wanted: Wanted, root: Row, uuid: str, bridge: Row) -> None:
     config = bridge["other_config"]
     new = {} if config.get("disable-in-band") == "true" else {"disable-in-band": "true"}
-    if not is_datapath_id(config.get("datapath-id", "")):
-        new["datapath-id"] = datapath_id(root, wanted.bridge)
+    given = config.get("datapath-id", "").lower()
+    if not is_datapath_id(given) or given in wanted.taken and given != _own_id(root, wanted.bridge):
+        new["datapath-id"] = _own_id(root, wanted.bridge)
     if new:
         made.changes.append(", ".join(sorted(new)))
         # Deleted first: an insertion leaves a key alone that is there.

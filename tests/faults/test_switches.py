@@ -157,6 +157,18 @@ def test_a_bridge_that_is_given_another_identity_is_served_under_that(fabric: Fa
     fabric.active(*machines)
 
 
+def test_a_host_whose_bridge_is_a_copy_of_anothers_gets_an_identity_of_its_own(fabric: Fabric, machines: list[VM]) -> None:
+    """As when a host's disk was copied. The original does not notice."""
+    number = fabric.switches()[fabric.host(1).name]["switch"]
+    copy, before = fabric.host(2), fabric.installed(1)
+    copy.vsctl("set", "bridge", "br-int", f"other_config:datapath-id={number}")
+    until(lambda: copy.vsctl("get", "bridge", "br-int", "datapath_id") != f'"{number}"', what="another identity")
+    fabric.active(*machines)
+    until(lambda: fabric.in_step(1, 2))
+    assert fabric.switches()[fabric.host(1).name]["switch"] == number
+    assert fabric.installed(1) == before
+
+
 def described(fabric: Fabric, number: int) -> list[str]:
     """What must not change of a host's bridge: in the database, and in the switch."""
     host = fabric.host(number)

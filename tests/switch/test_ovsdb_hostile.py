@@ -9,6 +9,7 @@ import time
 import pytest
 
 from controller.switch.ovsdb_rows import NEEDED
+from controller.switch.provision import datapath_id
 from controller.switch.tls import server_context
 from scenarios.cloud import Cloud
 from tests.kit.certificates import certificate
@@ -130,6 +131,27 @@ def test_names_that_a_host_makes_up_do_not_reach_the_facts(hosts):
     found = {row["name"]: (row["ofport"], row["mac_address"], row["error"]) for row in hosts.of("fake", "interface").values()}
     fake.socket.close()
     assert found == {"tap1": (1, None, None), "tap2": (None, None, "no such device"), "tap3": (None, None, None)}
+
+
+def claiming(name, switch):
+    """All rows of a host whose integration bridge has this identity."""
+    root = {"initial": {**ROOT_ROW["initial"], "external_ids": ["map", [["system-id", name]]], "bridges": ["uuid", "b"]}}
+    bridge = {"name": "br-int", "datapath_id": switch, "other_config": ["map", [["datapath-id", switch]]]}
+    return {"Open_vSwitch": {"root": root}, "Bridge": {"b": {"initial": bridge}}}
+
+
+def test_a_host_that_claims_anothers_switch_does_not_get_it(hosts):
+    switch = datapath_id("one", "br-int")
+    first = Fake(hosts, claiming("two", switch))
+    hosts.wait(lambda: hosts.of("two", "switch"))                   # nobody has said otherwise
+    rightful = Fake(hosts, claiming("one", switch))
+    hosts.wait(lambda: hosts.of("one", "switch"))                   # its name made the identity
+    assert first.closed_within(1)
+    again = Fake(hosts, claiming("two", switch))
+    asked = again.message()
+    assert asked["method"] == "transact" and datapath_id("two", "br-int") in str(asked)
+    hosts.wait(lambda: [peer for peer in hosts.server.peers() if "identity of another" in str(peer.problems)])
+    assert not hosts.of("two", "switch") and hosts.of("one", "switch") and not rightful.closed_within(0.1)
 
 
 def test_a_silent_host_is_asked_and_then_closed_and_one_that_answers_is_kept():

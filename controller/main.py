@@ -73,7 +73,7 @@ class Hadron:
         self.compiler = Compiler(self.model, words.RULES, words.TALLIES)
         self.desk = Desk(on_event=lambda event: self.control.on_event(event),
                          after_batch=lambda: self.control.after_batch(), group=self.writer.group)
-        self.switches = Switches(self.desk.post, generation=int(time.time()))
+        self.switches = Switches(self.desk.post)
         self.control = Control(model=self.model, writer=self.writer, compiler=self.compiler, switches=self.switches,
                                home=self._home, now=time.time, audit_interval=config.audit_interval)
         self.model.live["port.status"] = lambda row: self.control.status(row.id)
@@ -103,6 +103,7 @@ class Hadron:
         began = time.monotonic()
         self.writer.load()
         self.writer.changes.clear()
+        self.switches.generation = self._next_generation()
         self.control.load()
         log.info("compiled %d rows in %.2f s", sum(map(len, self.model.rows.values())), time.monotonic() - began)
         self.desk.start()
@@ -115,6 +116,14 @@ class Hadron:
         log.info("REST on %s:%d, OpenFlow on %s:%d, OVSDB on %s:%d", self.rest.address, self.rest.port,
                  self.config.openflow.address, self.config.openflow.port, self.config.ovsdb.address, self.config.ovsdb.port)
         return self
+
+    def _next_generation(self) -> int:
+        """A number above that of every controller before on this store, or on others: switches refuse to be taken over
+        with a lower one (OpenFlow 1.4, 6.3.6), even if the clock was put back.
+        """
+        number = max(int(time.time()), self.writer.notes.get("generation", 0) + 1)
+        self.writer.note("generation", number)
+        return number
 
     def _tick(self) -> None:
         while not self._stopping.wait(1):

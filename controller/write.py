@@ -25,6 +25,8 @@ from controller.rows import Row, as_dict, plain
 from controller.store import Key, Store, Write
 from controller.transaction import Transaction
 
+NOTE = "note"
+
 __all__ = ["SYSTEM", "Context", "Writer", "view"]
 
 
@@ -63,6 +65,7 @@ class Writer:
         self._group: Group | None = None
         self._spans: dict[Any, Spans] = {}
         self._revisions: dict[Key, int] = {}                # of each document, as the store has it
+        self.notes: dict[str, Any] = {}                     # see note()
         self._unsaved: dict[Key, Row | None] = {}           # facts that go with the next commit
 
     # ---- starting
@@ -74,10 +77,17 @@ class Writer:
             self._revisions[kind, id] = revision
             if kind == NUMBER:
                 numbers.append((revision, id, body["owner"]))
+            elif kind == NOTE:
+                self.notes[id] = body
             elif kind in self.resources:
                 self.model.put(kind, self.model.make(kind, body))
         self.numbers.restore(numbers)
         self._number_what_lacks()
+
+    def note(self, name: str, value: Any) -> None:
+        """Remember something across restarts that is about the controller and not about the cloud."""
+        self.revision = self.store.commit([Write(NOTE, name, value)])
+        self.notes[name] = value
 
     def _number_what_lacks(self) -> None:
         with self._transaction(SYSTEM) as transaction:

@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
+import msgpack
 import pytest
 
 from scenarios.vm import VM
@@ -83,6 +85,20 @@ def test_the_counting_of_writes_sees_a_write(fabric: Fabric, machines: list[VM])
     assert status == 200 and written.lines()
     fabric.hadron.request("PUT", f"/v2.0/ports/{machines[0].port_id}?wait=realized", {"port": {"admin_state_up": True}})
     fabric.active(*machines)
+
+
+def test_a_controller_whose_clock_was_put_back_is_master_again(fabric: Fabric, machines: list[VM]) -> None:
+    """As if it had run until now with a clock that was twelve days ahead."""
+    before, written = fabric.snapshot(), [Written(host) for host in fabric.cloud.hosts]
+    for _ in range(2):
+        fabric.hadron.kill()
+        with closing(sqlite3.connect(fabric.hadron.directory / "hadron.db")) as db, db:
+            body, = db.execute("SELECT body FROM documents WHERE kind='note' AND id='generation'").fetchone()
+            ahead = max(msgpack.unpackb(body), int(time.time()) + 10 ** 6)
+            db.execute("UPDATE documents SET body=? WHERE kind='note' AND id='generation'", (msgpack.packb(ahead),))
+        fabric.hadron.start()
+        until(lambda: fabric.in_step() and all(one["role"] == "master" for one in fabric.switches().values()))
+    assert [each.lines() for each in written] == [[], [], []] and fabric.snapshot() == before
 
 
 def database_away(fabric: Fabric) -> Callable[[], None]:

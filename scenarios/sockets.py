@@ -45,8 +45,7 @@ def _enter(descriptor: int) -> None:
 def socket_in(namespace: str, family: int, kind: int, protocol: int = 0) -> socket.socket:
     """A socket of the namespace, which does not block."""
     with inside(namespace):
-        made = socket.socket(family, kind | socket.SOCK_NONBLOCK, protocol)
-    return made
+        return socket.socket(family, kind | socket.SOCK_NONBLOCK, protocol)
 
 
 class Nic:

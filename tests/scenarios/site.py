@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any
 
 from scenarios.cloud import Cloud, Plug
-from scenarios.controller import ADMIN, Hadron
+from scenarios.controller import ADMIN, Hadron, free_port
 from scenarios.sockets import Nic
 from scenarios.vm import VM
 
@@ -95,12 +95,16 @@ class Site:
         self._directory = tempfile.TemporaryDirectory(prefix="hadron-site-")
         self.machines_by_name: dict[str, Machine] = {}
         self.cloud = Cloud(hosts=hosts)
-        self.hadron = Hadron(Path(self._directory.name), address=self.cloud.controller_address, quotas=UNLIMITED, **config)
+        address = self.cloud.controller_address
+        # Ports of its own: somebody who tries Hadron on this machine may listen to all addresses on the usual ones.
+        self.ovsdb_port = free_port(address)
+        self.hadron = Hadron(Path(self._directory.name), address=address, quotas=UNLIMITED, ovsdb=self.ovsdb_port,
+                             openflow=free_port(address), **config)
 
     def __enter__(self) -> Site:
         try:
             self.hadron.start()
-            self.cloud.set_manager()
+            self.cloud.set_manager(f"tcp:{self.cloud.controller_address}:{self.ovsdb_port}")
         except BaseException:
             self.close()
             raise

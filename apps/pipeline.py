@@ -4,7 +4,9 @@
                            │                             │ (ARP, ND and DHCP are answered) │
         from a tunnel ─────┼─────────────────────────────┼─────────────────────────────────┤
                            ▼                                                               ▼
-                        (unknown: dropped)                        COPIES ◄─ (to many) ─ FORWARD
+                        (unknown: dropped)                        COPIES ◄─ (to many) ─ FORWARD ◄─────┐
+                                                                     │                     │ └─ to a router: LEAVE ─►
+                                                                     │                     │    ROUTE ─► NEXT_HOP ─┘
                                                                      │                     │ RECEIVER is known
              DELIVER ◄─ COMMIT ◄─ IN_RULES ◄─ IN_TRACK ◄──────────────────────────────────┤
                 │          ▲                                    a port of this host          │
@@ -47,6 +49,15 @@ OUT_TRACK = table(
 OUT_RULES = table(
     31, "out_rules", "Do the sender's security groups let it out?",
     levels={"tracked": 300, "rule": 100, "remote": 90, "cut": 1})
+LEAVE = table(
+    33, "leave", "It is for a router: the sender's side is done with its connection.",
+    levels={"new": 100})
+ROUTE = table(
+    34, "route", "Which network does the router send it to, and to which next hop?",
+    levels={"expired": 2000, "answer": 1000, "own": 900, "route": 100, "none": 1})
+NEXT_HOP = table(
+    35, "next_hop", "What is the next hop's MAC?",
+    levels={"known": 100})
 FORWARD = table(
     40, "forward", "Find the receiver: a port here, or a tunnel to its host.",
     levels={"port": 100, "here": 80, "flood": 70, "unknown": 10})
@@ -73,6 +84,8 @@ UNGUARDED, STATEFUL, STATELESS = 0, 1, 2
 RECEIVER = register(5, "key of the port it goes to; 1 to 15: a tunnel")
 NETWORK  = register(6, "key of the network it is in; also its conntrack zone")
 GUARDS   = register(4, "who guards the sender: 0 nobody, 1 stateful groups, 2 stateless groups")
+ROUTER   = register(2, "key of the router that it is in")
+HOP      = register(9, "IPv4 address of the next hop")
 REALM    = register(3, "whose addresses these are: a digest of the project of the port whose rules are asked")
 SENDER   = register(7, "key of the port it came from; 0: a tunnel")
 
@@ -80,5 +93,9 @@ SENDER   = register(7, "key of the port it came from; 0: a tunnel")
 # a tunnel is one of these small keys (ports' keys start at 16).
 TUNNEL_PORT = {"vxlan": 65001, "geneve": 65002, "gre": 65003}
 TUNNEL_KEY = {"vxlan": 1, "geneve": 2, "gre": 3}
+
+HOP6     = "xxreg3"      # IPv6 address of the next hop, in four registers
+HOP6_PARTS = [register(12 + part, f"IPv6 address of the next hop, part {part + 1} of 4", name=f"HOP6_{part + 1}")
+              for part in range(4)]
 
 PIPELINE.name_registers(vars())

@@ -69,15 +69,48 @@ def ports_on(world, network_id, switch_id):
     return sorted(world.gathered(homes, (network_id, switch_id)))
 
 
+# ---- routers: a port of a router joins its network to the router's others
+
+ROUTER_PORTS = ("network:router_interface",)
+
+
+@tally(per="port")
+def joints(world, port):
+    """Networks gather their routers; routers gather their networks and their ports."""
+    if port.device_owner in ROUTER_PORTS and port.device_id and port.admin_state_up:
+        yield ("routers", port.network_id), port.device_id
+        yield ("networks", port.device_id), port.network_id
+        yield ("ports", port.device_id), port.id
+
+
+@query
+def routed(world, network_id):
+    """The networks from which packets may come to this one through routers, itself among them."""
+    found, waiting = {network_id}, [network_id]
+    while waiting:
+        for router in world.gathered(joints, ("routers", waiting.pop())):
+            there = world.get("router", router)
+            if there is not None and there.admin_state_up:
+                new = world.gathered(joints, ("networks", router)) - found
+                found |= new
+                waiting += new
+    return tuple(sorted(found))
+
+
+def reach(world, network_id, but=()):
+    """Every switch that may send into the network: where it lives, and where those live that are routed to it."""
+    return spread(*(switches_of(world, network) for network in world.ask(routed, network_id)), but=but)
+
+
 def network_wide(world, port):
     """Every switch on which the port's network lives, if the port is somewhere."""
     return spread(switches_of(world, port.network_id)) if home(world, port) else ()
 
 
 def peers(world, port):
-    """Every other switch on which the port's network lives."""
-    here = home(world, port)
-    return spread(switches_of(world, port.network_id), but=here) if here else ()
+    """Every other switch that may send to the port."""
+    at = home(world, port)
+    return reach(world, port.network_id, at) if at else ()
 
 
 def everywhere(world, switch):

@@ -4,15 +4,15 @@ Own are the fixed addresses with the port's MAC, the allowed address pairs, and 
 from each MAC (RFC 4291 appendix A). On a network without subnets there are no addresses to impersonate: any
 frame with the port's MAC passes (ARP must name that MAC too).
 """
+from apps.guards import LINK_LOCAL, has_subnets, pairs
 from apps.pipeline import ANSWER, GUARD, ND_GUARD, ND_TARGET, SENDER
 from apps.places import everywhere, home
-from controller.app import flows, query
+from controller.app import flows
 from controller.openflow.actions import drop
 from controller.openflow.match import match
 from controller.values import eui64
 
 APP = 3
-LINK_LOCAL = "fe80::/64"
 ARP, IPV4, IPV6, UDP, ICMPV6 = 0x806, 0x800, 0x86dd, 17, 58
 SOLICITATION, ADVERTISEMENT = 135, 136
 
@@ -35,18 +35,6 @@ def stand(world, switch):
     yield ND_GUARD, "own", match(claims, nd_tll=0), (ND_TARGET,)
     yield ND_GUARD, "rest", match(), (ANSWER,)
     yield ND_TARGET, "rest", match(), (drop("neighbour advertisement for an address that is not the port's"),)
-
-
-@query
-def has_subnets(world, network_id):
-    return bool(world.find("subnet", "network_id", network_id))
-
-
-def pairs(port):
-    """(MAC, IP) from which the port may send; the IP may be a CIDR."""
-    own = [(port.mac_address, fixed.ip_address) for fixed in port.fixed_ips]
-    own += [(pair.mac_address or port.mac_address, pair.ip_address) for pair in port.allowed_address_pairs]
-    return list(dict.fromkeys(own))
 
 
 @flows(per="port", on=home)

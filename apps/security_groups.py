@@ -13,6 +13,7 @@ a sum: clause 1 is one flow for each member's address on a host, whatever rules 
 clause 2 is one for each port and rule; the conjunction's id is the remote group's key. Tenants use the same
 addresses: REALM, the project whose rules are asked, keeps their members' flows apart.
 """
+from apps.guards import LINK_LOCAL, guard_of, has_subnets, pairs, realm
 from apps.pipeline import (
     ANSWER,
     COMMIT,
@@ -32,9 +33,7 @@ from apps.pipeline import (
     STATELESS,
 )
 from apps.places import everywhere, home, plugged
-from apps.port_security import LINK_LOCAL, has_subnets, pairs
 from apps.protocols import number_of
-from apps.switching import guard_of, realm
 from controller.app import flows, query, spread, tally
 from controller.openflow.actions import conjunction, ct, drop
 from controller.openflow.match import match

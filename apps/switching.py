@@ -6,9 +6,7 @@
                                 host on which the network lives: the list of peers is data in one flow
     unknown unicast             only to ports that may own addresses nobody has told us of
 """
-from functools import lru_cache
-from hashlib import blake2s
-
+from apps.guards import guard_of, realm, way_in
 from apps.pipeline import (
     ADMIT,
     ANSWER,
@@ -18,14 +16,10 @@ from apps.pipeline import (
     FORWARD,
     GUARD,
     GUARDS,
-    IN_FREE,
-    IN_TRACK,
     NETWORK,
     REALM,
     RECEIVER,
     SENDER,
-    STATEFUL,
-    STATELESS,
     TUNNEL_KEY,
     TUNNEL_PORT,
     UNGUARDED,
@@ -38,31 +32,6 @@ from controller.openflow.match import match
 APP = 2
 GROUP_BIT = ("01:00:00:00:00:00", "01:00:00:00:00:00")
 NOT_TAGGED = 0
-
-
-@lru_cache(4096)
-def realm(project_id):
-    """What REALM holds for a project. Remote groups of tenants with the same addresses then share no flow; if two
-    projects should have one digest, they share flows and are kept apart by their ports' keys, like everyone once."""
-    return int.from_bytes(blake2s((project_id or "").encode(), digest_size=4).digest(), "big")
-
-
-@query
-def guard_of(world, port_id):
-    """What guards a port: nobody, stateful or stateless security groups."""
-    port = world.need("port", port_id)
-    if not port.port_security_enabled:
-        return UNGUARDED
-    groups = [world.get("security_group", group) for group in port.security_groups]
-    return STATELESS if any(group is not None and not group.stateful for group in groups) else STATEFUL
-
-
-WAY_IN = {UNGUARDED: COMMIT, STATEFUL: IN_TRACK, STATELESS: IN_FREE}
-
-
-def way_in(world, port_id):
-    """The table that judges what a port receives."""
-    return WAY_IN[world.ask(guard_of, port_id)]
 
 
 @flows(per="switch", on=everywhere)

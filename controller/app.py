@@ -82,11 +82,16 @@ class Rule:
             return ()
         why = Why(self.app, args[0], self.name)
         made: Iterable = self.make(world, row, *args[1:])
-        return tuple([Flow(entry[0], entry[0].levels[entry[1]], entry[2], entry[3], why) if type(entry) is tuple
+        return tuple([Flow(entry[0], priority(entry[0], entry[1]), entry[2], entry[3], why) if type(entry) is tuple
                       else entry.explained(why) for entry in made])
 
     def __repr__(self) -> str:
         return self.name
+
+
+def priority(table: Any, level: Any) -> int:
+    """The number of a level; ("route", 24) is 24 above the level "route": longer prefixes come first."""
+    return table.levels[level] if level.__class__ is str else table.levels[level[0]] + level[1]
 
 
 def _app_number(module: str) -> int:

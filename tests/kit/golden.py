@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from apps.pipeline import PIPELINE, TUNNEL_KEY, TUNNEL_PORT
-from apps.switching import realm
+from apps.guards import realm
 from controller.openflow.group import Entry
 from controller.openflow.text import entry_text
 from tests.kit import frames

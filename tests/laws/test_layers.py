@@ -58,12 +58,13 @@ LAYERS = {
 KNOWN_TO_ALL = {
     "apps.pipeline",
     "apps.places",
+    "apps.guards",
     "apps.protocols",
     "apps.addresses",
     "apps.dhcp_options",
     "apps.security_group_defaults",
 }
-ASKS = {"apps.security_groups": {"apps.switching", "apps.port_security"}}
+ASKS: dict[str, set[str]] = {}
 # Only these files import what is outside and has a life of its own.
 ONLY = {
     "os_ken": {"controller.switch.osken"},

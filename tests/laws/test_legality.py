@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from apps.pipeline import FORWARD, PIPELINE, TUNNEL_PORT
+from apps.pipeline import FORWARD, PIPELINE, ROUTE, TUNNEL_PORT
 from controller.app import APPS, RULES, TALLIES, Rule
 from controller.compile import Compiler
 from controller.model import Model
@@ -21,6 +21,9 @@ from tests.laws.operations import Batch, Chance, furnish, name
 
 SEEDS, LENGTH = 12, 80
 RESERVED = {PORT_IN_PORT, PORT_CONTROLLER, *TUNNEL_PORT.values()}
+
+
+WIDE = {f"xxreg{wide}": tuple(f"reg{4 * wide + part}" for part in range(4)) for wide in range(4)}
 
 
 class Illegal(AssertionError):
@@ -58,7 +61,8 @@ def first_written() -> dict[str, int]:
                 else None
             )
             if target is not None and "reg" in target.name:
-                found[target.name] = min(found.get(target.name, 255), flow.table.number)
+                for register in WIDE.get(target.name, (target.name,)):
+                    found[register] = min(found.get(register, 255), flow.table.number)
     return found
 
 
@@ -90,7 +94,10 @@ class Law:
 
     def _place(self, flow: Flow) -> None:
         _must(PIPELINE.tables.get(flow.table.number) is flow.table, "the table is not one of the pipeline's")
-        _must(flow.priority in flow.table.levels.values(), f"{flow.priority} is no level of {flow.table}")
+        levels = set(flow.table.levels.values())
+        if flow.table is ROUTE:                         # the longer prefix comes first: a level for each length
+            levels |= {flow.table.levels["route"] + length for length in range(129)}
+        _must(flow.priority in levels, f"{flow.priority} is no level of {flow.table}")
         app = flow.why.app if flow.why else None
         _must(app in APPS, "nobody says why")
         _must(flow.cookie >> 56 == app, "the cookie does not say whose it is")
@@ -208,7 +215,7 @@ def test_two_units_that_want_different_flows_under_one_key_are_seen() -> None:
     ("wrong", "said"),
     (
         ((FORWARD, 99, match(), (drop("no"),)), "is no level"),
-        ((FORWARD, 0, match(reg9=1), (drop("no"),)), "is not declared"),
+        ((FORWARD, 0, match(reg8=1), (drop("no"),)), "is not declared"),
         ((FORWARD, 0, match(), (output(77),)), "there is no port 77"),
         ((FORWARD, 0, match(in_port=77), (drop("no"),)), "there is no port 77"),
         ((PIPELINE.tables[0], 0, match(reg6=1), (drop("no"),)), "is read before it is written"),

@@ -124,7 +124,7 @@ class Session:
     def read(self, *, audit: bool, changed: set[Key] | None = None) -> None:
         """Read what the switch holds. The first time, this is what makes a stranger one of ours."""
         if self.state is State.STRANGE:
-            LOG.info("%s %s: greeted, certificate of %s", self.switch_id, self.link.address, self.certificate or "nobody")
+            LOG.info("%s %s: ours, certificate of %s", self.switch_id, self.link.address, self.certificate or "nobody")
             self._claim()
             audit = False
         if self.reading is not None:
@@ -243,7 +243,7 @@ class Session:
         loser = self.pulse.answered(xid)
         if loser is not None:
             self.home.post(events.SwitchTwice(self.switch_id, self.link.address, loser.link.address))
-            loser.link.close(f"switch {self.switch_id} is connected from {self.link.address} already, and answers there")
+            loser.link.close(f"switch {self.switch_id} is connected from {self.link.address}, and answers there")
 
     def _on_multipart(self, whole: bytes, xid: int) -> None:
         if self.reading is not None and self.reading.concerns(xid):

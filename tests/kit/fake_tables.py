@@ -116,7 +116,8 @@ class Tables:
         entries: list[bytes] = []
         if kind == 1:
             for (table, priority, match), (cookie, body) in self.flows.items():
-                head = pack("HBBIIHHHHIQQQ", 48 + len(match) + len(body), table, 0, 0, 0, priority, 0, 0, 0, 0, cookie, 0, 0)
+                size = 48 + len(match) + len(body)
+                head = pack("HBBIIHHHHIQQQ", size, table, 0, 0, 0, priority, 0, 0, 0, 0, cookie, 0, 0)
                 entries.append(head + match + body)
         elif kind == 7:
             entries = [pack("H", 8 + len(body) - 2) + body[:2] + pack("I", number) + body[2:]

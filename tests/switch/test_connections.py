@@ -90,7 +90,8 @@ def test_switches_come_over_ipv6_too() -> None:
             assert desk.row(A)["address"].startswith("[::1]:")
 
 
-def test_a_switch_that_stops_reading_is_closed_with_its_reason_and_holds_up_no_other(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_switch_that_stops_reading_is_closed_with_its_reason_and_holds_up_no_other(
+        caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
     with Desk(clock=clock) as desk, FakeSwitches(*desk.address) as fakes:
         for name in (A, B):
@@ -236,7 +237,8 @@ def test_a_switch_with_a_certificate_is_served_over_tls_and_named(certificates: 
 
 
 @pytest.mark.parametrize("name", [None, "stranger"])
-def test_without_a_certificate_of_the_right_authority_nobody_gets_in(certificates: dict[str, Files], name: str | None) -> None:
+def test_without_a_certificate_of_the_right_authority_nobody_gets_in(
+        certificates: dict[str, Files], name: str | None) -> None:
     with Desk() as desk:
         address = desk.switches.listen("127.0.0.1", 0, secured(certificates))
         with pytest.raises((ssl.SSLError, ConnectionError)), \

@@ -57,7 +57,8 @@ class Trouble:
         self.desk.order(name, {entry.key: entry for entry in wanted})
 
     def remove_a_group_a_meter_and_their_flows(self, name: str, number: int, port: int) -> None:
-        gone: list[Key] = [("group", number + 1), ("meter", number + 1), to_group(number, 1).key, to_meter(number, 1).key]
+        gone: list[Key] = [("group", number + 1), ("meter", number + 1)]
+        gone += [to_group(number, 1).key, to_meter(number, 1).key]
         self.desk.order(name, dict.fromkeys(gone))
 
     # ---- faults
@@ -118,8 +119,8 @@ class Trouble:
 
 _WHAT = [Trouble.put_flows] * 4 + [Trouble.remove_flows] * 2 + [
     Trouble.put_a_group_a_meter_and_their_flows, Trouble.put_a_group_a_meter_and_their_flows,
-    Trouble.remove_a_group_a_meter_and_their_flows, Trouble.disconnect, Trouble.cut_in_the_middle, Trouble.lose_an_answer,
-    Trouble.refuse, Trouble.stop_listening_or_talking, Trouble.meddle, Trouble.audit, Trouble.let_time_pass]
+    Trouble.remove_a_group_a_meter_and_their_flows, Trouble.disconnect, Trouble.cut_in_the_middle,
+    Trouble.lose_an_answer, Trouble.refuse, Trouble.stop_listening_or_talking, Trouble.meddle, Trouble.audit, Trouble.let_time_pass]
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.openflow import Flow, match, output
+from controller.openflow import Flow, controller, match, output
 from controller.switch.events import PacketsWaiting, SwitchDemoted, SwitchRead, SwitchRefused
 from controller.switch.tls import server_context
 from tests.kit.certificates import certificate
@@ -33,7 +33,6 @@ def desk(dummy_ovs: DummyOvs) -> Iterator[Desk]:  # noqa: F811
 
 def bad(number: int) -> Flow:
     """A flow that Open vSwitch understands and refuses: its group is not there."""
-    from tests.switch.entries import to_group
     return to_group(number, 4000 + number)
 
 
@@ -42,7 +41,8 @@ def nonsense(number: int) -> Flow:
     return Flow(FIRST, 7, match(eth_type=0x0800, ipv4_dst=number), (b"\0\x63\0\x08\0\0\0\0",))
 
 
-def test_the_first_sync_makes_a_real_switch_right_and_the_second_sends_nothing(desk: Desk, dummy_ovs: DummyOvs) -> None:  # noqa: F811
+def test_the_first_sync_makes_a_real_switch_right_and_the_second_sends_nothing(
+        desk: Desk, dummy_ovs: DummyOvs) -> None:  # noqa: F811
     desk.know(A, {**flows(5000), **entries(limit(1, 100), limit(2, 200), flood(7, 1, 2), to_group(1, 7), to_meter(1, 2),
                                            blocked(9))})
     desk.until(lambda: desk.settled(A))
@@ -66,7 +66,8 @@ def test_groups_and_meters_change_and_go(desk: Desk, dummy_ovs: DummyOvs) -> Non
 
 
 @pytest.mark.parametrize("culprit", [bad, nonsense])
-def test_refused_entries_are_set_aside_and_all_others_are_installed(desk: Desk, dummy_ovs: DummyOvs, culprit) -> None:  # noqa: F811
+def test_refused_entries_are_set_aside_and_all_others_are_installed(
+        desk: Desk, dummy_ovs: DummyOvs, culprit) -> None:  # noqa: F811
     wrong = entries(culprit(1), culprit(2), culprit(3))
     desk.know(A, {**flows(500), **wrong, **flows(500, first=600)})
     desk.until(lambda: desk.settled(A))
@@ -111,7 +112,6 @@ def test_a_restarted_bridge_is_whole_again(desk: Desk, dummy_ovs: DummyOvs) -> N
 
 
 def test_packets_reach_us_and_leave_again(desk: Desk, dummy_ovs: DummyOvs) -> None:  # noqa: F811
-    from controller.openflow import controller
     desk.know(A, entries(Flow(FIRST, 1, match(in_port=1), (controller(),))))
     desk.until(lambda: desk.settled(A))
     frame = bytes.fromhex("ffffffffffff" "0242ac110002" "0806") + bytes(46)
@@ -145,11 +145,13 @@ def test_a_newer_master_stops_our_writing_until_we_claim_again(desk: Desk, dummy
         assert dummy_ovs.bridges["br0"].held() == installed(desk.desired[A])
 
 
-def test_a_real_switch_is_served_over_tls_with_certificates_on_both_sides(dummy_ovs: DummyOvs, tmp_path: Path) -> None:  # noqa: F811
+def test_a_real_switch_is_served_over_tls_with_certificates_on_both_sides(
+        dummy_ovs: DummyOvs, tmp_path: Path) -> None:  # noqa: F811
     ours, theirs = certificate(tmp_path, "controller"), certificate(tmp_path, "host1")
     name = "00000000000000c1"
     with Desk() as desk:
-        address = desk.switches.listen("127.0.0.1", 0, server_context(ours.certificate, ours.key, client_ca=theirs.authority))
+        context = server_context(ours.certificate, ours.key, client_ca=theirs.authority)
+        address = desk.switches.listen("127.0.0.1", 0, context)
         desk.know(name, flows(5000))
         dummy_ovs.add_bridge("br-tls", switch_id=name)
         dummy_ovs.vsctl("set-ssl", theirs.key, theirs.certificate, ours.authority)

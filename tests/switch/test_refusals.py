@@ -1,4 +1,4 @@
-"""What a switch does not take is found, set aside and told; everything else is installed. What it leaves open is read."""
+"""What a switch does not take is found, set aside and told; all else is installed. What it leaves open is read."""
 from __future__ import annotations
 
 import pytest

@@ -138,7 +138,8 @@ def test_a_malformed_message_ends_the_connection(served: tuple[Desk, FakeSwitche
 
 @pytest.mark.parametrize("what", PARTS)
 @pytest.mark.parametrize("asked", [True, False], ids=["asked", "unasked"])
-def test_a_malformed_multipart_reply_ends_the_connection(served: tuple[Desk, FakeSwitches], what: str, asked: bool) -> None:
+def test_a_malformed_multipart_reply_ends_the_connection(
+        served: tuple[Desk, FakeSwitches], what: str, asked: bool) -> None:
     desk, fakes = served
     kind, body = PARTS[what]
     with RawPeer(desk.address) as rogue:
@@ -169,7 +170,7 @@ def test_every_mutation_of_a_sound_answer_is_survived(served: tuple[Desk, FakeSw
     source = random.Random(11)
     sound = b"".join((
         message(19, pack("HHI", 13, 0, 0) + PORT, xid=9), packet_in(b"y" * 60),
-        message(19, pack("HHI", 1, 0, 0) + flow_stats(pack("HHI", 4, 24, 0) + pack("HHIHHI", 0, 16, 1, 0, 0, 0)), xid=9),
+        message(19, pack("HHI", 1, 0, 0) + flow_stats(pack("HHIHHIHHI", 4, 24, 0, 0, 16, 1, 0, 0, 0)), xid=9),
         message(19, pack("HHI", 7, 0, 0) + group_desc(pack("HHII", 16, 0, 1, 1) + bytes(4)), xid=9)))
     for _ in range(60):
         broken = bytearray(sound)

@@ -133,7 +133,8 @@ def test_ports_are_told_as_they_come_go_and_change() -> None:
         for reason, state in ((0, 0), (2, 1), (1, 0)):
             switch.send(port_status(reason, 5, "tap5", state))
         desk.until(lambda: len(desk.seen(PortChanged)) == 3)
-        assert [event[1:] for event in desk.seen(PortChanged)] == [(5, "tap5", "up"), (5, "tap5", "down"), (5, "tap5", "gone")]
+        assert [event[1:3] for event in desk.seen(PortChanged)] == [(5, "tap5")] * 3
+        assert [event.state for event in desk.seen(PortChanged)] == ["up", "down", "gone"]
 
 
 def port_status(reason: int, number: int, name: str, state: int) -> bytes:

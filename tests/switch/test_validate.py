@@ -33,7 +33,8 @@ def part(kind: int, body: bytes) -> bytes:
 
 SOUND = {
     "description": part(0, bytes(1056)), "flows": part(1, FLOW + FLOW), "aggregate": part(2, bytes(24)),
-    "tables": part(3, bytes(48)), "port counters": part(4, pack("HH", 120, 0) + bytes(76) + pack("HHI", 0, 40, 0) + bytes(32)),
+    "tables": part(3, bytes(48)),
+    "port counters": part(4, pack("HH", 120, 0) + bytes(76) + pack("HHI", 0, 40, 0) + bytes(32)),
     "queue counters": part(5, pack("H", 64) + bytes(46) + pack("HHII", 0xFFFF, 16, 1, 1) + bytes(4)),
     "group counters": part(6, pack("H", 72) + bytes(70)), "groups": part(7, pack("HBBI", 40, 0, 0, 1) + BUCKET),
     "group features": part(8, bytes(40)), "meter counters": part(9, pack("IH", 1, 56) + bytes(50)),

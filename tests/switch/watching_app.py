@@ -1,4 +1,4 @@
-"""An application of os-ken, loaded beside Hadron's: it observes what it can and asks each switch for its ports' counters."""
+"""An application of os-ken, loaded beside Hadron's: it observes what it can and asks for ports' counters."""
 from __future__ import annotations
 
 from typing import Any
@@ -28,9 +28,11 @@ class WatchingApp(OSKenApp):
 
     @set_ev_cls([getattr(ofp_event, f"EventOFP{name}") for name in (
         "PortStatsReply", "QueueStatsReply", "QueueDescStatsReply", "TableStatsReply", "TableFeaturesStatsReply",
-        "TableDescStatsReply", "PortDescStatsReply", "GroupStatsReply", "GroupDescStatsReply", "GroupFeaturesStatsReply",
+        "TableDescStatsReply", "PortDescStatsReply", "GroupStatsReply", "GroupDescStatsReply",
+        "GroupFeaturesStatsReply",
         "MeterStatsReply", "MeterConfigStatsReply", "MeterFeaturesStatsReply", "AggregateStatsReply", "FlowStatsReply",
-        "FlowMonitorReply", "DescStatsReply", "PortStatus", "FlowRemoved", "RoleStatus", "TableStatus", "RequestForward",
+        "FlowMonitorReply", "DescStatsReply", "PortStatus", "FlowRemoved", "RoleStatus", "TableStatus",
+        "RequestForward",
         "GetAsyncReply", "GetConfigReply", "RoleReply", "ErrorMsg", "PacketIn", "Hello", "BundleCtrlMsg",
     )])
     def heard(self, event: Any) -> None:

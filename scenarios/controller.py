@@ -7,11 +7,13 @@ import ctypes
 import json
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -48,25 +50,30 @@ class Hadron:
     """`hadron serve` with a configuration of its own. Tokens: `token_of` each project, and of "admin".
 
     `address` is where switches connect; REST listens on loopback. The store is a SQLite file in `directory`, so that
-    kill() and start() again is what a crash and a restart are.
+    kill() and start() again is what a crash and a restart are. With `tls` (the files certificate, key and ca) all three
+    listen with it, and requests are made under `trust`.
     """
 
     def __init__(self, directory: Path, *, address: str = "127.0.0.1", projects: tuple[str, ...] = (),
-                 openflow: int = 6653, ovsdb: int = 6640, rest: int | None = None, **more: Any) -> None:
-        self.directory, self.address = directory, address
+                 openflow: int = 6653, ovsdb: int = 6640, rest: int | None = None, tls: Mapping[str, str] | None = None,
+                 trust: ssl.SSLContext | None = None, **more: Any) -> None:
+        self.directory, self.address, self._tls, self._trust = directory, address, tls, trust
         self.rest_port = rest or free_port()
         tokens = [{"token": ADMIN, "project_id": "admin", "roles": ["admin"], "user": "admin"}]
         tokens += [{"token": token_of(name), "project_id": name, "roles": ["member"], "user": name} for name in projects]
         self.config: dict[str, Any] = {
-            "store": str(directory / "hadron.db"), "rest": f"127.0.0.1:{self.rest_port}",
-            "openflow": f"{address}:{openflow}", "ovsdb": f"{address}:{ovsdb}",
+            "store": str(directory / "hadron.db"), "rest": self._listener(f"127.0.0.1:{self.rest_port}"),
+            "openflow": self._listener(f"{address}:{openflow}"), "ovsdb": self._listener(f"{address}:{ovsdb}"),
             "auth": {"mode": "tokens", "tokens": tokens}, **more}
         self.process: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True, exist_ok=True)
 
+    def _listener(self, where: str) -> dict[str, Any]:
+        return {"listen": where, "tls": dict(self._tls)} if self._tls else {"listen": where}
+
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.rest_port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.rest_port}"
 
     @property
     def log(self) -> Path:
@@ -95,7 +102,7 @@ class Hadron:
 
     def _answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/", timeout=1) as answer:
+            with urllib.request.urlopen(f"{self.url}/", timeout=1, context=self._trust) as answer:
                 return bool(answer.status == 200)
         except (OSError, urllib.error.URLError):
             return False
@@ -132,7 +139,7 @@ class Hadron:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}{path}", data, {"X-Auth-Token": token}, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=60, context=self._trust) as answer:
                 return answer.status, json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read() or b"null")

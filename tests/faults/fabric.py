@@ -145,13 +145,23 @@ class Fabric:
         assert status == 200, answer
         return dict(answer)
 
-    def whole(self) -> bool:
-        """Whether every host is there and holds exactly what it should (what it does not is repaired, but counts)."""
+    def wrong(self) -> list[Any]:
+        """What an audit finds: nothing if every host is there and holds exactly what it should.
+
+        What is wrong is repaired by that, so to ask again says something else.
+        """
         found = self.audit()
         here = {one["host"]: one for one in found["switches"]}
-        return not any(found[name] for name in ("conflicts", "broken", "refused")) and all(
-            here.get(host.name, {}).get("state") == "read"
-            and not any(here[host.name][what] for what in ("alien", "missing", "altered")) for host in self.cloud.hosts)
+        wrong = [(name, found[name]) for name in ("conflicts", "broken", "refused") if found[name]]
+        for host in self.cloud.hosts:
+            one = here.get(host.name)
+            if one is None or one["state"] != "read" or one["alien"] or one["missing"] or one["altered"]:
+                wrong.append((host.name, one))
+        return wrong
+
+    def whole(self) -> bool:
+        """Whether an audit finds nothing."""
+        return not self.wrong()
 
     def switches(self) -> dict[str, dict[str, Any]]:
         """GET /inspect/switches, by host's name."""
@@ -169,15 +179,17 @@ class Fabric:
     def cut(self, number: int, *, port: int) -> None:
         """Reset a host's connection with the controller on a port (self.ovsdb, self.openflow); wait for the next one."""
         host = self.host(number)
-        before = self.log_of(host, port)
+        before = self._peer(host, port)
         assert before and "ESTAB" in host.run(["ss", "-K", "dst", self.cloud.controller_address, "dport", "=", str(port)]).stdout
-        until(lambda: self.log_of(host, port) > before, what="connected again")
+        until(lambda: self._peer(host, port) not in (before, None), what="connected again")
         until(lambda: self.in_step(number), what="in step again")
 
-    def log_of(self, host: Host, port: int) -> int:
-        """How often the controller has seen this host connect to one of its ports."""
-        peer, words = host.management_address, {self.ovsdb: "connected from", self.openflow: "greeted"}[port]
-        return len(re.findall(rf" {re.escape(peer)}:\d+: {words}|{words} {re.escape(peer)}:", self.hadron.log.read_text()))
+    def _peer(self, host: Host, port: int) -> str | None:
+        """Where a host's latest connection with one of the controller's ports comes from."""
+        if port == self.openflow:
+            return self.switches()[host.name]["address"]
+        found = re.findall(rf"host {host.name}: connected from (\S+)", self.hadron.log.read_text())
+        return found[-1] if found else None
 
     @contextmanager
     def unreachable(self, number: int) -> Iterator[None]:

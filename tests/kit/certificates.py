@@ -19,18 +19,29 @@ class Files:
     authority: str
 
 
+class Authority:
+    """Signs certificates; its own is in `file`."""
+
+    def __init__(self, folder: Path, name: str = "test authority") -> None:
+        self._folder, self._issuer, self._key = folder, _name(name), ec.generate_private_key(ec.SECP256R1())
+        self.file = folder / f"{name}.ca"
+        own = _signed(self._issuer, self._issuer, self._key.public_key(), self._key, authority=True)
+        self.file.write_bytes(own.public_bytes(serialization.Encoding.PEM))
+
+    def issue(self, name: str) -> Files:
+        """A certificate for a name (and 127.0.0.1), with its key."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        own = _signed(_name(name), self._issuer, key.public_key(), self._key, names=name)
+        files = Files(str(self._folder / f"{name}.crt"), str(self._folder / f"{name}.key"), str(self.file))
+        Path(files.certificate).write_bytes(own.public_bytes(serialization.Encoding.PEM))
+        Path(files.key).write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                                      serialization.NoEncryption()))
+        return files
+
+
 def certificate(folder: Path, name: str) -> Files:
-    """A certificate for a name (and 127.0.0.1) with its key, and that of the authority which signed it."""
-    authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    issuer = _name("test authority")
-    authority = _signed(issuer, issuer, authority_key.public_key(), authority_key, authority=True)
-    own = _signed(_name(name), issuer, key.public_key(), authority_key, names=name)
-    files = Files(*(str(folder / f"{name}.{kind}") for kind in ("crt", "key", "ca")))
-    Path(files.certificate).write_bytes(own.public_bytes(serialization.Encoding.PEM))
-    Path(files.authority).write_bytes(authority.public_bytes(serialization.Encoding.PEM))
-    Path(files.key).write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                                                  serialization.NoEncryption()))
-    return files
+    """A certificate for a name (and 127.0.0.1) with its key, and that of the authority which signed it, and no other."""
+    return Authority(folder, f"authority of {name}").issue(name)
 
 
 def _name(text: str) -> x509.Name:

@@ -120,7 +120,8 @@ class Trouble:
 _WHAT = [Trouble.put_flows] * 4 + [Trouble.remove_flows] * 2 + [
     Trouble.put_a_group_a_meter_and_their_flows, Trouble.put_a_group_a_meter_and_their_flows,
     Trouble.remove_a_group_a_meter_and_their_flows, Trouble.disconnect, Trouble.cut_in_the_middle,
-    Trouble.lose_an_answer, Trouble.refuse, Trouble.stop_listening_or_talking, Trouble.meddle, Trouble.audit, Trouble.let_time_pass]
+    Trouble.lose_an_answer, Trouble.refuse, Trouble.stop_listening_or_talking,
+    Trouble.meddle, Trouble.audit, Trouble.let_time_pass]
 
 
 @contextmanager

@@ -50,9 +50,9 @@ class Missing(Refused):
 
     status = 404
 
-    def __init__(self, kind: str, id: object) -> None:
+    def __init__(self, kind: str, id: object, *, type: str | None = None, text: str | None = None) -> None:
         words = kind.rpartition(".")[2].replace("_", " ").capitalize()
-        super().__init__(f"{words} {id} could not be found.", type=f"{camel(kind)}NotFound")
+        super().__init__(text or f"{words} {id} could not be found.", type=type or f"{camel(kind)}NotFound")
         self.kind, self.id = kind, id
 
 

@@ -16,12 +16,13 @@ from controller.attributes import attribute_of
 from controller.checks import check_of
 from controller.errors import Refused
 from controller.hooks import hook
-from controller.resource import Attribute, Check, Resource, Resources
+from controller.resource import Action, Attribute, Check, Resource, Resources
 from controller.rules import BadRule, parse
 
 _FILE_WORDS = {"file_version", "imports", "info", "objects", "settings"}
 _OBJECT_WORDS = {"api", "extends", "attributes", "policies", "checks", "quota", "columns", "indexes", "fact", "prepare",
-                 "description", "attribute_per"}
+                 "description", "attribute_per", "prepare_others", "actions"}
+_ACTION_WORDS = {"call", "body", "wrapped", "description"}
 _API_WORDS = {"name", "plural_name", "parent", "parent_key", "path"}
 _VERBS = ("create", "update", "delete")
 
@@ -187,7 +188,9 @@ class File:
             parent=self._parent(name, api, kinds), parent_key=api.get("parent_key"),
             checks=checks, indexes=self._indexes(name, whole, attributes, checks),
             columns=tuple(whole.get("columns") or ()), quota=whole.get("quota"), fact=_true(whole.get("fact")),
-            prepare=self._prepare(name, whole),
+            prepare=self._prepare(name, whole), prepare_others=self._prepare_others(name, whole),
+            actions={key: self._action(f"{name}.actions.{key}", key, one, kinds)
+                     for key, one in (whole.get("actions") or {}).items()},
             aliases={one.alias: key for key, one in attributes.items() if one.alias})
 
     def _with_key(self, name: str, whole: dict, api: dict) -> dict[str, dict]:
@@ -249,6 +252,22 @@ class File:
         self._only(f"{name}.prepare", given, set(_VERBS))
         return {verb: hook(self, f"{name}.prepare", path) for verb, path in given.items()}
 
+    def _prepare_others(self, name: str, whole: dict) -> dict[tuple[str, str], Any]:
+        where, found = f"{name}.prepare_others", {}
+        for kind, given in (whole.get("prepare_others") or {}).items():
+            self._only(f"{where}.{kind}", given, set(_VERBS))
+            found.update({(kind, verb): hook(self, where, path) for verb, path in given.items()})
+        return found
+
+    def _action(self, where: str, name: str, given: Any, kinds: Mapping[str, str]) -> Action:
+        if not isinstance(given, dict) or "call" not in given:
+            raise self.bad(where, "an action is a mapping with call, and perhaps body, wrapped and description")
+        self._only(where, given, _ACTION_WORDS)
+        body = attribute_of(self, where, "body", {"type": "record", "fields": given.get("body") or {},
+                                                  "nullable": False}, kinds)
+        return Action(name=name, body=body, run=hook(self, where, given["call"]), wrapped=_true(given.get("wrapped")),
+                      description=str(given.get("description", "")))
+
 
 def _true(given: object) -> bool:
     return given is True or isinstance(given, str) and given.lower() == "true"
@@ -263,5 +282,9 @@ def _linked(resources: Resources) -> Resources:
         for attribute in one.attributes.values():
             for index, target in attribute.references:
                 resources.referrers.setdefault(target, []).append((one.kind, attribute, index))
+        for (kind, verb), work in one.prepare_others.items():
+            if kind not in resources:
+                raise BadModel(f"{one.source}: {one.kind}.prepare_others: there is no {kind}")
+            resources.others.setdefault((kind, verb), []).append(work)
     return resources
 

@@ -13,7 +13,7 @@ from controller.errors import Conflict, Forbidden, Invalid, Missing, OverQuota, 
 from controller.rows import plain, row_class
 from controller.types import Record, Type, freeze
 
-__all__ = ["NOTHING", "Attribute", "Check", "Conflict", "Forbidden", "Invalid", "Missing", "OverQuota", "Record",
+__all__ = ["NOTHING", "Action", "Attribute", "Check", "Conflict", "Forbidden", "Invalid", "Missing", "OverQuota", "Record",
            "Refused", "Resource", "Resources", "Stale", "Type", "Unsupported", "freeze", "plain"]
 
 
@@ -152,6 +152,28 @@ class Check:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Action:
+    """Something to do with one object that is no change of its attributes: `PUT /things/ID/NAME`.
+
+    `run(write, row, asked)` does it, and gives the answer, or None for the object itself.
+    """
+
+    name: str
+    body: Attribute                           # a record
+    run: Callable[..., Mapping[str, Any] | None]
+    wrapped: bool = False                     # the body is inside the object's name, as in updates; so is the answer
+    description: str = ""
+
+    def read(self, body: Any) -> Mapping[str, Any]:
+        """What a request asks for, canonical; or Invalid, naming the part."""
+        asked: Mapping[str, Any] = self.body.read(body)
+        for part in self.body.type.parts.values():
+            if part.name in asked:
+                part.check_served(asked[part.name])
+        return asked
+
+
+@dataclass(frozen=True, kw_only=True)
 class Resource:
     """A kind of object. `kind` names it in the model, `path` in URLs, `name` and `plural` in bodies."""
 
@@ -175,6 +197,8 @@ class Resource:
     quota: int | None = None
     fact: bool = False                        # seen, not asked for: read-only
     prepare: Mapping[str, Callable[..., None]] = field(default_factory=dict)
+    prepare_others: Mapping[tuple[str, str], Callable[..., None]] = field(default_factory=dict)   # (kind, verb)
+    actions: Mapping[str, Action] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -266,3 +290,4 @@ class Resources(dict[str, Resource]):
         super().__init__()
         self.settings: dict[str, Attribute] = {}
         self.referrers: dict[str, list[tuple[str, Attribute, str]]] = {}
+        self.others: dict[tuple[str, str], list[Callable[..., None]]] = {}     # prepare_others of all kinds

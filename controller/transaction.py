@@ -5,14 +5,15 @@ nothing.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from controller.draft import Draft, Rows
 from controller.errors import Conflict, Exhausted, Forbidden, Missing, OverQuota, camel
 from controller.numbers import Claim, Full, Spans, Taken
 from controller.policy import SYSTEM, Context
-from controller.resource import Attribute, Resource
+from controller.resource import Action, Attribute, Resource
 from controller.rows import Row, as_dict
 
 if TYPE_CHECKING:
@@ -85,17 +86,27 @@ class Transaction:
     def _word(attribute: Attribute, word: str, otherwise: str) -> str:
         return (attribute.number or {}).get(word, otherwise)
 
-    # ---- the three verbs
+    def revise(self, kind: str, id: str) -> None:
+        """An object counts as changed, because a part of it has; once in a write."""
+        whole = self.draft.get(kind, id)
+        if whole is not None and (kind, id) not in self._revised:
+            self._revised.add((kind, id))
+            self.draft.put(kind, whole._replace(revision_number=whole.revision_number + 1, updated_at=self.now))
+
+    # ---- the verbs
     def create(self, kind: str, asked: Mapping[str, Any], *, by: Context | None = None) -> Row:
         """A new row; hooks that need one more (a project's default group) create it with `by=SYSTEM`."""
-        context, resource = by or self.context, self.resources[kind]
+        with self._by(by or self.context) as context:
+            return self._create(context, kind, asked)
+
+    def _create(self, context: Context, kind: str, asked: Mapping[str, Any]) -> Row:
+        resource = self.resources[kind]
         document = {name: asked.get(name, default) for name, default in resource.defaults.items()}
         self._identify(context, resource, document)
         self._check_references(context, resource, document, asked)
         self._check_attribute_policies(context, resource, document, asked)
         self._then.append([])
-        if "create" in resource.prepare:
-            resource.prepare["create"](self, document, asked, None)
+        self._prepare(resource, "create", document, asked, None)
         for attribute in resource.attributes.values():
             if attribute.number and (document[attribute.name] is None or attribute.name in asked):
                 self.number(kind, document, attribute.name)
@@ -115,13 +126,16 @@ class Transaction:
 
     def update(self, kind: str, before: Row, asked: Mapping[str, Any], *, by: Context | None = None) -> Row:
         """The row with what is asked for changed; the same row if nothing differs."""
-        context, resource = by or self.context, self.resources[kind]
+        with self._by(by or self.context) as context:
+            return self._update(context, kind, before, asked)
+
+    def _update(self, context: Context, kind: str, before: Row, asked: Mapping[str, Any]) -> Row:
+        resource = self.resources[kind]
         document = as_dict(before)
         document.update((name, value) for name, value in asked.items() if name in document)
         self._check_references(context, resource, document, asked)
         self._check_attribute_policies(context, resource, document, asked, before)
-        if "update" in resource.prepare:
-            resource.prepare["update"](self, document, asked, before)
+        self._prepare(resource, "update", document, asked, before)
         for check in resource.checks:
             check.run(self, kind, document, before)
         if self.writer.model.make(kind, document) == before:
@@ -132,11 +146,17 @@ class Transaction:
         self._revise(resource, row)
         return row
 
+    def act(self, kind: str, row: Row, action: Action, asked: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Do what an action does; its answer, or None for the row as it is now."""
+        for index, referred in action.body.references:
+            for id in _named(asked, index.partition(".")[2]):
+                self._check_reference(self.context, referred, id)
+        return action.run(self, row, asked)
+
     def remove(self, kind: str, row: Row) -> None:
         """Take a row out, and what goes with it; Conflict if something else still uses it."""
         resource = self.resources[kind]
-        if "delete" in resource.prepare:
-            resource.prepare["delete"](self, as_dict(row), {}, row)
+        self._prepare(resource, "delete", as_dict(row), {}, row)
         self._check_unused(resource, row)
         self.draft.remove(kind, row[0])
         for other, attribute, index in self.resources.referrers.get(kind, ()):
@@ -150,6 +170,23 @@ class Transaction:
         self._revise(resource, row)
 
     # ---- the steps
+    @contextmanager
+    def _by(self, context: Context) -> Iterator[Context]:
+        """What is within is done on behalf of somebody else, as hooks see it too."""
+        asker, self.context = self.context, context
+        try:
+            yield context
+        finally:
+            self.context = asker
+
+    def _prepare(self, resource: Resource, verb: str, document: dict[str, Any], asked: Mapping[str, Any],
+                 before: Row | None) -> None:
+        """The hook of the kind itself, then those of others that care."""
+        if verb in resource.prepare:
+            resource.prepare[verb](self, document, asked, before)
+        for hook in self.resources.others.get((resource.kind, verb), ()):
+            hook(self, document, asked, before)
+
     def _identify(self, context: Context, resource: Resource, document: dict[str, Any]) -> None:
         if document[resource.key] is None:
             document[resource.key] = self.writer.new_id()
@@ -200,11 +237,7 @@ class Transaction:
         """What it is part of counts as changed too, once."""
         for attribute in resource.attributes.values():
             if attribute.revises:
-                kind, id = str(attribute.refers_to), getattr(row, attribute.field)
-                whole = self.draft.get(kind, id)
-                if whole is not None and (kind, id) not in self._revised:
-                    self._revised.add((kind, id))
-                    self.draft.put(kind, whole._replace(revision_number=whole.revision_number + 1, updated_at=self.now))
+                self.revise(str(attribute.refers_to), getattr(row, attribute.field))
 
     def _check_quota(self, resource: Resource, document: Mapping[str, Any]) -> None:
         if resource.quota is None or resource.owner is None:

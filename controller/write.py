@@ -135,6 +135,16 @@ class Writer:
         with self._transaction(context) as transaction:
             transaction.remove(kind, self._find(transaction, resource, id, "delete", revision))
 
+    def act(self, context: Context, kind: str, id: str, name: str, body: Any,
+            revision: int | None = None) -> tuple[Row, Mapping[str, Any] | None]:
+        """Do what an action of the object does: the row afterwards, and the action's own answer if it has one."""
+        resource = self._writable(context, kind)
+        with self._transaction(context) as transaction:
+            before = self._find(transaction, resource, id, "update", revision)
+            action = resource.actions[name]
+            answer = transaction.act(kind, before, action, action.read(body))
+            return transaction.get(kind, id), answer
+
     def _writable(self, context: Context, kind: str) -> Resource:
         resource = self.resources[kind]
         if resource.fact:

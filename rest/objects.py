@@ -67,6 +67,8 @@ class Objects:
         if route.tags:
             return {"GET": self._list_tags, "PUT": self._replace_tags, "POST": self._add_tags,
                     "DELETE": self._remove_tags}
+        if route.action is not None:
+            return {"PUT": self._act}
         if route.resource.fact:
             return {"GET": self._list if route.id is None else self._show}
         if route.id is None:
@@ -155,20 +157,35 @@ class Objects:
 
     def _update(self, context: Any, route: Route, request: Request, params: list[tuple[str, str]]) -> Answer:
         resource, wait, revision = route.resource, _wait(params), _if_match(request)
-        whole = body.read(request.body)
-        if not isinstance(whole, dict) or set(whole) != {resource.name}:
-            raise bad_request(f"body: must be a JSON object with the one member {resource.name!r}")
+        asked = _inside(resource, body.read(request.body))
         self._one(context, route)
-        row = self._call(self._writer.update, context, resource.kind, route.id, whole[resource.name], revision=revision)
+        row = self._call(self._writer.update, context, resource.kind, route.id, asked, revision=revision)
         headers = self._wait(wait)
-        row = self._model.get(resource.kind, row[0]) or row
-        return Answer(200, _member(resource, self._shown[resource.kind, context.is_admin].render(row)), headers)
+        return Answer(200, self._rendered(context, resource, row), headers)
 
     def _delete(self, context: Any, route: Route, request: Request, params: list[tuple[str, str]]) -> Answer:
         wait, revision = _wait(params), _if_match(request)
         self._one(context, route)
         self._call(self._writer.delete, context, route.resource.kind, route.id, revision=revision)
         return Answer(204, b"", self._wait(wait))
+
+    def _act(self, context: Any, route: Route, request: Request, params: list[tuple[str, str]]) -> Answer:
+        """Something that an object can do; it answers for itself, or with the object."""
+        resource, wait, revision = route.resource, _wait(params), _if_match(request)
+        action = resource.actions[str(route.action)]
+        whole = body.read(request.body)
+        if action.wrapped:
+            whole = _inside(resource, whole)
+        self._one(context, route)
+        row, said = self._call(self._writer.act, context, resource.kind, route.id, action.name, whole, revision=revision)
+        headers = self._wait(wait)
+        if said is not None:
+            return Answer(200, dumps(said), headers)
+        return Answer(200, self._rendered(context, resource, row), headers)
+
+    def _rendered(self, context: Any, resource: Resource, row: Any) -> bytes:
+        row = self._model.get(resource.kind, row[0]) or row
+        return _member(resource, self._shown[resource.kind, context.is_admin].render(row))
 
     def _wait(self, timeout: float | None) -> tuple[tuple[str, str], ...]:
         """Wait for the switches if the request asks for it; the header says whether they have followed."""
@@ -228,6 +245,13 @@ class Objects:
 
 def _member(resource: Resource, rendered: bytes) -> bytes:
     return b'{"%s":%s}' % (resource.name.encode(), rendered)
+
+
+def _inside(resource: Resource, whole: Any) -> Any:
+    """What a body says under the object's name."""
+    if not isinstance(whole, dict) or set(whole) != {resource.name}:
+        raise bad_request(f"body: must be a JSON object with the one member {resource.name!r}")
+    return whole[resource.name]
 
 
 def _bodies(resource: Resource, whole: Any) -> tuple[list[Any], bool]:

@@ -2,7 +2,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from controller.resource import Attribute, Resource
+from controller.resource import Action, Attribute, Resource
 from rest.render import dumps
 from rest.routes import Routes
 
@@ -62,7 +62,20 @@ def _paths(resource: Resource, path: str) -> dict[str, Any]:
     inside = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
               for part in path.split("/") if part.startswith("{") for name in (part.strip("{}"),)]
     id = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
-    return {path: {**many, "parameters": inside}, f"{path}/{{id}}": {**one, "parameters": [*inside, id]}}
+    actions = {f"{path}/{{id}}/{name}": {"put": _action(resource, each), "parameters": [*inside, id]}
+               for name, each in resource.actions.items()}
+    return {path: {**many, "parameters": inside}, f"{path}/{{id}}": {**one, "parameters": [*inside, id]}, **actions}
+
+
+def _action(resource: Resource, action: Action) -> dict[str, Any]:
+    """Something that an object can do."""
+    body = action.body.schema()
+    if action.wrapped:
+        body = {"type": "object", "properties": {resource.name: body}}
+    answer = _member(resource) if action.wrapped else {"type": "object"}
+    return {"summary": action.description, "operationId": action.name, "tags": [resource.name],
+            "requestBody": {"required": True, "content": _json(body)},
+            "responses": {"200": {"description": "What has been done", "content": _json(answer)}, "default": _ERROR}}
 
 
 def _operation(resource: Resource, verb: str, answer: str, status: int, schema: Any, parameters: list | None = None) -> dict[str, Any]:

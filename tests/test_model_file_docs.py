@@ -9,8 +9,8 @@ from controller import attributes, checks, particles
 from controller.types import TYPES
 from tests.kit.worlds import ROOT
 
-WORDS = sorted({*particles._FILE_WORDS, *particles._OBJECT_WORDS, *particles._API_WORDS, *attributes._WORDS,
-                *attributes._POOL_WORDS, *checks._WORDS, *TYPES, "call", "list", "record", "enum"})
+WORDS = sorted({*particles._FILE_WORDS, *particles._OBJECT_WORDS, *particles._API_WORDS, *particles._ACTION_WORDS,
+                *attributes._WORDS, *attributes._POOL_WORDS, *checks._WORDS, *TYPES, "call", "list", "record", "enum"})
 
 
 @pytest.mark.parametrize("word", WORDS)

@@ -96,7 +96,7 @@ def test_an_object_lives_and_leaves_nothing(resource: Resource) -> None:
 
 @pytest.mark.parametrize("resource", WRITTEN, ids=name_of)
 def test_every_harmless_value_is_taken(resource: Resource) -> None:
-    world = World()
+    world = World(quotas={resource.kind: -1} if resource.quota is not None else {})
     for attribute in resource.attributes.values():
         if attribute.serves is not None and attribute.settable in ("always", "create"):
             for value in attribute.serves:

@@ -1,0 +1,249 @@
+"""Routers: which subnets one may join, by which ports, and which routes it may have.
+
+An interface of a router is a port: its device_owner is INTERFACE and its device_id the router. There is no other record
+of it, so whatever makes, changes or removes such a port is held to the same rules, which are Neutron's.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from controller import values
+from controller.errors import Conflict, Invalid, Missing
+from controller.policy import SYSTEM
+from controller.types import Record
+
+INTERFACE = "network:router_interface"
+INTERFACES = "device_id+device_owner"          # index of ports: (id of the router, INTERFACE)
+MOST_ROUTES = 30
+_WHAT_MATTERS = ("device_id", "device_owner", "fixed_ips")
+
+
+def status(model: Any, router: Any) -> str:
+    """A router is there as soon as it is written: it is on every host, and no part of it can be down on its own."""
+    return "ACTIVE"
+
+
+def update(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: Any) -> None:
+    if "routes" in asked:
+        _check_routes(write, before, document["routes"])
+
+
+def delete(write: Any, document: Mapping[str, Any], asked: Mapping[str, Any], before: Any) -> None:
+    if write.count("port", INTERFACES, (before.id, INTERFACE)):
+        raise Conflict("RouterInUse", f"Router {before.id} still has ports")
+
+
+# ---- joining and leaving subnets
+
+def add_interface(write: Any, router: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """`add_router_interface`: what Neutron answers."""
+    if ("subnet_id" in asked) == ("port_id" in asked):
+        raise _bad("Cannot specify both subnet-id and port-id" if asked else
+                   "Either subnet_id or port_id must be specified")
+    if "subnet_id" in asked:
+        port, subnets = _join(write, router, write.need("subnet", asked["subnet_id"]))
+    else:
+        port, subnets = _join_by_port(write, router, write.need("port", asked["port_id"]))
+    return _answer(router, port, subnets)
+
+
+def _join(write: Any, router: Any, subnet: Any) -> tuple[Any, list[Any]]:
+    """A port with the address of the subnet's gateway; IPv6 subnets of one network share a port."""
+    if subnet.gateway_ip is None:
+        raise _bad("Subnet for router interface must have a gateway IP")
+    if subnet.ip_version == 6 and subnet.ipv6_ra_mode is None and subnet.ipv6_address_mode is not None:
+        raise _bad(f"IPv6 subnet {subnet.id} configured to receive RAs from an external router cannot be added to "
+                   "Neutron Router")
+    _check_apart(write, router.id, [subnet])
+    fixed = Record(subnet_id=subnet.id, ip_address=subnet.gateway_ip)
+    shared = _ipv6_port(write, router.id, subnet.network_id) if subnet.ip_version == 6 else None
+    if shared is not None:
+        return write.update("port", shared, {"fixed_ips": (*shared.fixed_ips, fixed)}, by=SYSTEM), [subnet]
+    asked = {"network_id": subnet.network_id, "project_id": router.project_id, "fixed_ips": (fixed,),
+             "device_id": router.id, "device_owner": INTERFACE}
+    return write.create("port", asked, by=SYSTEM), [subnet]
+
+
+def _join_by_port(write: Any, router: Any, port: Any) -> tuple[Any, list[Any]]:
+    """The port becomes the router's, with its own addresses. Routers' ports are not guarded."""
+    if port.device_id:
+        raise Conflict("PortInUse", f"Unable to complete operation on port {port.id} for network {port.network_id}. "
+                                    f"Port already has an attached device {port.device_id}.")
+    asked = {"device_id": router.id, "device_owner": INTERFACE, "port_security_enabled": False, "security_groups": ()}
+    return write.update("port", port, asked, by=SYSTEM), _subnets(write, port.fixed_ips)
+
+
+def remove_interface(write: Any, router: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """`remove_router_interface`: what Neutron answers. The port goes, unless it has other subnets still."""
+    if not asked:
+        raise _bad("Either subnet_id or port_id must be specified")
+    if "port_id" in asked:
+        port, left = _port_to_leave(write, router, asked)
+    else:
+        port, left = _subnet_to_leave(write, router, asked["subnet_id"])
+    gone = {subnet.id for subnet in left}
+    kept = tuple(fixed for fixed in port.fixed_ips if fixed.subnet_id not in gone)
+    if kept:
+        write.update("port", port, {"fixed_ips": kept}, by=SYSTEM)
+        return _answer(router, port, left)
+    _check_unneeded(write, router, left)
+    free = port._replace(device_id="", device_owner="")       # a router's own port could not be removed
+    write.draft.put("port", free)
+    write.remove("port", free)
+    write.revise("router", router.id)
+    return _answer(router, port, left)
+
+
+def _port_to_leave(write: Any, router: Any, asked: Mapping[str, Any]) -> tuple[Any, list[Any]]:
+    port = write.get("port", asked["port_id"])
+    if port is None or (port.device_id, port.device_owner) != (router.id, INTERFACE):
+        raise Missing("port", asked["port_id"], type="RouterInterfaceNotFound",
+                      text=f"Router {router.id} does not have an interface with id {asked['port_id']}")
+    subnets = _subnets(write, port.fixed_ips)
+    if asked.get("subnet_id") and asked["subnet_id"] not in [subnet.id for subnet in subnets]:
+        raise Invalid("", f"Subnet on port {port.id} does not match the requested subnet {asked['subnet_id']}.",
+                      type="SubnetMismatchForPort")
+    return port, subnets
+
+
+def _subnet_to_leave(write: Any, router: Any, subnet_id: str) -> tuple[Any, list[Any]]:
+    for port in interfaces(write, router.id):
+        if any(fixed.subnet_id == subnet_id for fixed in port.fixed_ips):
+            return port, [write.get("subnet", subnet_id)]
+    raise Missing("subnet", subnet_id, type="RouterInterfaceNotFoundForSubnet",
+                  text=f"Router {router.id} has no interface on subnet {subnet_id}")
+
+
+def _answer(router: Any, port: Any, subnets: list[Any]) -> dict[str, Any]:
+    return {"id": router.id, "tenant_id": port.project_id, "project_id": port.project_id, "port_id": port.id,
+            "network_id": port.network_id, "subnet_id": subnets[0].id, "subnet_ids": [one.id for one in subnets]}
+
+
+# ---- what must hold of the ports that are interfaces
+
+def check_port(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: Any) -> None:
+    """A port that is, was or becomes an interface."""
+    is_one, was_one = document["device_owner"] == INTERFACE, before is not None and before.device_owner == INTERFACE
+    if before is not None and all(document[name] == getattr(before, name) for name in _WHAT_MATTERS):
+        return
+    if was_one:
+        router = write.get("router", before.device_id)
+        if router is not None:
+            same = is_one and document["device_id"] == before.device_id
+            kept = {fixed.subnet_id for fixed in document["fixed_ips"]} if same else set()
+            _check_unneeded(write, router, [one for one in _subnets(write, before.fixed_ips) if one.id not in kept])
+            write.revise("router", router.id)
+    if is_one:
+        _check_interface(write, document)
+        write.revise("router", document["device_id"])
+
+
+def _check_interface(write: Any, document: Mapping[str, Any]) -> None:
+    router, port = write.get("router", document["device_id"]), document["id"]
+    if router is None:
+        raise Missing("router", document["device_id"])
+    if not document["fixed_ips"]:
+        raise _bad("Router port must have at least one fixed IP")
+    subnets = _subnets(write, document["fixed_ips"])
+    _check_apart(write, router.id, subnets, but=port)
+    if sum(subnet.ip_version == 4 for subnet in subnets) > 1:
+        raise _bad("Cannot have multiple IPv4 subnets on router port")
+    other = _ipv6_port(write, router.id, document["network_id"], but=port)
+    if other is not None and any(subnet.ip_version == 6 for subnet in subnets):
+        raise _bad(f"Router already contains IPv6 port {other.id} belonging to network id {document['network_id']}. "
+                   "Only one IPv6 port from the same network subnet can be connected to a router.")
+
+
+def _check_apart(write: Any, router_id: str, subnets: list[Any], but: str | None = None) -> None:
+    """None of the subnets is the router's already, nor overlaps with one that is."""
+    joined = [subnet for port in interfaces(write, router_id) if port.id != but
+              for subnet in _subnets(write, port.fixed_ips)]
+    for known in joined:
+        for new in subnets:
+            if known.id == new.id:
+                raise _bad(f"Router already has a port on subnet {new.id}")
+    for known in joined:
+        for new in subnets:
+            if values.prefix(known.cidr).overlaps(values.prefix(new.cidr)):
+                raise _bad(f"Cidr {new.cidr} of subnet {new.id} overlaps with cidr {known.cidr} of subnet {known.id}")
+
+
+def keep_port(write: Any, document: Mapping[str, Any], asked: Mapping[str, Any], before: Any) -> None:
+    """An interface goes by the router's own action only."""
+    if before.device_owner == INTERFACE and before.fixed_ips and write.get("router", before.device_id) is not None:
+        raise Conflict("ServicePortInUse", f"Port {before.id} cannot be deleted directly via the port API: "
+                                           f"has device owner {INTERFACE}.")
+
+
+def check_subnet(write: Any, document: Mapping[str, Any], asked: Mapping[str, Any], before: Any) -> None:
+    """The gateway stays where a router is it."""
+    if before.gateway_ip is None or document["gateway_ip"] == before.gateway_ip:
+        return
+    for port in write.find("port", "network_id+ip_address", (before.network_id, before.gateway_ip)):
+        if port.device_owner == INTERFACE:
+            raise Conflict("GatewayIpInUse", f"Current gateway ip {before.gateway_ip} already in use by port {port.id}. "
+                                             "Unable to update.")
+
+
+# ---- routes
+
+def add_routes(write: Any, router: Any, asked: Mapping[str, Any]) -> None:
+    """`add_extraroutes`: those that are there already stay."""
+    write.update("router", router, {"routes": tuple(dict.fromkeys((*router.routes, *asked["routes"])))})
+
+
+def remove_routes(write: Any, router: Any, asked: Mapping[str, Any]) -> None:
+    """`remove_extraroutes`: those that are not there do not matter."""
+    write.update("router", router, {"routes": tuple(one for one in router.routes if one not in asked["routes"])})
+
+
+def _check_routes(write: Any, router: Any, routes: tuple[Record, ...]) -> None:
+    if len(routes) > MOST_ROUTES:
+        raise Invalid("", f"Unable to complete operation for {router.id}. The number of routes exceeds the maximum "
+                          f"{MOST_ROUTES}.", type="RoutesExhausted")
+    fixed_ips = [fixed for port in interfaces(write, router.id) for fixed in port.fixed_ips]
+    own = {fixed.ip_address for fixed in fixed_ips}
+    blocks = [values.prefix(subnet.cidr) for subnet in _subnets(write, fixed_ips)]
+    for route in routes:
+        if not any(route.nexthop in block for block in blocks):
+            raise _bad_route(route, "the nexthop is not connected with router")
+        if route.nexthop in own:
+            raise _bad_route(route, "the nexthop is used by router")
+        if values.ip_version(route.nexthop) != values.ip_version(route.destination):
+            raise _bad_route(route, "the destination and the nexthop are not of one IP version")
+
+
+def _check_unneeded(write: Any, router: Any, subnets: Iterable[Any]) -> None:
+    """No route of the router leads through these subnets."""
+    for subnet in subnets:
+        if any(route.nexthop in values.prefix(subnet.cidr) for route in router.routes):
+            raise Conflict("RouterInterfaceInUseByRoute",
+                           f"Router interface for subnet {subnet.id} on router {router.id} cannot be deleted, as it is "
+                           "required by one or more routes.")
+
+
+# ---- asking
+
+def interfaces(rows: Any, router_id: str) -> list[Any]:
+    """The ports that are a router's interfaces, by id."""
+    return rows.find("port", INTERFACES, (router_id, INTERFACE))
+
+
+def _ipv6_port(write: Any, router_id: str, network_id: str, but: str | None = None) -> Any:
+    """The router's port on a network that has IPv6 addresses, or None."""
+    return next((port for port in interfaces(write, router_id) if port.network_id == network_id and port.id != but
+                 and any(values.ip_version(fixed.ip_address) == 6 for fixed in port.fixed_ips)), None)
+
+
+def _subnets(write: Any, fixed_ips: Iterable[Record]) -> list[Any]:
+    """The subnets of some addresses, each once."""
+    return [write.get("subnet", id) for id in dict.fromkeys(fixed.subnet_id for fixed in fixed_ips)]
+
+
+def _bad(text: str) -> Invalid:
+    return Invalid("", f"Bad router request: {text}.", type="BadRequest")
+
+
+def _bad_route(route: Record, why: str) -> Invalid:
+    return Invalid("", f"Invalid format for routes: {route.destination} by {route.nexthop}, {why}", type="InvalidRoutes")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from struct import pack
 
 from controller.packet import ipv4
-from controller.values import ip_number
+from controller.values import ip_number, ip_text
 
 QUOTED4, QUOTED6 = 548, 1232              # bytes of the packet that fit into 576 and 1280 with the error's own headers
 ERRORS4 = {3, 4, 5, 11, 12}               # ICMP types that are errors
@@ -29,6 +29,15 @@ def no_route(frame: bytes, addresses: Sequence[str]) -> tuple[bytes, ...]:
 def port_unreachable(frame: bytes, addresses: Sequence[str]) -> tuple[bytes, ...]:
     """The destination is the router itself, and nobody listens there."""
     return _error(frame, addresses, (3, 3), (1, 4))
+
+
+def fate(frame: bytes) -> tuple[int | None, str]:
+    """How many hops a frame's packet may still go, and where to; (None, "") if it is no IP packet."""
+    if frame[12:14] == b"\x08\x00" and len(frame) >= 34:
+        return frame[22], ipv4.text(frame[30:34])
+    if frame[12:14] == b"\x86\xdd" and len(frame) >= 54:
+        return frame[21], ip_text(6, int.from_bytes(frame[38:54], "big"))
+    return None, ""
 
 
 def _error(frame: bytes, addresses: Sequence[str], four: tuple[int, int], six: tuple[int, int]) -> tuple[bytes, ...]:

@@ -13,7 +13,8 @@ from controller.errors import Conflict, Forbidden, Invalid
 from controller.types import Record
 
 AUTOMATIC = ("slaac", "dhcpv6-stateless")
-ROUTER = "network:router"
+ROUTER = "network:router"                    # owners of the ports of routers begin so
+INTERFACE = "network:router_interface"       # owner of a port by which a router joins subnets
 INDEX = "network_id+ip_address"
 
 

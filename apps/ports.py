@@ -195,6 +195,16 @@ def _check_option(option: Record) -> None:
 
 # ---- what a compute manager reads
 
+def status(model: Any, port: Any) -> str:
+    """What the running controller knows. A router's port is nowhere to be seen: it is wherever its router is."""
+    known = model.live.get("port.status")
+    seen = known(port) if known else "DOWN"
+    if seen != "DOWN" or port.device_owner != addresses.INTERFACE or not port.admin_state_up:
+        return seen
+    router = model.get("router", port.device_id)
+    return "ACTIVE" if router is not None and router.admin_state_up else "DOWN"
+
+
 def vif_type(model: Any, port: Any) -> str:
     return "ovs" if port.binding_host_id else "unbound"
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from apps.addresses import INTERFACE
 from controller import values
 from controller.errors import Conflict, Invalid, Missing
 from controller.policy import SYSTEM
 from controller.types import Record
 
-INTERFACE = "network:router_interface"
 INTERFACES = "device_id+device_owner"          # index of ports: (id of the router, INTERFACE)
 MOST_ROUTES = 30
 _WHAT_MATTERS = ("device_id", "device_owner", "fixed_ips")

@@ -142,7 +142,7 @@ def _computed(file: Any, where: str, given: Mapping) -> Any:
     if said is None and given.get("stored", True) is False:
         always = freeze(given.get("default"))
         return lambda model, row: always
-    return said if said is None or said == "live" else hook(file, where, said)
+    return None if said is None else hook(file, where, said)
 
 
 def _policy(file: Any, where: str, given: Mapping) -> str:

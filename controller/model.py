@@ -123,10 +123,7 @@ class Model:
         """What the API shows of one attribute of a row."""
         if attribute.computed is None:
             return getattr(row, attribute.field)
-        if attribute.computed != "live":
-            return attribute.computed(self, row)
-        live = self.live.get(f"{kind}.{attribute.name}")
-        return live(row) if live else attribute.default if attribute.has_default else None
+        return attribute.computed(self, row)
 
     def _change(self, kind: str, id: str, row: Row | None) -> Change:
         rows = self.rows[kind]

@@ -55,7 +55,7 @@ class Attribute:
     unserved: str = ""                    # why
     alias: str | None = None              # another name for the same thing
     number: Mapping[str, Any] | None = None   # the pool it is taken from
-    computed: Any = None                  # function of (model, row), or "live"
+    computed: Any = None                  # function of (model, row)
 
     @property
     def field(self) -> str:

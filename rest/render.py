@@ -21,7 +21,6 @@ class Shown:
     def __init__(self, resource: Resource, model: Any, *, admin: bool) -> None:
         self._rows = model.rows[resource.kind]
         self._model = model
-        self._kind = resource.kind
         self._place = {name: number for number, name in enumerate(resource.row.NAMES)}
         shown = [one for one in resource.attributes.values()
                  if one.visible == "everyone" or (admin and one.visible == "admin")]
@@ -39,9 +38,6 @@ class Shown:
             return itemgetter(self._place[attribute.name])
         if attribute.computed is None:
             return lambda row: default
-        if attribute.computed == "live":
-            live, name = self._model.live, f"{self._kind}.{attribute.name}"
-            return lambda row: live[name](row) if name in live else default
         return partial(attribute.computed, self._model)
 
     def value(self, attribute: Attribute, row: Any) -> Any:

@@ -76,7 +76,6 @@ REASONS: dict[tuple[str, str, str], str] = {
     ("port", "extra_dhcp_opts", "default"): "an empty list, which is what Neutron shows for null",
     ("port", "binding:host_id", "default"): "an empty string, which is what Neutron makes of it",
     ("port", "binding:profile", "default"): "an empty object, which is what Neutron makes of it",
-    ("port", "status", "default"): "read-only; what is true before an interface is seen",
     ("port", "dns_assignment", "default"): "read-only; there are none",
     ("port", "trunk_details", "there"): "trunks are not served, and ports without one do not show it in Neutron either",
     ("port", "pvlan_type", "visible"): NOT_OFFERED, ("port", "pvlan_community", "visible"): NOT_OFFERED,

@@ -131,6 +131,8 @@ class Control:
         standing = self.standing.pop(event.switch_id, None)
         if standing:
             self._release(event.switch_id, standing, None)
+        for switch, key in [refused for refused in self.refused if refused[0] == event.switch_id]:
+            self._forgive(switch, key)            # when it comes back it may be another version: ask again
         self._notify()
 
     def _read(self, event: Any) -> None:

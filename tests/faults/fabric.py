@@ -145,6 +145,25 @@ class Fabric:
         assert status == 200, answer
         return dict(answer)
 
+    def becomes(self, *wanted: dict[str, list[str]], first: int = 1) -> None:
+        """Wait until the hosts, from this one on, hold again what `installed` said; AssertionError tells the difference."""
+        now: list[tuple[str, str]] = []
+
+        def differences() -> list[tuple[str, str]]:
+            found = [self.installed(number) for number in range(first, first + len(wanted))]
+            return [(f"host {first + place}", f"{'+' if line in new[what] else '-'} {line}")
+                    for place, (old, new) in enumerate(zip(wanted, found, strict=True)) for what in old
+                    for line in sorted(set(old[what]) ^ set(new[what]))]
+
+        def same() -> bool:
+            now[:] = differences()
+            return not now
+
+        try:
+            until(same)
+        except AssertionError:
+            raise AssertionError(f"not as before: {now}") from None
+
     def wrong(self) -> list[Any]:
         """What an audit finds: nothing if every host is there and holds exactly what it should.
 
@@ -168,6 +187,10 @@ class Fabric:
         _, answer = self.hadron.request("GET", "/inspect/switches")
         return {one["host"]: one for one in answer["switches"]}
 
+    def connection(self, number: int) -> str | None:
+        """Where a host's OpenFlow connection comes from, if there is one."""
+        return self.switches().get(self.host(number).name, {}).get("address")
+
     def in_step(self, *numbers: int) -> bool:
         """Whether these hosts' switches (all, if none is said) are there and have confirmed what was wanted."""
         found = self.switches()
@@ -187,7 +210,7 @@ class Fabric:
     def _peer(self, host: Host, port: int) -> str | None:
         """Where a host's latest connection with one of the controller's ports comes from."""
         if port == self.openflow:
-            return self.switches()[host.name]["address"]
+            return self.connection(host.number)
         found = re.findall(rf"host {host.name}: connected from (\S+)", self.hadron.log.read_text())
         return found[-1] if found else None
 

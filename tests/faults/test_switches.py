@@ -45,7 +45,7 @@ def test_a_restarted_vswitchd_has_all_its_flows_again_at_once(fabric: Fabric, ki
     began = time.monotonic()
     fabric.host(2).start_vswitchd()
     up = time.monotonic() - began
-    until(lambda: fabric.installed(2) == before, what="flows, groups and meters as before")
+    fabric.becomes(before, first=2)
     took = time.monotonic() - began
     print(f"\nvswitchd {'killed' if kill else 'restarted'}: up after {up:.3f} s, all {len(before['flows'])} flows after {took:.3f} s")
     assert took < 3
@@ -59,7 +59,7 @@ def test_a_database_server_that_dies_is_followed_again(fabric: Fabric, machines:
     d, = fabric.machines(network_of(fabric, machines), d=2)
     fabric.reached(machines[0], d)
     fabric.remove(d)
-    until(lambda: fabric.installed(2) == before, what="flows as before")
+    fabric.becomes(before, first=2)
 
 
 def network_of(fabric: Fabric, machines: list[VM]) -> str:
@@ -160,13 +160,12 @@ def test_a_bridge_that_is_given_another_identity_is_served_under_that(fabric: Fa
 def test_a_host_whose_bridge_is_a_copy_of_anothers_gets_an_identity_of_its_own(fabric: Fabric, machines: list[VM]) -> None:
     """As when a host's disk was copied. The original does not notice."""
     number = fabric.switches()[fabric.host(1).name]["switch"]
-    copy, before = fabric.host(2), fabric.installed(1)
+    copy, original, connection = fabric.host(2), fabric.connection(1), fabric.connection(2)
     copy.vsctl("set", "bridge", "br-int", f"other_config:datapath-id={number}")
     until(lambda: copy.vsctl("get", "bridge", "br-int", "datapath_id") != f'"{number}"', what="another identity")
+    until(lambda: fabric.connection(2) not in (connection, None) and fabric.in_step(1, 2))
     fabric.active(*machines)
-    until(lambda: fabric.in_step(1, 2))
-    assert fabric.switches()[fabric.host(1).name]["switch"] == number
-    assert fabric.installed(1) == before
+    assert fabric.switches()[fabric.host(1).name]["switch"] == number and fabric.connection(1) == original
 
 
 def described(fabric: Fabric, number: int) -> list[str]:
@@ -212,4 +211,4 @@ def test_a_host_that_was_out_of_reach_gets_what_has_changed_meanwhile(fabric: Fa
     fabric.reached(machines[1], extra)
     assert 0 < len(written.lines()) < 15, "the difference, not everything"
     fabric.remove(extra)
-    until(lambda: fabric.snapshot() == before, what="flows as before")
+    fabric.becomes(*before)

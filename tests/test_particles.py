@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from controller.errors import Refused
 from controller.particles import BadModel, load, load_all
 from tests.kit.worlds import ADMIN, ROOT, World
 
@@ -158,6 +159,13 @@ WRONG = [
     ("objects: {A: {api: {name: a}, attributes: {}, checks: [{call: nowhere.check}]}}",
      "A.checks: nowhere.check: .*is not there"),
     ("objects: {A: {api: {name: a}, attributes: {}, prepare: {paint: x.y}}}", "A.prepare: paint is not a word"),
+    ("objects: {A: {api: {name: a}, attributes: {}, prepare_others: {b: {paint: x.y}}}}",
+     "A.prepare_others.b: paint is not a word"),
+    ("objects: {A: {api: {name: a}, attributes: {}, actions: {go: x.y}}}", "A.actions.go: an action is a mapping"),
+    ("objects: {A: {api: {name: a}, attributes: {}, actions: {go: {call: x.y, verb: GET}}}}",
+     "A.actions.go: verb is not a word"),
+    ("objects: {A: {api: {name: a}, attributes: {}, actions: {go: {call: x.y, body: {z: {}}}}}}",
+     "A.actions.go.z: needs a type"),
     ("objects: {A: {api: {name: a}, attributes: {}, policies: {get: 'rule:kings'}}}",
      "A.policies.get: .*kings is nobody"),
     ("objects: {A: {api: {name: a}, attributes: {x: {type: integer, number: {}}}}}", "A.x: number needs a pool"),
@@ -213,3 +221,48 @@ def test_a_hook_beside_a_users_file_is_found(tmp_path: Path) -> None:
     assert world.show(world.make("thing", ADMIN, name="mouse"))["size"] == 5
     with pytest.raises(Exception, match="name: is too large"):
         world.make("thing", ADMIN, name="elephant")
+
+
+def test_a_kind_has_actions_and_a_say_in_changes_of_others(tmp_path: Path) -> None:
+    (tmp_path / "lamp.yaml").write_text(textwrap.dedent("""
+        objects:
+          Lamp:
+            api: {name: lamp}
+            attributes: {lit: {type: boolean, default: false, settable: never}}
+            actions: {light: {body: {match: {type: Match, required: true}}, call: lamp.light}}
+            prepare_others: {match: {delete: lamp.keep_match}}
+          Match:
+            api: {name: match}
+            attributes: {size: {type: integer, default: 1}}
+    """))
+    (tmp_path / "lamp.py").write_text(textwrap.dedent("""
+        from controller.errors import Forbidden
+
+        def light(write, lamp, asked):
+            write.update("lamp", lamp, {"lit": True})
+            return {"lit_with": asked["match"]}
+
+        def keep_match(write, document, asked, before):
+            if write.count("lamp", "all", True):
+                raise Forbidden("a lamp may need it")
+    """))
+    world = World(resources=load_all([tmp_path]))
+    lamp, match = world.make("lamp", ADMIN), world.make("match", ADMIN)
+    row, answer = world.writer.act(ADMIN, "lamp", lamp[0], "light", {"match": match[0]})
+    assert (row.lit, answer) == (True, {"lit_with": match[0]}) and world.now(lamp) == row
+    for body, why in (({}, "match: is required"), ([], "must be a JSON object"), ({"x": 1}, "x: is not known here"),
+                      ({"match": lamp[0]}, f"Match {lamp[0]} could not be found")):
+        with pytest.raises(Refused, match=why):
+            world.writer.act(ADMIN, "lamp", lamp[0], "light", body)
+    with pytest.raises(Refused, match="a lamp may need it"):
+        world.drop(match, ADMIN)
+    world.drop(lamp, ADMIN)
+    world.drop(match, ADMIN)
+
+
+def test_a_say_in_changes_of_what_is_not_there_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(
+        "objects: {A: {api: {name: a}, attributes: {}, prepare_others: {nothing: {delete: a.keep}}}}")
+    (tmp_path / "a.py").write_text("def keep(write, document, asked, before): pass\n")
+    with pytest.raises(BadModel, match="a.prepare_others: there is no nothing"):
+        load_all([tmp_path])

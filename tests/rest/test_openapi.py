@@ -3,7 +3,7 @@ import pytest
 
 from tests.kit.served import Client, served
 
-KINDS = {"network": "networks", "subnet": "subnets", "port": "ports", "security_group": "security-groups",
+KINDS = {"network": "networks", "subnet": "subnets", "port": "ports", "router": "routers", "security_group": "security-groups",
          "security_group_rule": "security-group-rules"}
 
 
@@ -17,6 +17,7 @@ def test_every_path_and_method_of_the_document_is_served_and_no_other_method_is(
     client = api.client()
     paths = client.get("/openapi.json")["paths"]
     assert {f"/v2.0/{path}" for path in KINDS.values()} <= set(paths)
+    assert "/v2.0/routers/{id}/add_router_interface" in paths
     for path, said in paths.items():
         if "/quotas" in path:
             continue
@@ -30,9 +31,10 @@ def test_every_attribute_that_is_shown_is_described(api):
     network = client.create("network")
     subnet = client.create("subnet", network_id=network["id"], ip_version=4, cidr="10.0.0.0/24")
     port = client.create("port", network_id=network["id"])
+    router = client.create("router")
     group = client.get("/v2.0/security-groups")["security_groups"][0]
-    shown = {"network": network, "subnet": subnet, "port": port, "security_group": group,
-             "security_group_rule": group["security_group_rules"][0]}
+    shown = {"network": network, "subnet": subnet, "port": port, "router": router,
+             "security_group": group, "security_group_rule": group["security_group_rules"][0]}
     for kind, one in shown.items():
         described = schemas[kind]["properties"]
         assert set(one) - {"tenant_id"} == set(described), kind

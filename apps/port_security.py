@@ -15,6 +15,7 @@ from controller.values import eui64
 APP = 3
 ARP, IPV4, IPV6, UDP, ICMPV6 = 0x806, 0x800, 0x86dd, 17, 58
 SOLICITATION, ADVERTISEMENT = 135, 136
+FIRST_FRAGMENT = 1
 
 
 @flows(per="switch", on=everywhere)
@@ -23,6 +24,11 @@ def stand(world, switch):
     yield GUARD, "never", match(eth_type=IPV6, ip_proto=UDP, udp_src=547), (drop("a port may not be a DHCPv6 server"),)
     for message, name in ((134, "advertise a router"), (137, "redirect")):
         yield GUARD, "never", match(eth_type=IPV6, ip_proto=ICMPV6, icmpv6_type=message), (drop(f"a port may not {name}"),)
+    # Behind options a first fragment may end before what the above look at (RFC 7112 forbids it). Open vSwitch then
+    # shows 0, and protocol 0 if not even the options can be followed.
+    yield GUARD, "never", match(eth_type=IPV6, ip_proto=0), (drop("its headers are cut short"),)
+    for hidden in ({"ip_proto": UDP, "udp_src": 0}, {"ip_proto": ICMPV6, "icmpv6_type": 0}):
+        yield GUARD, "never", match(hidden, eth_type=IPV6, ip_frag=FIRST_FRAGMENT), (drop("its headers are cut short"),)
     yield GUARD, "arp", match(eth_type=ARP), (drop("ARP with an address that is not the port's"),)
     yield GUARD, "rest", match(), (drop("source address is not the port's"),)
     asks, claims = ({"eth_type": IPV6, "ip_proto": ICMPV6, "icmpv6_type": kind}

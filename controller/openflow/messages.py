@@ -83,7 +83,7 @@ __all__ = [
     "DISCARD_REPLY", "ECHO_REPLY", "ECHO_REQUEST", "ERROR", "FEATURES_REPLY", "FEATURES_REQUEST", "FLOWS",
     "FLOW_REMOVED", "GROUP_DESC", "HEADER_SIZE", "HELLO", "METER_CONFIG", "METER_FEATURES", "MULTIPART_REPLY",
     "OPEN_REPLY", "PACKET_IN", "PACKET_OUT", "PORT_DESC", "PORT_STATUS", "ROLE_EQUAL", "ROLE_MASTER", "ROLE_NOCHANGE",
-    "ROLE_REPLY", "ROLE_REQUEST", "ROLE_SLAVE", "ROLE_STATUS", "SET_ASYNC", "SET_CONFIG", "VERSION", "BundleReply",
+    "ROLE_REPLY", "ROLE_REQUEST", "ROLE_SLAVE", "ROLE_STATUS", "SET_ASYNC", "SET_CONFIG", "SHOW_FIRST", "VERSION", "BundleReply",
     "Features", "Held", "Malformed", "MeterFeatures", "PacketIn", "Port", "PortStatus", "Refusal",
     "barrier_request", "bundle_add", "bundle_close", "bundle_commit", "bundle_discard", "bundle_open", "echo_reply",
     "echo_request", "elements", "expect", "features_request", "flow_stats_request", "group_desc_request", "hello",
@@ -150,6 +150,11 @@ def read_features(whole: bytes) -> Features:
 def barrier_request(xid: int = 0) -> bytes:
     """Ask for an answer once everything before has been carried out."""
     return message(BARRIER_REQUEST, b"", xid)
+
+
+# Open vSwitch's own way (OFPC_FRAG_NX_MATCH): a first fragment shows its ports and ICMP type. In OpenFlow's normal way it
+# does not, and whatever is matched by port or type passes in fragments: a DHCP server, a router advertisement.
+SHOW_FIRST = 3
 
 
 def set_config(*, miss_send_len: int = 0xFFFF, fragments: int = 0, xid: int = 0) -> bytes:

@@ -157,7 +157,7 @@ class Session:
         first = self.xids(3)
         self._role_xid, self._ports_xid = first, first + 2
         self.link.send(wire.role_request(wire.ROLE_MASTER, self.home.generation, first)
-                       + wire.set_config(xid=first + 1) + wire.port_desc_request(first + 2))
+                       + wire.set_config(fragments=wire.SHOW_FIRST, xid=first + 1) + wire.port_desc_request(first + 2))
         self.channel.ask_description()
 
     def send_packet(self, message: bytes) -> None:

@@ -51,9 +51,13 @@ NOWHERE = Spread()
 
 
 class Delta(NamedTuple):
-    """What an update means: per switch the keys with the entry now wanted (None: gone), and per object its switches."""
+    """What an update means: per switch the keys with the entry now wanted (None: gone), and per object its switches.
+
+    `news`: what objects say unasked and now say differently.
+    """
     changes: dict[str, dict[Key, Any]]
     concerned: dict[tuple[str, str], set[str]]
+    news: dict[Unit, None]
 
 
 class Compiler:
@@ -78,6 +82,7 @@ class Compiler:
     def update(self, changes: Iterable[Any], tell: bool = True) -> Delta:
         """Take in changed rows (model.Change); says what each switch must change."""
         dirty: dict[Unit, None] = {}
+        news: dict[Unit, None] = {}
         facts: dict[Any, None] = {}
         for kind, id, *_, touched in changes:
             facts.update(dict.fromkeys(touched))
@@ -87,7 +92,9 @@ class Compiler:
                 dirty[question.rule, args] = None
             elif question.role == "flows":
                 dirty[question, args] = None
-        delta = Delta(defaultdict(dict), defaultdict(set))
+            elif question.role == "said":
+                news[question, args] = None
+        delta = Delta(defaultdict(dict), defaultdict(set), news)
         for unit in dirty:
             self._place(unit, delta if tell else None)
         return delta
@@ -129,16 +136,20 @@ class Compiler:
             self._settle((rule, (id, switch)), Spread((frozenset((switch,)),)), delta)
 
     def _settle(self, unit: Unit, where: Spread | None, delta: Delta | None) -> None:
-        """The unit now belongs `where` (None: it is gone): keep the claims, and tell the switches."""
+        """The unit now belongs `where` (None: it is gone): keep the claims, and tell the switches.
+
+        What belongs nowhere is not asked for its flows: most ports are made long before they are plugged in.
+        """
         rule, args = unit
         old, was = self.units.pop(unit, ({}, NOWHERE))
-        if where is None:
+        if where is None and not rule.each:
+            self.world.forget((rule.where, args))
+        if where is None or not where.sets:
             new, now = {}, NOWHERE
             self.world.forget((rule, args))
-            if not rule.each:
-                self.world.forget((rule.where, args))
         else:
             new, now = {entry.key: entry for entry in self.world.ask(rule, *args)}, where
+        if where is not None:
             self.units[unit] = new, now
         if was.sets != now.sets:
             self._register(unit, was, now)

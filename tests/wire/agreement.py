@@ -37,7 +37,6 @@ class Pair:
             [entry.add() for entry in entries if not isinstance(entry, Flow)])
         assert not wrong, wrong
         kept = [entry for entry in entries if not isinstance(entry, Flow) or not self.bridge.refusals([entry.add()])]
-        self.ovs.appctl("revalidator/purge")
         self.ovs.appctl("dpctl/flush-conntrack")
         self.tables, self.conntrack = Tables(kept), Conntrack()
 

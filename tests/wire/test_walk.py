@@ -152,7 +152,6 @@ def test_a_fast_failover_group_takes_the_first_port_that_is_up(pair: Pair) -> No
         deadline = time.monotonic() + 10
         while list(pair.ovs.send("o1", HELLO, "br-one")) != [3]:
             assert time.monotonic() < deadline
-            pair.ovs.appctl("revalidator/purge")
     finally:
         pair.ovs.appctl("netdev-dummy/set-admin-state", "o2", "up")
 
@@ -215,6 +214,23 @@ def test_only_resubmits_backwards_are_limited_to_sixty_four(pair: Pair) -> None:
 def test_a_packet_is_not_sent_back_to_where_it_came_from_unless_told_so(pair: Pair) -> None:
     pair.hold([Flow(FIRST, 5, match(), (output(1), output(2), IN_PORT))])
     assert pair.agree(1, HELLO).ports == [1, 2]
+
+
+@pytest.mark.parametrize("broken", [HELLO[:-2], frames.ethernet(A, B, 0x0800, frames.ip(X, Y, 0, bytes(20)))],
+                         ids=["cut short", "protocol 0"])
+def test_a_packet_without_a_protocol_spoils_no_others_where_a_flow_looks_for_it(pair: Pair, broken: bytes) -> None:
+    """Open vSwitch 3.1.0 writes nothing into the IP header of such a packet, nor then, from its cache, into any other
+    (CVE-2023-1668), unless a flow on the way has looked at the protocol.
+    """
+    pair.hold([Flow(FIRST, 9, match(ip_proto=0, **IP), (drop("no protocol"),)), Flow(FIRST, 5, match(), (SECOND,)),
+               Flow(SECOND, 5, match(IP), (set_field(ip_dscp=9), output(2)))])
+    pair.ovs.cache(True)
+    try:
+        assert pair.agree(1, broken).drops == ["no protocol"]
+        assert pair.agree(1, HELLO).ports == [2]
+        assert fields(pair.last[2][0])["ip_dscp"] == 9
+    finally:
+        pair.ovs.cache(False)
 
 
 # ---- conjunctions

@@ -50,7 +50,7 @@ FRAMES = [
     frames.echo(A, B, X, Y), frames.echo(B, A, Y, X, reply=True), frames.arp_request(A, X, Y),
     frames.arp_reply(B, Y, A, X),
     frames.ns(A, X6, Y6), frames.na(B, Y6, A, X6),
-    frames.ethernet(A, B, 0x88CC, bytes(46)), frames.udp(A, B, X, Y, 1000, 53)[:-2],
+    frames.ethernet(A, B, 0x88CC, bytes(46)),
 ]
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from apps.pipeline import PIPELINE, TUNNEL_KEY, TUNNEL_PORT
 from apps.guards import realm
+from apps.pipeline import PIPELINE, TUNNEL_KEY, TUNNEL_PORT
 from controller.openflow.group import Entry
 from controller.openflow.text import entry_text
 from tests.kit import frames

@@ -26,6 +26,7 @@ from controller.control import Control, Tick
 from controller.desk import Desk
 from controller.model import Model
 from controller.particles import load_all
+from controller.resource import Resources
 from controller.store.memory import MemoryStore
 from controller.store.sqlite import SqliteStore
 from controller.switch.ovsdb import OvsdbServer
@@ -43,7 +44,7 @@ HERE = Path(__file__).resolve().parent.parent
 PACKAGES = ("apps", "topology")
 
 
-def load_apps(directories: Iterable[str] = ()) -> dict[str, Any]:
+def load_apps(directories: Iterable[str] = ()) -> Resources:
     """Import every app and read every model file; returns the resources by kind."""
     for package in PACKAGES:
         for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
@@ -76,7 +77,8 @@ class Hadron:
                          after_batch=lambda: self.control.after_batch(), group=self.writer.group)
         self.switches = Switches(self.desk.post)
         self.control = Control(model=self.model, writer=self.writer, compiler=self.compiler, switches=self.switches,
-                               home=self._home, now=time.time, audit_interval=config.audit_interval)
+                               home=self._home, now=time.time, audit_interval=config.audit_interval,
+                               sayings=words.SAYINGS)
         self.model.live["port.status"] = lambda row: self.control.status(row.id)
         self.ovsdb = OvsdbServer(self.desk.post, bridge=config.bridge, tunnels=config.tunnels,
                                  controllers=[config.controller_target] if config.controller_target else [],

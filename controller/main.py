@@ -17,7 +17,6 @@ import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from controller import app as words
 from controller.compile import Compiler

@@ -41,7 +41,6 @@ class RealSwitch:
     def forget(self) -> None:
         """Hold nothing, and know of no connection."""
         tell(self.bridge, dict.fromkeys(self.bridge.held()), {})
-        self.ovs.appctl("revalidator/purge")
         self.ovs.appctl("dpctl/flush-conntrack")
 
 
@@ -61,7 +60,6 @@ class MirroredNet(Net):
         super().settle()
         for told in self.last.values() if self.alone else ():
             tell(self.real.bridge, told, self.real.bridge.held() if any(key[0] == "meter" for key in told) else {})
-            self.real.ovs.appctl("revalidator/purge")  # the datapath follows the flows within half a second otherwise
 
     def send(self, said: Said | Thing, frame: bytes | None = None, **where: Any) -> Journey:
         journey = super().send(said, frame, **where)

@@ -69,6 +69,43 @@ def ports_on(world, network_id, switch_id):
     return sorted(world.gathered(homes, (network_id, switch_id)))
 
 
+def seats(world, network):
+    """(switch, OpenFlow port) of each port of the network that is plugged in now."""
+    for port in world.find("port", "network_id", network.id):
+        seen = world.known(plugged, port.id)
+        if seen:
+            yield seen.switch_id, seen.ofport
+
+
+# ---- what the controller itself is called on a network
+
+def server_mac(network):
+    """The MAC address that a network's DHCP server speaks from; ports' own start with fa:16:3e."""
+    return f"fa:16:3f:00:{network.key >> 8 & 255:02x}:{network.key & 255:02x}"
+
+
+# ---- uplinks: where switches reach physical networks
+
+@query
+def uplink_of(world, switch_id, physical_network):
+    """The uplink through which a switch reaches a physical network, or None."""
+    found = [seen for seen in world.find("uplink", "switch_id", switch_id)
+             if seen.physical_network == physical_network and seen.ofport]
+    return found[0] if found else None
+
+
+@tally(per="uplink")
+def landings(world, uplink):
+    """Physical networks gather the switches that reach them."""
+    if uplink.physical_network and uplink.switch_id and uplink.ofport:
+        yield uplink.physical_network, uplink.switch_id
+
+
+def uplinks(world, physical_network):
+    """The switches with an uplink to a physical network, in order."""
+    return sorted(world.gathered(landings, physical_network))
+
+
 # ---- routers: a port of a router joins its network to the router's others
 
 ROUTER_PORTS = ("network:router_interface",)

@@ -213,14 +213,14 @@ class Control:
                    if id in rows[kind] and getattr(rows[kind][id], "host_id", id) == event.host_id]
         if event.complete:
             seen = {(kind, row["id"]) for kind, row in event.puts}
-            removes += [(kind, row.id) for kind in ("interface", "switch")
+            removes += [(kind, row.id) for kind in ("interface", "uplink", "switch")
                         for row in self.model.find(kind, "host_id", event.host_id) if (kind, row.id) not in seen]
         for kind, row in event.puts:
             before = rows["switch"].get(row["id"]) if kind == "switch" else None
             if before is not None and before.host_id != event.host_id:
                 self._alarm("moved", switch=before.id, was=before.host_id, now=event.host_id)
-                removes += [("interface", seen.id) for seen in self.model.find("interface", "switch_id", before.id)
-                            if seen.host_id != event.host_id]
+                removes += [(other, seen.id) for other in ("interface", "uplink")
+                            for seen in self.model.find(other, "switch_id", before.id) if seen.host_id != event.host_id]
         self.writer.learn(event.puts, removes)
 
     def _packets(self, _: Any) -> None:

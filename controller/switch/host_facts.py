@@ -1,4 +1,4 @@
-"""What a host's database says, as rows of the model: the host, its integration bridge, and the interfaces on it.
+"""What a host's database says, as rows of the model: the host, its integration bridge, its interfaces and uplinks.
 
 Only what changed is worked out again: with thousands of interfaces on a host, one more costs as much as the first.
 """
@@ -13,6 +13,7 @@ from uuid import UUID
 
 from controller.switch.ovsdb_rows import Database, Row
 from controller.switch.provision import TUNNELS, is_datapath_id
+from controller.switch.uplinks import joined
 
 # What a host may call itself and its interfaces: both become parts of ids, in the store and in URLs.
 HOST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,254}\Z")
@@ -26,7 +27,7 @@ Fact = dict[str, Any]
 
 
 class HostFacts(NamedTuple):
-    """What has changed on a host: rows to put and to remove, in the model's kinds host, switch and interface.
+    """What has changed on a host: rows to put and to remove, in the model's kinds host, switch, interface and uplink.
 
     `complete`: these are all rows of the host there are; others that are remembered of it are to be removed.
     """
@@ -54,6 +55,7 @@ class FactKeeper:
         self._database, self._bridge_name, self._address, self._seen = database, bridge, address, seen
         self._told: dict[FactId, Fact] = {}
         self._interfaces: dict[str, FactId] = {}
+        self._uplinks: set[FactId] = set()
         self._port_of: dict[str, str] = {}
         self._switch_id: str | None = None
         self._before: dict[str, dict[str, Row | None]] = {}
@@ -79,6 +81,7 @@ class FactKeeper:
         dirty = self._dirty(all_of_them=complete)
         self._look_at_switch(new, gone, dirty)
         self._look_at_interfaces(new, gone, dirty)
+        self._look_at_uplinks(new, gone, root[1])
         self._before = {}
         return self._difference(new, gone - new.keys(), complete)
 
@@ -166,6 +169,16 @@ class FactKeeper:
             elif self._switch_id and self._port_of.get(uuid) in ports and (fact := self._interface(row)):
                 self._interfaces[uuid] = identity = ("interface", fact["id"])
                 new[identity] = fact
+
+    def _look_at_uplinks(self, new: dict[FactId, Fact], gone: set[FactId], root: Row) -> None:
+        found = self._database.named("Bridge", self._bridge_name)
+        gone |= self._uplinks
+        self._uplinks = set()
+        for name, number in joined(self._database, root, found[1]).items() if found and self._switch_id else ():
+            identity = ("uplink", f"{self.host_id}/{name}")
+            self._uplinks.add(identity)
+            new[identity] = {"id": identity[1], "host_id": self.host_id, "switch_id": self._switch_id,
+                             "physical_network": name, "ofport": number}
 
     def _interface(self, row: Row) -> Fact | None:
         given, name = row["external_ids"], row["name"]

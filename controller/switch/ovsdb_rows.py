@@ -14,6 +14,7 @@ from controller.switch.jsonrpc import Malformed
 DATABASE = "Open_vSwitch"
 # Rows that one host may have; ten times what Open vSwitch itself can carry.
 MAX_ROWS = 200_000
+OWN_PREFIX = "hv-"      # how the names of Hadron's ports begin
 
 Row = dict[str, Any]
 
@@ -73,6 +74,7 @@ class Database:
         self.tables: dict[str, dict[str, Row]] = {table: {} for table in TABLES}
         # Names never change and are unique within a table.
         self._names: dict[tuple[str, str], str] = {}
+        self._own: dict[str, set[str]] = {table: set() for table in TABLES}
 
     def apply(self, updates: Any) -> dict[str, dict[str, Row | None]]:
         """Apply <table-updates2>. Returns the rows as they were, None if new, for every row that it names."""
@@ -98,6 +100,10 @@ class Database:
         uuid = self._names.get((table, name))
         return (uuid, self.tables[table][uuid]) if uuid else None
 
+    def own(self, table: str) -> list[str]:
+        """The names in a table that begin like those of Hadron's ports, in order."""
+        return sorted(self._own[table])
+
     def _note_names(self, table: str, before: Mapping[str, Row | None]) -> None:
         if "name" not in TABLES[table]:
             return
@@ -105,9 +111,12 @@ class Database:
         for uuid, old in before.items():
             if old and uuid not in rows and self._names.get((table, old["name"])) == uuid:
                 del self._names[table, old["name"]]
+                self._own[table].discard(old["name"])
         for uuid in before:
             if row := rows.get(uuid):
                 self._names[table, row["name"]] = uuid
+                if row["name"].startswith(OWN_PREFIX):
+                    self._own[table].add(row["name"])
 
     def root(self) -> tuple[str, Row] | None:
         """The one row of the table Open_vSwitch."""

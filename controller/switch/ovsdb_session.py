@@ -7,11 +7,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from controller.switch.changes import Plan
 from controller.switch.host_facts import FactKeeper, HostFacts
 from controller.switch.jsonrpc import JsonLink, Malformed, Splitter
 from controller.switch.link import Refused
 from controller.switch.ovsdb_rows import DATABASE, Database, watched
-from controller.switch.provision import Plan, Wanted, plan, transaction
+from controller.switch.provision import Wanted, plan, transaction
 
 LOG = logging.getLogger(__name__)
 

@@ -1,16 +1,19 @@
 """What a host's database must hold for its switch to be ours, and the one transaction that makes it so.
 
 `plan` is a function of the rows alone: nothing remembers what has been done, so a first contact, a repair after someone's
-change and "all is well" are the same question. Only the integration bridge is touched.
+change and "all is well" are the same question. Only the integration bridge is touched, and on bridges of physical networks
+the one port that joins them with it.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from controller.switch import uplinks
+from controller.switch.changes import OWNER, Plan, is_ours, map_of, port_of, set_of
 from controller.switch.ovsdb_rows import DATABASE, Database, Row
 
 # ovs-ofctl speaks 1.0 unless told otherwise; 1.3 and 1.5 are what other tools of an administrator may ask for.
@@ -19,7 +22,6 @@ NEEDED_PROTOCOLS = frozenset({"OpenFlow10", "OpenFlow14"})
 TUNNEL_OPTIONS = {"remote_ip": "flow", "key": "flow"}
 CONTROLLER = {"max_backoff": 1000, "inactivity_probe": 5000, "connection_mode": "out-of-band"}
 """Milliseconds; an in-band connection would add flows that nobody asked for."""
-OWNER = {"owner": "hadron"}
 
 
 @dataclass(frozen=True)
@@ -48,28 +50,6 @@ class Wanted:
     """Identities that belong to other hosts' bridges."""
 
 
-@dataclass
-class Plan:
-    """Operations of one transaction; nothing to do if there are none."""
-
-    operations: list[dict[str, Any]] = field(default_factory=list)
-    changes: list[str] = field(default_factory=list)
-    """What the operations change, in words for the log."""
-    problems: list[str] = field(default_factory=list)
-    """What cannot be made right from here."""
-
-    def insert(self, table: str, row: dict[str, Any], name: str) -> list[str]:
-        """Add a row; returns a reference to it."""
-        self.operations.append({"op": "insert", "table": table, "row": row, "uuid-name": name})
-        return ["named-uuid", name]
-
-    def update(self, table: str, uuid: str, row: dict[str, Any]) -> None:
-        self.operations.append({"op": "update", "table": table, "where": _is(uuid), "row": row})
-
-    def mutate(self, table: str, uuid: str, *mutations: list[Any]) -> None:
-        self.operations.append({"op": "mutate", "table": table, "where": _is(uuid), "mutations": list(mutations)})
-
-
 def plan(database: Database, wanted: Wanted) -> Plan:
     """What is to be done on this host now."""
     made = Plan()
@@ -81,6 +61,7 @@ def plan(database: Database, wanted: Wanted) -> Plan:
         _create(made, database, wanted, root)
     else:
         _repair(made, database, wanted, root[1], *found)
+        uplinks.repair(made, database, root[1], *found)
     if made.operations:
         made.operations.insert(0, {"op": "comment", "comment": f"Hadron: {'; '.join(made.changes)}"})
     return made
@@ -124,10 +105,10 @@ def _create(made: Plan, database: Database, wanted: Wanted, root: tuple[str, Row
     ports += [_add_tunnel(made, tunnel) for tunnel in _missing_tunnels(made, database, wanted, root[1], frozenset())]
     config = {"disable-in-band": "true", "datapath-id": _own_id(root[1], wanted.bridge)}
     bridge = made.insert("Bridge", {
-        "name": wanted.bridge, "fail_mode": "secure", "protocols": _set(PROTOCOLS), "datapath_type": datapath_type(root[1]),
-        "other_config": _map(config), "ports": _set(ports),
-        "controller": _set(_add_controller(made, target) for target in wanted.controllers)}, "bridge")
-    made.mutate(DATABASE, root[0], ["bridges", "insert", _set([bridge])])
+        "name": wanted.bridge, "fail_mode": "secure", "protocols": set_of(PROTOCOLS), "datapath_type": datapath_type(root[1]),
+        "other_config": map_of(config), "ports": set_of(ports),
+        "controller": set_of(_add_controller(made, target) for target in wanted.controllers)}, "bridge")
+    made.mutate(DATABASE, root[0], ["bridges", "insert", set_of([bridge])])
 
 
 def _repair(made: Plan, database: Database, wanted: Wanted, root: Row, uuid: str, bridge: Row) -> None:
@@ -138,7 +119,7 @@ def _repair(made: Plan, database: Database, wanted: Wanted, root: Row, uuid: str
     # No protocols at all means those that this version of Open vSwitch has by default.
     if NEEDED_PROTOCOLS - bridge["protocols"]:
         made.changes.append("protocols")
-        columns["protocols"] = _set(sorted(bridge["protocols"] | set(PROTOCOLS)))
+        columns["protocols"] = set_of(sorted(bridge["protocols"] | set(PROTOCOLS)))
     kind, better = bridge["datapath_type"] or "system", datapath_type(root)
     if kind not in root["datapath_types"] and kind != better:
         made.changes.append(f"datapath_type {kind}, which this host has not: {better}")
@@ -159,7 +140,7 @@ def _repair_config(made: Plan, wanted: Wanted, root: Row, uuid: str, bridge: Row
     if new:
         made.changes.append(", ".join(sorted(new)))
         # Deleted first: an insertion leaves a key alone that is there.
-        made.mutate("Bridge", uuid, ["other_config", "delete", _set(sorted(new))], ["other_config", "insert", _map(new)])
+        made.mutate("Bridge", uuid, ["other_config", "delete", set_of(sorted(new))], ["other_config", "insert", map_of(new)])
 
 
 def is_datapath_id(text: str) -> bool:
@@ -183,21 +164,21 @@ def _repair_controllers(made: Plan, database: Database, wanted: Wanted, bridge: 
         return
     made.changes.append(f"controllers {', '.join(wanted.controllers)}"
                         + (f" instead of {', '.join(strangers)}" if strangers else ""))
-    columns["controller"] = _set(["uuid", there[target]] if target in there else _add_controller(made, target)
+    columns["controller"] = set_of(["uuid", there[target]] if target in there else _add_controller(made, target)
                                  for target in wanted.controllers)
 
 
 def _repair_tunnels(made: Plan, database: Database, wanted: Wanted, root: Row, uuid: str, bridge: Row) -> None:
-    here = {tunnel for tunnel in TUNNELS.values() if _port_of(database, tunnel.name) in bridge["ports"]}
+    here = {tunnel for tunnel in TUNNELS.values() if port_of(database, tunnel.name) in bridge["ports"]}
     for tunnel in sorted(here & set(wanted.tunnels), key=lambda each: each.port):
         _repair_tunnel(made, database, tunnel)
     added = [_add_tunnel(made, tunnel) for tunnel in _missing_tunnels(made, database, wanted, root, here)]
     if added:
-        made.mutate("Bridge", uuid, ["ports", "insert", _set(added)])
-    unwanted = [tunnel for tunnel in here - set(wanted.tunnels) if _is_ours(database, tunnel)]
+        made.mutate("Bridge", uuid, ["ports", "insert", set_of(added)])
+    unwanted = [tunnel for tunnel in here - set(wanted.tunnels) if is_ours(database, tunnel.name)]
     if unwanted:
         made.changes.append(f"remove {', '.join(sorted(tunnel.name for tunnel in unwanted))}")
-        ports = _set(["uuid", _port_of(database, tunnel.name)] for tunnel in unwanted)
+        ports = set_of(["uuid", port_of(database, tunnel.name)] for tunnel in unwanted)
         made.mutate("Bridge", uuid, ["ports", "delete", ports])
 
 
@@ -214,7 +195,7 @@ def _repair_tunnel(made: Plan, database: Database, tunnel: Tunnel) -> None:
         columns["ofport_request"] = tunnel.port
     # Other options, such as local_ip or csum, are the administrator's.
     if not TUNNEL_OPTIONS.items() <= row["options"].items():
-        columns["options"] = _map({**row["options"], **TUNNEL_OPTIONS})
+        columns["options"] = map_of({**row["options"], **TUNNEL_OPTIONS})
     if columns:
         made.changes.append(f"{', '.join(sorted(columns))} of {tunnel.name}")
         made.update("Interface", uuid, columns)
@@ -237,33 +218,11 @@ def _missing_tunnels(made: Plan, database: Database, wanted: Wanted, root: Row, 
 def _add_tunnel(made: Plan, tunnel: Tunnel) -> list[str]:
     made.changes.append(f"add {tunnel.name}")
     interface = made.insert("Interface", {
-        "name": tunnel.name, "type": tunnel.type, "options": _map(TUNNEL_OPTIONS), "ofport_request": tunnel.port,
+        "name": tunnel.name, "type": tunnel.type, "options": map_of(TUNNEL_OPTIONS), "ofport_request": tunnel.port,
     }, f"interface_{tunnel.type}")
-    row = {"name": tunnel.name, "interfaces": interface, "external_ids": _map(OWNER)}
+    row = {"name": tunnel.name, "interfaces": interface, "external_ids": map_of(OWNER)}
     return made.insert("Port", row, f"port_{tunnel.type}")
 
 
 def _add_controller(made: Plan, target: str) -> list[str]:
     return made.insert("Controller", {"target": target, **CONTROLLER}, f"controller_{len(made.operations)}")
-
-
-def _port_of(database: Database, name: str) -> str | None:
-    found = database.named("Port", name)
-    return found[0] if found else None
-
-
-def _is_ours(database: Database, tunnel: Tunnel) -> bool:
-    found = database.named("Port", tunnel.name)
-    return bool(found and OWNER.items() <= found[1]["external_ids"].items())
-
-
-def _is(uuid: str) -> list[Any]:
-    return [["_uuid", "==", ["uuid", uuid]]]
-
-
-def _set(values: Iterable[Any]) -> list[Any]:
-    return ["set", list(values)]
-
-
-def _map(values: dict[str, str]) -> list[Any]:
-    return ["map", [[key, value] for key, value in values.items()]]

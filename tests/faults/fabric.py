@@ -169,7 +169,10 @@ class Fabric:
 
         What is wrong is repaired by that, so to ask again says something else.
         """
-        found = self.audit()
+        return self.wrong_in(self.audit())
+
+    def wrong_in(self, found: dict[str, Any]) -> list[Any]:
+        """What is wrong, of what an audit has found."""
         here = {one["host"]: one for one in found["switches"]}
         wrong = [(name, found[name]) for name in ("conflicts", "broken", "refused") if found[name]]
         for host in self.cloud.hosts:

@@ -1,4 +1,4 @@
-"""The oracle: every attribute of the five core resources against Neutron's own definition of it (neutron-lib).
+"""The oracle: every attribute of the core resources against Neutron's own definition of it (neutron-lib).
 
 Compared are whether it is there, whether POST and PUT take it, whether answers show it, its default, and for each
 example value of the type whether both take it or both refuse it. A difference needs a reason, written here beside it.
@@ -21,8 +21,8 @@ from controller.errors import Invalid, Unsupported
 from controller.resource import Attribute
 from tests.kit.worlds import core
 
-KINDS = {"network": "networks", "subnet": "subnets", "port": "ports", "security_group": "security_groups",
-         "security_group_rule": "security_group_rules"}
+KINDS = {"network": "networks", "subnet": "subnets", "port": "ports", "router": "routers",
+         "security_group": "security_groups", "security_group_rule": "security_group_rules"}
 # The last definition read wins where extensions widen one: those that make it settable come last.
 LATER = ("network_mtu_writable", "port_mac_address_regenerate", "uplink_status_propagation_updatable",
          "subnet_segmentid_writable", "port_numa_affinity_policy_socket")
@@ -80,6 +80,14 @@ REASONS: dict[tuple[str, str, str], str] = {
     ("port", "trunk_details", "there"): "trunks are not served, and ports without one do not show it in Neutron either",
     ("port", "pvlan_type", "visible"): NOT_OFFERED, ("port", "pvlan_community", "visible"): NOT_OFFERED,
     ("port", "propagate_uplink_status", "visible"): NOT_OFFERED, ("port", "trusted", "visible"): NOT_OFFERED,
+    **{("router", name, "visible"): NOT_OFFERED for name in (
+        "evpn_vni", "enable_default_route_bfd", "enable_default_route_ecmp", "enable_ndp_proxy", "service_type_id")},
+    **{("router", name, "there"): "read-only, of an extension that is not offered" for name in (
+        "conntrack_helpers", "external_gateways", "enable_snat")},
+    ("router", "distributed", "default"): "says what every router is",
+    ("router", "ha", "default"): "says that it is off",
+    ("router", "routes", "default"): "an empty list, which is what Neutron makes of it",
+    ("router", "availability_zones", "default"): "there are none, and the answer says so",
     ("security_group", "shared", "default"): "read-only; groups are not shared",
 }
 TEXT = ["a\0b", "\ud800"]
@@ -110,7 +118,8 @@ TAKEN: dict[str, tuple[list[Any], str]] = {
     "extra_dhcp_opts": ([[{"opt_name": "", "opt_value": ""}], [{"opt_name": "", "opt_value": "", "ip_version": 4}]],
                         "refused in the next step, which knows the names of options"),
     "binding:profile": (["{}"], "text that holds JSON is read as JSON, as in Gluon's profile"),
-    **dict.fromkeys(("qinq", "vlan_transparent", "trusted", "hardware_offload_type", "segments", "prefixlen"),
+    **dict.fromkeys(("qinq", "vlan_transparent", "trusted", "hardware_offload_type", "segments", "prefixlen",
+                     "evpn_vni"),
                     ([None], NULL)),
     "hints": (["{}"], "an empty object, as text, hints at nothing"),
     "dns_name": ([""], "Neutron refuses to be given its own default"),

@@ -6,31 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.openstack import Openstack
 from tests.kit.served import TOKENS, served
-
-COMMAND = Path(sys.executable).with_name("openstack")
-
-
-class Openstack:
-    """Runs the command against one endpoint."""
-
-    def __init__(self, url: str, *auth: str) -> None:
-        self._words = [str(COMMAND), "--os-endpoint", url, *auth]
-
-    def __call__(self, line: str, *more: str):
-        """What a command prints, as JSON where it shows or lists something."""
-        words = line.split() + list(more)
-        shows = words[-1] != "-q" and any(one in words for one in ("create", "show", "list"))
-        done = subprocess.run([*self._words, *(one for one in words if one != "-q"), *(["-f", "json"] if shows else [])],
-                              capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, f"{line}: {done.stderr}"
-        return json.loads(done.stdout) if shows and done.stdout.strip() else done.stdout
-
-    def fails(self, line: str) -> str:
-        """What a command that fails says."""
-        done = subprocess.run([*self._words, *line.split()], capture_output=True, text=True, timeout=60)
-        assert done.returncode != 0, done.stdout
-        return done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +109,11 @@ def test_a_token_says_who_asks():
         assert bob("network list") == []
         assert "may only read" in rob.fails("network delete anns")
         assert "401" in stranger.fails("network list") or "authentication" in stranger.fails("network list")
+
+
+def test_the_command_as_it_is_installed_does_the_same():
+    with served() as api:
+        command = [str(Path(sys.executable).with_name("openstack")), "--os-endpoint", api.url, "--os-auth-type", "none"]
+        done = subprocess.run([*command, "network", "create", "net", "-f", "json"], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["name"] == "net"

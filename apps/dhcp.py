@@ -1,6 +1,6 @@
 """DHCPv4: every port is told its own address by the switch that it is plugged into; no other machine hears of it.
 
-A port's questions come here, so many a second and no more; the answer follows from the model alone. There are no
+A port's questions come here (`questions.py`); the answer follows from the model alone. There are no
 leases to keep: the address is the port's for as long as the model says so, and the lease time is only how often a
 client asks whether that still holds. Answered as RFC 2131 §4.3 says:
 
@@ -12,21 +12,20 @@ client asks whether that still holds. Answered as RFC 2131 §4.3 says:
 Several addresses: the first on a subnet with DHCP is the one given, as there is one lease for each client.
 """
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from apps.dhcp_options import SWITCHED_OFF, Extra, extras
-from apps.pipeline import ANSWER, NETWORK, SENDER
-from apps.places import home, switches_of
-from controller.app import answers, flows, query, spread
-from controller.openflow import IN_PORT, Meter, controller, match, meter, move, set_field
+from apps.pipeline import ANSWER, NETWORK
+from apps.places import server_mac, switches_of
+from controller.app import flows, query, spread
+from controller.openflow import IN_PORT, match, move, set_field
 from controller.packet import dhcp, ethernet, ipv4, udp
 from controller.packet import dhcp_options as option
 from controller.values import prefix
 
 APP = 7
-ARP, IPV4, UDP = 0x806, 0x800, 17
+ARP = 0x806
 LEASE = 86400                       # seconds; renewed after half, asked of anyone after seven eighths (RFC 2131 §4.4.5)
-RATE = 20                           # questions a second from one port; a client asks four times a minute
 WITHOUT_GATEWAY = "169.254.169.254"     # the server's address on a subnet that has no gateway to speak as
 ALWAYS = (option.LEASE_TIME, option.RENEW_TIME, option.REBIND_TIME, option.NETMASK, option.ROUTER, option.MTU)
 OF_A_LEASE = {option.LEASE_TIME, option.RENEW_TIME, option.REBIND_TIME}
@@ -57,11 +56,6 @@ class Told(NamedTuple):
 
 
 # ---- what the model says
-
-def server_mac(network: Any) -> str:
-    """The MAC address that a network's DHCP server speaks from; ports' own start with fa:16:3e."""
-    return f"fa:16:3f:00:{network.key >> 8 & 255:02x}:{network.key & 255:02x}"
-
 
 @query
 def server_address(world, subnet_id):
@@ -131,19 +125,13 @@ def leased(world, port) -> Lease | None:
     return None
 
 
+def serves(world, port) -> bool:
+    """Whether the port's DHCP questions are ours to answer."""
+    return SWITCHED_OFF not in extras(port.extra_dhcp_opts) and any(
+        world.ask(server_address, fixed.subnet_id) for fixed in port.fixed_ips)
+
+
 # ---- flows
-
-@flows(per="port", on=home)
-def ask_dhcp(world, port):
-    """A port's questions come to the controller, at most RATE a second of them."""
-    served = any(world.ask(server_address, fixed.subnet_id) for fixed in port.fixed_ips)
-    if not served or SWITCHED_OFF in extras(port.extra_dhcp_opts):
-        return
-    # The meter's number is the port's key, one in all the fabric: no two ports ever want the same meter.
-    yield Meter(port.key, pps=RATE, burst=RATE)
-    yield ANSWER, "known", match({SENDER: port.key, "eth_type": IPV4, "ip_proto": UDP, "udp_src": 68, "udp_dst": 67}), (
-        meter(port.key), controller())
-
 
 @flows(per="network", on=lambda world, network: spread(switches_of(world, network.id)))
 def answer_server_address(world, network):
@@ -168,7 +156,6 @@ def is_taken(world, network_id, ip):
 
 # ---- answers
 
-@answers(of=ask_dhcp)
 def offer(world, port, frame: bytes) -> tuple[bytes, ...]:
     """The frames to hand to the port for one that it sent: none, or one."""
     asked = udp.read(frame)

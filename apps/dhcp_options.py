@@ -81,14 +81,14 @@ def _flag(value: str) -> bytes:
     return b"\1" if value.lower() in ("1", "true") else b"\0"
 
 
-def _time(value: str) -> bytes:
+def seconds(value: str) -> bytes:
     if value == "infinite":
         return INFINITE.to_bytes(4, "big")
     found = re.fullmatch(r"([0-9]{1,10})([smhdw]?)", value)
-    seconds = int(found[1]) * _UNITS[found[2] or "s"] if found else 0
-    if not 0 < seconds <= INFINITE:
+    number = int(found[1]) * _UNITS[found[2] or "s"] if found else 0
+    if not 0 < number <= INFINITE:
         raise ValueError("give seconds, or a number with s, m, h, d or w, or infinite")
-    return seconds.to_bytes(4, "big")
+    return number.to_bytes(4, "big")
 
 
 def _text(value: str) -> bytes:
@@ -96,11 +96,11 @@ def _text(value: str) -> bytes:
 
 
 def _name(value: str) -> bytes:
-    _domains(value)
+    domains(value)
     return value.encode()
 
 
-def _domains(value: str) -> bytes:
+def domains(value: str) -> bytes:
     for name in value.split(","):
         if not re.fullmatch(r"[A-Za-z0-9_.-]+", name.strip()):
             raise ValueError(f"{name.strip()!r} is not a domain name")
@@ -112,10 +112,10 @@ def _sip_servers(value: str) -> bytes:
     try:
         return b"\1" + _addresses(value)
     except ValueError:
-        return b"\0" + _domains(value)
+        return b"\0" + domains(value)
 
 
-def _raw(value: str) -> bytes:
+def raw_bytes(value: str) -> bytes:
     if not re.fullmatch(r"[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{1,2})*", value):
         raise ValueError("give bytes as 01:0a:ff")
     return bytes(int(byte, 16) for byte in value.split(":"))
@@ -123,7 +123,7 @@ def _raw(value: str) -> bytes:
 
 def _guess(value: str) -> bytes:
     """For an option without a name here, as dnsmasq reads it: addresses, bytes as 01:0a:ff, a number, or text."""
-    for read in (_addresses, _raw) if ":" in value or "." in value else ():
+    for read in (_addresses, raw_bytes) if ":" in value or "." in value else ():
         try:
             return read(value)
         except ValueError:
@@ -149,15 +149,15 @@ KNOWN: dict[str, tuple[int, Callable[[str], bytes]]] = {
     "router-solicitation": (32, _address), "static-route": (33, _static_routes), "trailer-encapsulation": (34, _flag),
     "arp-timeout": (35, _LONG), "ethernet-encap": (36, _flag), "tcp-ttl": (37, _number(1, 1)),
     "tcp-keepalive": (38, _LONG), "nis-domain": (40, _text), "nis-server": (41, _addresses),
-    "ntp-server": (42, _addresses), "vendor-encap": (43, _raw), "netbios-ns": (44, _addresses),
+    "ntp-server": (42, _addresses), "vendor-encap": (43, raw_bytes), "netbios-ns": (44, _addresses),
     "netbios-dd": (45, _addresses), "netbios-nodetype": (46, _number(1, 1, 8)), "netbios-scope": (47, _text),
-    "x-windows-fs": (48, _addresses), "x-windows-dm": (49, _addresses), "lease-time": (51, _time), "T1": (58, _time),
-    "T2": (59, _time), "vendor-class": (60, _text), "nis+-domain": (64, _text), "nis+-server": (65, _addresses),
+    "x-windows-fs": (48, _addresses), "x-windows-dm": (49, _addresses), "lease-time": (51, seconds), "T1": (58, seconds),
+    "T2": (59, seconds), "vendor-class": (60, _text), "nis+-domain": (64, _text), "nis+-server": (65, _addresses),
     "tftp-server": (66, _text), "bootfile-name": (67, _text), "mobile-ip-home": (68, _addresses),
     "smtp-server": (69, _addresses), "pop3-server": (70, _addresses), "nntp-server": (71, _addresses),
     "irc-server": (74, _addresses), "user-class": (77, _text), "posix-timezone": (100, _text),
-    "tzdb-timezone": (101, _text), "ipv6-only": (108, _LONG), "domain-search": (119, _domains),
-    "sip-server": (120, _sip_servers), "classless-static-route": (121, _routes), "vendor-id-encap": (125, _raw),
+    "tzdb-timezone": (101, _text), "ipv6-only": (108, _LONG), "domain-search": (119, domains),
+    "sip-server": (120, _sip_servers), "classless-static-route": (121, _routes), "vendor-id-encap": (125, raw_bytes),
     "tftp-server-address": (150, _addresses), "path-prefix": (210, _text), "ms-classless-static-route": (249, _routes),
     "wpad": (252, _text), "server-ip-address": (wire.NEXT_SERVER, _address),
 }
@@ -169,27 +169,25 @@ _NOT_TO_SET = {name: code for code, name in _OURS.items()} | {"server-id": 54, "
 MAY_BE_BLANK = ("router", "classless-static-route", "ms-classless-static-route")
 
 
-def check(name: str, value: Any, ip_version: int = 4) -> str | None:
+def check(name: str, value: Any) -> str | None:
     """What is wrong with an extra DHCP option, for whoever set it; None if it is right."""
     try:
-        read(name, value, ip_version)
+        read(name, value)
     except ValueError as error:
         return str(error)
     return None
 
 
-def read(name: str, value: Any, ip_version: int = 4) -> Extra | None:
+def read(name: str, value: Any) -> Extra | None:
     """The option as it goes on the wire, or None if there is no value and so nothing to set. ValueError says why not.
 
     A blank value takes the option away from what the port is told; only routes may be taken away, as in Neutron.
     """
-    if ip_version != 4:
-        raise ValueError("ip_version: only 4; DHCPv6 options are not served")
     for what, text, longest in (("name", name, LONGEST_NAME), ("value", value, LONGEST_VALUE)):
-        if text is not None and not _is_line(text, longest):
+        if text is not None and not is_line(text, longest):
             raise ValueError(f"{what}: must be one line of at most {longest} printable characters")
     if name == SWITCH:
-        return _read_switch(value)
+        return read_switch(value)
     plain, boots = _split_tag(name or "")
     code, reader = _find(plain)
     if value is None:
@@ -204,11 +202,11 @@ def read(name: str, value: Any, ip_version: int = 4) -> Extra | None:
         raise ValueError(f"value: {value!r} is not right for {name}: {error}") from None
 
 
-def _is_line(text: Any, longest: int) -> bool:
+def is_line(text: Any, longest: int) -> bool:
     return isinstance(text, str) and len(text) <= longest and (text.isprintable() or not text)
 
 
-def _read_switch(value: str | None) -> Extra | None:
+def read_switch(value: str | None) -> Extra | None:
     if value is None:
         return None
     if value.lower() not in ("true", "false"):

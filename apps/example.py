@@ -23,7 +23,8 @@ def documents() -> Iterator[tuple[str, Document]]:
     yield "subnet", _owned("subnet", 1, name="blue-v4", network_id=_id("network", 1), ip_version=4,
                            cidr="10.0.0.0/24", gateway_ip="10.0.0.1", enable_dhcp=True)
     yield "subnet", _owned("subnet", 2, name="blue-v6", network_id=_id("network", 1), ip_version=6,
-                           cidr="2001:db8::/64", gateway_ip="2001:db8::1", enable_dhcp=False)
+                           cidr="2001:db8::/64", gateway_ip="2001:db8::1", enable_dhcp=True,
+                           ipv6_ra_mode="slaac", ipv6_address_mode="slaac")
     yield from _groups()
     for number, (name, host, group) in enumerate((("web", 1, 1), ("db", 2, 1), ("log", 1, 2), ("tap", 1, None)), 1):
         yield from _port(number, name, host, group)

@@ -8,6 +8,7 @@ from hashlib import blake2s
 
 from apps.pipeline import COMMIT, IN_FREE, IN_TRACK, STATEFUL, STATELESS, UNGUARDED
 from controller.app import query
+from controller.packet import ethernet
 
 LINK_LOCAL = "fe80::/64"
 WAY_IN = {UNGUARDED: COMMIT, STATEFUL: IN_TRACK, STATELESS: IN_FREE}
@@ -45,3 +46,8 @@ def pairs(port):
     own = [(port.mac_address, fixed.ip_address) for fixed in port.fixed_ips]
     own += [(pair.mac_address or port.mac_address, pair.ip_address) for pair in port.allowed_address_pairs]
     return list(dict.fromkeys(own))
+
+
+def own_macs(port):
+    """The MACs, as bytes, from which the port may send."""
+    return {ethernet.address(mac) for mac in (port.mac_address, *(mac for mac, _ in pairs(port)))}

@@ -39,7 +39,10 @@ ND_TARGET = table(
     levels={"own": 100})
 ANSWER = table(
     20, "answer", "Can ARP, neighbour discovery or DHCP be answered on the spot?",
-    levels={"probe": 150, "known": 100, "exempt": 50, "dispatch": 10})
+    levels={"probe": 150, "known": 100, "question": 90, "exempt": 50, "dispatch": 10})
+ASK = table(
+    21, "ask", "Does the controller answer this port's questions for addresses and routers?",
+    levels={"port": 100, "exempt": 50, "dispatch": 10})
 ND_REPLY = table(
     22, "nd_reply", "Finish the neighbour advertisement and send it back.",
     levels={"advertise": 100})

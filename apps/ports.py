@@ -5,10 +5,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from apps import addresses, dhcp_options
+from apps import addresses, dhcp6_options, dhcp_options
 from apps.security_group_defaults import ensure_default
 from controller import values
-from controller.errors import Conflict, Forbidden, Invalid, Unsupported
+from controller.errors import Conflict, Forbidden, Invalid
 from controller.types import Record, Type, parsed
 
 SERVICE = "network:"                 # owners of ports that Hadron itself or an administrator's service makes
@@ -186,9 +186,8 @@ def _merged_options(before: tuple[Record, ...], asked: tuple[Record, ...]) -> tu
 
 
 def _check_option(option: Record) -> None:
-    if option.ip_version == 6:
-        raise Unsupported("extra_dhcp_opts", "ip_version 6 is not served yet: there is no DHCPv6 server")
-    wrong = dhcp_options.check(option.opt_name, option.opt_value, option.ip_version)
+    check = dhcp6_options.check if option.ip_version == 6 else dhcp_options.check
+    wrong = check(option.opt_name, option.opt_value)
     if wrong:
         raise Invalid("extra_dhcp_opts", wrong)
 

@@ -16,6 +16,7 @@ addresses: REALM, the project whose rules are asked, keeps their members' flows 
 from apps.guards import LINK_LOCAL, guard_of, has_subnets, pairs, realm
 from apps.pipeline import (
     ANSWER,
+    ASK,
     COMMIT,
     DELIVER,
     FORWARD,
@@ -68,11 +69,14 @@ def dispatch(world, switch):
         yield ANSWER, "exempt", match(signal), (FORWARD,)
         yield IN_TRACK, "exempt", match(signal), (DELIVER,)
         yield IN_FREE, "exempt", match(signal), (DELIVER,)
+    yield ASK, "exempt", match(eth_type=0x86dd, ip_proto=58), (FORWARD,)       # all that gets there is a solicitation
     for family in FAMILIES:
-        yield ANSWER, "dispatch", match({GUARDS: STATEFUL, "eth_type": family}), (OUT_TRACK,)
-        yield ANSWER, "dispatch", match({GUARDS: STATELESS, "eth_type": family}), (OUT_RULES,)
+        for before in (ANSWER, ASK):
+            yield before, "dispatch", match({GUARDS: STATEFUL, "eth_type": family}), (OUT_TRACK,)
+            yield before, "dispatch", match({GUARDS: STATELESS, "eth_type": family}), (OUT_RULES,)
         yield IN_FREE, "other", match(eth_type=family), (drop("no rule of the receiver's groups allows it in"),)
-    yield ANSWER, "rest", match(), (FORWARD,)
+    for before in (ANSWER, ASK):
+        yield before, "rest", match(), (FORWARD,)
     yield IN_FREE, "rest", match(), (DELIVER,)
 
 

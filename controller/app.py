@@ -5,6 +5,7 @@
     @flows(per="port", on=home)     for each object of a kind these flows, on these switches
     @flows(…, each=True)            … with flows of their own on every switch: rule(world, row, switch)
     @answers(of=rule)               the packets to send back for one that the rule's flows sent to us
+    @every(1800, per="network", to=seats)   what to say to these places now and again, and at once when it changes
 
 A rule yields flows as (table, level, match, actions): the level is one of the table's named priorities; or a
 Group or a Meter. Rules are pure: they read only through `world`, and import no os_ken, time, random or socket.
@@ -12,17 +13,19 @@ Group or a Meter. Rules are pure: they read only through `world`, and import no 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, NamedTuple
 
 from controller.compile import NOWHERE, Spread, spread
 from controller.openflow.flow import Flow, Why
 from controller.world import Missing
 
-__all__ = ["APPS", "RULES", "TALLIES", "Missing", "Rule", "answers", "flows", "query", "spread", "tally"]
+__all__ = ["APPS", "RULES", "SAYINGS", "TALLIES", "Missing", "Rule", "Said", "answers", "every", "flows", "query",
+           "spread", "tally"]
 
 RULES: list[Rule] = []
 TALLIES: list[Tally] = []
+SAYINGS: list[Saying] = []
 APPS: dict[int, str] = {}              # number in the cookie -> name of the app
 
 
@@ -120,4 +123,34 @@ def answers(of: Rule, per: str | None = None) -> Callable[[Callable], Callable]:
     def declare(answer: Callable) -> Callable:
         of.answers = answer
         return answer
+    return declare
+
+
+class Said(NamedTuple):
+    """What is said of an object: frames; and by what it is about, the frame that takes it back once it is so no more."""
+    frames: tuple[bytes, ...] = ()
+    undo: tuple[tuple[Hashable, bytes], ...] = ()
+
+
+SILENCE = Said()
+
+
+class Saying:
+    """What is said unasked of each object of a kind; `to` gives the places: (switch, OpenFlow port) each."""
+    role, nothing = "said", SILENCE
+
+    def __init__(self, say: Callable, seconds: int, per: str, to: Callable) -> None:
+        self.say, self.seconds, self.per, self.to = say, seconds, per, to
+        self.name = f"{say.__module__}.{say.__name__}"
+
+    def __call__(self, world: Any, id: str) -> Said:
+        row = world.get(self.per, id)
+        return self.say(world, row) if row is not None else SILENCE
+
+
+def every(seconds: int, *, per: str, to: Callable) -> Callable[[Callable], Saying]:
+    """Declare what is said unasked, every so many seconds and whenever it changes: say(world, row) -> Said."""
+    def declare(say: Callable) -> Saying:
+        SAYINGS.append(Saying(say, seconds, per, to))
+        return SAYINGS[-1]
     return declare

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from controller.announcements import Announcements
 from controller.compile import Compiler
 from controller.openflow.actions import output
 from controller.switch import events
@@ -49,7 +50,8 @@ class Control:
     """Lives on the desk thread, but for `status`, `wait_realized` and `explain`, which any thread may ask."""
 
     def __init__(self, *, model: Any, writer: Any, compiler: Compiler, switches: Any,
-                 home: Callable[[str], str | None], now: Callable[[], float], audit_interval: float = 300.0) -> None:
+                 home: Callable[[str], str | None], now: Callable[[], float], audit_interval: float = 300.0,
+                 sayings: Iterable[Any] = ()) -> None:
         self.model, self.writer, self.compiler, self.switches = model, writer, compiler, switches
         self.home, self.now, self.audit_interval = home, now, audit_interval
         self.seq = 0
@@ -59,6 +61,9 @@ class Control:
         self.errors: dict[tuple[str, str], str] = {}                     # object -> why a switch refuses it
         self.alarms: deque[dict[str, Any]] = deque(maxlen=KEPT)
         self.packets: Counter = Counter()                                # object -> packets sent to us, in all
+        self.announcements = Announcements(
+            model, compiler.world, sayings,
+            lambda switch, port, frame: self.switches.send_packet(switch, output(port), frame))
         self._strangers = Sparing(now)
         self._recent: Counter = Counter()
         self._second = 0
@@ -85,6 +90,7 @@ class Control:
             return
         del self.writer.changes[:len(changes)]
         delta = self.compiler.update(changes)
+        self.announcements.take(changes, delta.news)
         for kind, id, *_ in changes:
             if kind == "switch" and id in self.model.rows["switch"]:
                 self._greet_known(id)
@@ -95,6 +101,7 @@ class Control:
         """Compile everything, before anybody is told."""
         rows = [(kind, id, None, None, ()) for kind, held in self.model.rows.items() for id in held]
         self.compiler.update(rows, tell=False)
+        self.announcements.take(rows, (), tell=False)
 
     def _send(self, delta: Any) -> None:
         self.seq += 1
@@ -244,7 +251,8 @@ class Control:
 
     # ---- time
     def _tick(self, tick: Tick) -> None:
-        """Once a second: name those who flood us; audit the switches whose turn it is."""
+        """Once a second: say what is to be said; name those who flood us; audit the switches whose turn it is."""
+        self.announcements.tick(tick.now)
         for (switch, kind, id, rule), count in self._recent.items():
             if count >= FLOOD:
                 self._alarm("flood", switch=switch, object=f"{kind} {id}", rule=rule, packets=count)

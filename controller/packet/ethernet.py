@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 BROADCAST = b"\xff" * 6
-IPV4 = 0x0800
+IPV4, IPV6 = 0x0800, 0x86DD
 
 
 class Frame(NamedTuple):

@@ -10,8 +10,10 @@ import pytest
 import apps.dhcp
 import apps.neighbours
 import apps.port_security
+import apps.questions
+import apps.security_groups
 import apps.switching
-from apps.pipeline import ANSWER, SENDER
+from apps.pipeline import ASK, SENDER
 from controller.app import RULES, TALLIES
 from controller.compile import Compiler
 from controller.openflow import Flow, Meter, match, messages
@@ -81,7 +83,7 @@ class Fabric(Tenant):
         return [
             entry
             for entry in self.compiler.desired(SWITCH).values()
-            if entry.why and entry.why.rule == f"apps.dhcp.{rule}"
+            if entry.why and entry.why.rule == f"apps.{rule}"
         ]
 
 
@@ -91,14 +93,14 @@ def fabric() -> Fabric:
 
 
 def test_a_port_with_dhcp_has_one_flow_and_one_meter(fabric: Fabric) -> None:
-    of_p = [entry for entry in fabric.wanted("ask_dhcp") if entry.why.resource == "p"]
+    of_p = [entry for entry in fabric.wanted("questions.ask") if entry.why.resource == "p"]
     flow, meter = sorted(of_p, key=lambda entry: isinstance(entry, Meter))
     assert isinstance(flow, Flow) and isinstance(meter, Meter)
     assert (meter.pps, meter.burst, meter.id) == (20, 20, PORT_KEY)
     assert flow.key == (
-        ANSWER.number,
-        ANSWER.levels["known"],
-        match({SENDER: PORT_KEY, "eth_type": 0x800, "ip_proto": 17, "udp_src": 68, "udp_dst": 67}),
+        ASK.number,
+        ASK.levels["port"],
+        match({SENDER: PORT_KEY, "eth_type": 0x800}),
     )
 
 
@@ -117,28 +119,28 @@ def test_a_port_with_dhcp_has_one_flow_and_one_meter(fabric: Fabric) -> None:
 )
 def test_a_port_without_dhcp_has_neither(fabric: Fabric, change: dict) -> None:
     fabric.put(**change)
-    assert not [entry for entry in fabric.wanted("ask_dhcp") if entry.why.resource == "p"]
+    assert not [entry for entry in fabric.wanted("questions.ask") if entry.why.resource == "p"]
 
 
 def test_arp_for_the_server_is_answered_unless_a_machine_has_its_address(fabric: Fabric) -> None:
-    assert len(fabric.wanted("answer_server_address")) == 1
+    assert len(fabric.wanted("dhcp.answer_server_address")) == 1
     fabric.put("port", "q", allowed_address_pairs=[{"ip_address": GATEWAY, "mac_address": OTHER}])
-    assert not fabric.wanted("answer_server_address")
+    assert not fabric.wanted("dhcp.answer_server_address")
     fabric.put("port", "q", allowed_address_pairs=[])
-    assert len(fabric.wanted("answer_server_address")) == 1
+    assert len(fabric.wanted("dhcp.answer_server_address")) == 1
     fabric.put("port", "q", fixed_ips=[{"subnet_id": "s", "ip_address": GATEWAY}])
-    assert not fabric.wanted("answer_server_address")
+    assert not fabric.wanted("dhcp.answer_server_address")
     assert not list(fabric.compiler.conflicts())
     fabric.put("subnet", "s", gateway_ip="10.0.0.254")
-    assert len(fabric.wanted("answer_server_address")) == 1
+    assert len(fabric.wanted("dhcp.answer_server_address")) == 1
     fabric.put("subnet", "s", enable_dhcp=False)
-    assert not fabric.wanted("answer_server_address")
+    assert not fabric.wanted("dhcp.answer_server_address")
 
 
 def test_two_subnets_without_gateway_share_one_answer(fabric: Fabric) -> None:
     fabric.put("subnet", "s", gateway_ip=None)
     fabric.put("subnet", "t", network_id="n", ip_version=4, cidr="10.2.0.0/24", gateway_ip=None)
-    assert len(fabric.wanted("answer_server_address")) == 1
+    assert len(fabric.wanted("dhcp.answer_server_address")) == 1
     assert not list(fabric.compiler.conflicts())
 
 

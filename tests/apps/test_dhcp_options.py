@@ -127,10 +127,6 @@ def test_a_wrong_option_is_refused_with_a_reason(name: object, value: object, wo
     assert found.startswith(("name: ", "value: "))
 
 
-def test_options_of_dhcpv6_are_refused() -> None:
-    assert "ip_version" in (check("dns-server", "2001:db8::1", 6) or "")
-
-
 @pytest.mark.parametrize("name", ["router", "classless-static-route", "option:router", "121"])
 def test_blank_takes_a_route_away_and_no_value_is_no_option(name: str) -> None:
     option = read(name, "")

@@ -68,8 +68,23 @@ def dhcp(net: Net) -> None:
     net.port("other", network=blue, on="host2", ip="10.0.0.5", groups=[])
 
 
+def questions(net: Net) -> None:
+    """What is asked where only DHCPv4 is served, on a dual-stack network, and where others advertise the router."""
+    four = net.network("four", subnets=("10.0.0.0/24",))
+    dual = net.network("dual", subnets=("10.0.0.0/24",))
+    net.subnet(dual, "2001:db8::/64", ipv6_ra_mode="slaac", ipv6_address_mode="slaac")
+    told = net.network("told", subnets=())
+    net.subnet(told, "2001:db8::/64", ipv6_address_mode="dhcpv6-stateful")
+    for name, network in (("a", four), ("b", dual), ("c", told)):
+        net.port(name, network=network, on="host1", groups=[])
+
+
+def router_advertisements(net: Net) -> None:
+    questions(net)
+
+
 @pytest.mark.parametrize(
-    "make", (switching, port_security, neighbours, security_groups, dhcp), ids=lambda make: make.__name__
+    "make", (switching, port_security, neighbours, security_groups, dhcp, questions, router_advertisements), ids=lambda make: make.__name__
 )
 def test_the_flows_are_those_that_were_read_and_agreed_to(
     net: Net, make: Callable[[Net], None], request: pytest.FixtureRequest
@@ -96,7 +111,7 @@ def test_the_same_cloud_built_in_another_order_has_the_same_text() -> None:
         return net
 
     one, other = cloud(("a", "b", "c")), cloud(("c", "b", "a"))
-    for app in ("switching", "port_security", "neighbours", "security_groups", "dhcp"):
+    for app in ("switching", "port_security", "neighbours", "security_groups", "dhcp", "questions"):
         assert in_no_order(golden(one, app)) == in_no_order(golden(other, app))
 
 

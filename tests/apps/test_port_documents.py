@@ -200,10 +200,15 @@ def test_options_that_could_not_be_sent_are_refused(world: World, network: Any, 
         world.make("port", network_id=network.id, extra_dhcp_opts=[option])
 
 
-def test_options_for_ipv6_are_not_served(world: World, network: Any) -> None:
-    with pytest.raises(Unsupported, match="^extra_dhcp_opts"):
-        world.make("port", network_id=network.id, extra_dhcp_opts=[
-            {"opt_name": "dns-server", "opt_value": "fd00::1", "ip_version": 6}])
+def test_options_for_ipv6_are_those_of_dhcpv6(world: World, network: Any) -> None:
+    wanted = [{"opt_name": "dns-server", "opt_value": "fd00::1", "ip_version": 6},
+              {"opt_name": "dns-server", "opt_value": "10.0.0.1", "ip_version": 4}]
+    port = world.make("port", network_id=network.id, extra_dhcp_opts=wanted)
+    assert list(port.extra_dhcp_opts) == wanted
+    for wrong in ({"opt_name": "mtu", "opt_value": "1400"}, {"opt_name": "dns-server", "opt_value": "10.0.0.1"},
+                  {"opt_name": "server-id", "opt_value": "00:01"}):
+        with pytest.raises(Invalid, match="^extra_dhcp_opts"):
+            world.make("port", network_id=network.id, extra_dhcp_opts=[{**wrong, "ip_version": 6}])
 
 
 def test_one_option_twice_is_refused(world: World, network: Any) -> None:

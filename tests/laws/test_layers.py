@@ -40,6 +40,7 @@ LAYERS = {
     "topology.*": 5,
     "controller.analysis.*": 5,
     "controller.desk": 6,
+    "controller.announcements": 5,
     "controller.control": 6,
     "controller.switch.*": 6,
     "rest.*": 6,
@@ -54,7 +55,7 @@ LAYERS = {
     "rest.__main__": 7,
     "scenarios.*": 7,
 }
-# What a feature may know of others: places and declarations are everybody's; these two ask what guards a port.
+# What a feature may know of others: places and declarations are everybody's; this one asks who answers what.
 KNOWN_TO_ALL = {
     "apps.pipeline",
     "apps.places",
@@ -62,9 +63,10 @@ KNOWN_TO_ALL = {
     "apps.protocols",
     "apps.addresses",
     "apps.dhcp_options",
+    "apps.dhcp6_options",
     "apps.security_group_defaults",
 }
-ASKS: dict[str, set[str]] = {}
+ASKS: dict[str, set[str]] = {"apps.questions": {"apps.dhcp", "apps.dhcp6", "apps.router_advertisements"}}
 # Only these files import what is outside and has a life of its own.
 ONLY = {
     "os_ken": {"controller.switch.osken"},

@@ -1,0 +1,113 @@
+"""Announcements: what objects say unasked (`@every` in controller/app.py), sent in small portions, one each second.
+
+    a row changes ─► what an object says differs ─► its round: what it takes back, then what it says, to each place
+    its second has come (of so many) ──────────────► its round: what it says, to each place
+
+Whose second it is follows from the object's id and the clock alone: objects take turns, and a restart of the controller
+puts nobody off. Objects that have much to send take turns too, so that none waits for another's ten thousand places.
+"""
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import Any, NamedTuple
+from zlib import crc32
+
+PORTION = 500               # places served in one second
+TURN = 50                   # of one object before it is another's turn
+CATCH_UP = 60               # seconds that are made up for if the desk was busy; more, and somebody has set the clock
+
+Unit = tuple                # (saying, (id,)), as in controller/compile.py
+Send = Callable[[str, int, bytes], None]
+
+
+class Round(NamedTuple):
+    """One object's frames on their way: the places that have not had them yet, and what is taken back on the way."""
+    places: Iterator[tuple[str, int]]
+    frames: tuple[bytes, ...]
+    undo: dict[Hashable, bytes]
+
+
+class Announcements:
+    """`send(switch, OpenFlow port, frame)` has a switch hand a frame to a port."""
+
+    def __init__(self, model: Any, world: Any, sayings: Iterable[Any], send: Send) -> None:
+        self.model, self.world, self.send = model, world, send
+        self.sayings: defaultdict[str, list] = defaultdict(list)
+        for saying in sayings:
+            self.sayings[saying.per].append(saying)
+        self.said: dict[Unit, Any] = {}                         # what is said now; nothing is not kept
+        self.waiting: dict[Unit, Round] = {}                    # in the order of their turns
+        self._turn: defaultdict[Any, dict[int, dict[Unit, None]]] = defaultdict(dict)   # saying -> second -> units
+        self._last = 0
+
+    # ---- keeping up
+    def take(self, changes: Iterable[Any], news: Iterable[Unit], tell: bool = True) -> None:
+        """Rows changed, and what these units say: `changes` and `news` as the compiler took and gave them."""
+        changed = dict.fromkeys(news)
+        for kind, id, *_ in changes:
+            changed.update(dict.fromkeys((saying, (id,)) for saying in self.sayings.get(kind, ())))
+        for unit in changed:
+            self._renew(unit, tell)
+
+    def _renew(self, unit: Unit, tell: bool) -> None:
+        saying, (id,) = unit
+        row = self.model.get(saying.per, id)
+        was = self.said.pop(unit, saying.nothing)
+        now = self.world.ask(saying, id) if row is not None else saying.nothing
+        if row is None:
+            self.world.forget(unit)
+        second = crc32(id.encode()) % saying.seconds
+        if now.frames:
+            self.said[unit] = now
+            self._turn[saying].setdefault(second, {})[unit] = None
+        else:
+            self._turn[saying].get(second, {}).pop(unit, None)
+        if row is None:
+            self.waiting.pop(unit, None)
+        elif tell and now != was:
+            self._begin(unit, row, now, dict(was.undo))
+
+    def _begin(self, unit: Unit, row: Any, now: Any, undo: dict[Hashable, bytes]) -> None:
+        """From the first place on, with what an unfinished round had yet to take back."""
+        earlier = self.waiting.pop(unit, None)
+        if earlier is not None:
+            undo = {**earlier.undo, **undo}
+        still = {about for about, _ in now.undo}
+        undo = {about: frame for about, frame in undo.items() if about not in still}
+        self.waiting[unit] = Round(iter(unit[0].to(self.world, row)), now.frames, undo)
+
+    # ---- time
+    def tick(self, now: float) -> None:
+        """A second or some have passed: begin the rounds whose time has come, and send a portion of what waits."""
+        second = int(now)
+        first = self._last + 1 if abs(second - self._last) < CATCH_UP else second
+        self._last = second
+        for saying, seconds in self._turn.items():
+            for each in range(first, second + 1):
+                for unit in tuple(seconds.get(each % saying.seconds, ())):
+                    row = self.model.get(saying.per, unit[1][0])
+                    if row is not None and unit not in self.waiting:
+                        self._begin(unit, row, self.said[unit], {})
+        self._send()
+
+    def _send(self) -> None:
+        left = PORTION
+        while left > 0 and self.waiting:
+            unit = next(iter(self.waiting))
+            round = self.waiting.pop(unit)
+            turn = min(TURN, left)
+            left -= turn
+            for switch, port in _some(round.places, turn):
+                turn -= 1
+                for frame in (*round.undo.values(), *round.frames):
+                    self.send(switch, port, frame)
+            if not turn:
+                self.waiting[unit] = round                      # there may be more: at the end of the queue
+            else:
+                left += turn
+
+
+def _some(places: Iterator[tuple[str, int]], most: int) -> Iterator[tuple[str, int]]:
+    for _, place in zip(range(most), places, strict=False):
+        yield place

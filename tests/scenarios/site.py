@@ -48,6 +48,7 @@ class Wish:
     port: dict[str, Any] = field(default_factory=dict)
 
     def body(self) -> dict[str, Any]:
+        """What to POST."""
         network = self.network
         fixed = [{"ip_address": f"10.0.0.{self.number}"}, {"ip_address": f"2001:db8::{self.number}"}] if self.number else []
         return {"network_id": network["id"], "project_id": network["project_id"], "name": self.name, "fixed_ips": fixed,
@@ -60,9 +61,12 @@ class Machine:
     def __init__(self, vm: VM, port: dict[str, Any]) -> None:
         self.vm, self.port, self.name = vm, port, vm.name
         self.nic = Nic(vm.namespace.name)
-        for fixed in port["fixed_ips"]:
+
+    def take_addresses(self) -> None:
+        """Set its port's addresses by hand."""
+        for fixed in self.port["fixed_ips"]:
             address = fixed["ip_address"]
-            vm.address(f"{address}/{64 if ':' in address else 24}")
+            self.vm.address(f"{address}/{64 if ':' in address else 24}")
 
     @property
     def id(self) -> str:
@@ -169,13 +173,15 @@ class Site:
 
     # ---- machines
 
-    def machines(self, *wishes: Wish) -> list[Machine]:
-        """Ports, and machines plugged in as them; back when all ports are ACTIVE."""
+    def machines(self, *wishes: Wish, addresses: bool = True) -> list[Machine]:
+        """Ports, and machines plugged in as them; back when all ports are ACTIVE. Addresses are set unless said otherwise."""
         ports = self.ask("POST", "/v2.0/ports", {"ports": [wish.body() for wish in wishes]})["ports"]
         made = self.cloud.plug_all([Plug(wish.host, wish.name, port["id"], port["mac_address"], wish.network["mtu"])
                                     for wish, port in zip(wishes, ports, strict=True)])
         found = [Machine(vm, port) for vm, port in zip(made, ports, strict=True)]
         self.machines_by_name.update({machine.name: machine for machine in found})
+        for machine in found if addresses else ():
+            machine.take_addresses()
         self.wait_active(*found)
         return found
 

@@ -1,0 +1,206 @@
+"""DHCP with real clients: what a lease says, renewal, refusal, and a machine that floods with questions."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from scenarios.lease import Lease
+from scenarios.namespace import Namespace
+from tests.kit import dhcp, frames
+from tests.kit.dhcp import ACK, DISCOVER, INFORM, NAK, OFFER, REQUEST
+from tests.scenarios.site import Machine, Site, Wish, wait
+
+pytestmark = pytest.mark.root
+ROOT = Path(__file__).parents[2]
+CLIENTS = ["udhcpc", pytest.param("dhclient", marks=pytest.mark.skipif(not shutil.which("dhclient"), reason="is not there"))]
+SUBNET = {"cidr": "10.0.0.0/24", "ip_version": 4, "gateway_ip": "10.0.0.254", "dns_nameservers": ["10.9.9.1", "10.9.9.2"],
+          "host_routes": [{"destination": "10.77.0.0/16", "nexthop": "10.0.0.8"}]}
+OPTIONS = [{"opt_name": "domain-name", "opt_value": "tenant.example"}, {"opt_name": "lease-time", "opt_value": "7200"},
+           {"opt_name": "tftp-server", "opt_value": "boot.example"}, {"opt_name": "bootfile-name", "opt_value": "pxe.0"},
+           {"opt_name": "42", "opt_value": "10.9.9.3"}]
+
+
+@pytest.fixture(scope="module")
+def machines(site: Site) -> list[Machine]:
+    """Two with addresses to come by DHCP on host 1, one on host 2; the second one's port has options of its own."""
+    network = site.network("leases", subnets=())
+    site.create("subnet", network_id=network["id"], project_id="leases", **SUBNET)
+    more = [{"fixed_ips": [{"ip_address": f"10.0.0.{number}"}]} for number in (11, 12, 13)]
+    more[1]["extra_dhcp_opts"] = OPTIONS
+    return site.machines(*(Wish(f"d{number}", network, host, 0, port) for number, host, port in zip((1, 2, 3), (1, 1, 2), more, strict=True)),
+                         addresses=False)
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_lease_says_all_that_the_subnet_says(machines: list[Machine], client: str) -> None:
+    machine = machines[0]
+    lease = machine.vm.dhcp(client=client)
+    assert (lease.address, lease.mask, lease.gateway, lease.mtu, lease.seconds) == ("10.0.0.11", "255.255.255.0", "10.0.0.254", 1450, 86400)
+    assert (lease.dns, lease.server) == (("10.9.9.1", "10.9.9.2"), "10.0.0.254")
+    assert set(lease.routes) == {("10.77.0.0/16", "10.0.0.8"), ("0.0.0.0/0", "10.0.0.254")}
+    routes = machine.vm.run(["ip", "route"]).stdout
+    assert "10.77.0.0/16 via 10.0.0.8" in routes and "default via 10.0.0.254" in routes
+
+
+def test_a_port_s_own_options_come_before_the_subnet_s(machines: list[Machine]) -> None:
+    given = machines[1].vm.dhcp()
+    assert (given.address, given.seconds) == ("10.0.0.12", 7200)
+    said = given.options
+    assert (said["domain"], said["ntpsrv"], said["tftp"]) == ("tenant.example", "10.9.9.3", "boot.example")
+    assert said.get("bootfile", said.get("boot_file")) == "pxe.0"
+
+
+def test_a_change_is_told_with_the_next_lease(site: Site, machines: list[Machine]) -> None:
+    machine = machines[2]
+    before = machine.vm.dhcp()
+    site.update(machine, fixed_ips=[{"ip_address": "10.0.0.33"}], extra_dhcp_opts=[{"opt_name": "mtu", "opt_value": "1400"}])
+    after = machine.vm.dhcp()
+    assert (before.address, before.mtu, after.address, after.mtu) == ("10.0.0.13", 1450, "10.0.0.33", 1400)
+    site.update(machine, fixed_ips=[{"ip_address": "10.0.0.13"}], extra_dhcp_opts=[{"opt_name": "mtu", "opt_value": None}])
+
+
+@contextmanager
+def client_that_stays(machine: Machine, file: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A udhcpc that keeps its lease; `file` holds what happened last."""
+    script = file.with_suffix(".sh")
+    script.write_text(f'#!/bin/sh\n[ "$1" = bound ] && ip -4 addr replace $ip/$subnet dev eth0\necho "$1 $ip" >>{file}\n')
+    script.chmod(0o755)
+    going = machine.vm.start(["busybox", "udhcpc", "-f", "-i", "eth0", "-s", str(script)])
+    try:
+        yield going
+    finally:
+        going.kill()
+        going.communicate()
+        machine.vm.namespace.script("ip -4 addr flush dev eth0")
+
+
+def happened(file: Path, what: str, seconds: float = 10) -> None:
+    wait(lambda: file.exists() and what in file.read_text(), f"no {what}", seconds)
+
+
+def test_a_client_renews_its_lease_with_the_server_alone(machines: list[Machine], tmp_path: Path) -> None:
+    """By unicast: it asks by ARP where the server is, and gets an answer, though there is no such machine."""
+    machine, file = machines[0], tmp_path / "events"
+    machine.vm.namespace.script("ip -4 addr flush dev eth0")
+    with client_that_stays(machine, file) as client, machine.vm.capture("udp port 67") as seen:
+        happened(file, "bound 10.0.0.11")
+        client.send_signal(signal.SIGUSR1)              # `ip netns exec` has become the client
+        happened(file, "renew 10.0.0.11")
+        asked = [frame for frame in seen.frames() if frame[6:12] == frames.raw_mac(machine.mac)]
+        assert asked[-1][30:34] == frames.raw_ip("10.0.0.254")
+
+
+def answer(machine: Machine, frame: bytes) -> dhcp.Answer:
+    """What a machine hears when it sends this question."""
+    machine.nic.frames()
+    machine.nic.send(frame)
+    heard: list[bytes] = []
+
+    def found() -> list[bytes]:
+        heard.extend(machine.nic.frames())
+        return [each for each in heard if each[12:14] == b"\x08\x00" and each[23] == 17 and each[34:38] == b"\0\x43\0\x44"]
+
+    return dhcp.read(wait(found, "there is no answer")[0])
+
+
+def test_wrong_requests_are_told_so(machines: list[Machine]) -> None:
+    machine = machines[0]
+    requested, server = 50, {54: frames.raw_ip("10.0.0.254")}
+    assert answer(machine, dhcp.ask(machine.mac, DISCOVER))[4:5] == (OFFER,)
+    right = answer(machine, dhcp.ask(machine.mac, REQUEST, {requested: frames.raw_ip("10.0.0.11"), **server}))
+    assert (right.kind, right.yiaddr) == (ACK, "10.0.0.11")
+    for wrong in ("10.0.0.12", "10.0.0.99", "192.0.2.1"):
+        assert answer(machine, dhcp.ask(machine.mac, REQUEST, {requested: frames.raw_ip(wrong)})).kind == NAK
+        told = answer(machine, dhcp.ask(machine.mac, REQUEST, {requested: frames.raw_ip(wrong), **server}))
+        assert (told.kind, told.yiaddr) == (NAK, "0.0.0.0")
+    informed = answer(machine, dhcp.ask(machine.mac, INFORM, ciaddr="10.0.0.11"))
+    assert (informed.kind, informed.yiaddr) == (ACK, "0.0.0.0")
+
+
+def test_no_other_machine_hears_questions_or_answers(site: Site, machines: list[Machine]) -> None:
+    asker, *others = machines
+    stranger = site.network("strangers", subnets=("10.0.0.0/24",))
+    others += site.machines(Wish("dx", stranger, 1, 0, {"fixed_ips": [{"ip_address": "10.0.0.11"}]}), addresses=False)
+    with ExitStack() as recording:
+        seen = [recording.enter_context(other.vm.capture("udp port 67 or udp port 68")) for other in others]
+        assert asker.vm.dhcp().address == "10.0.0.11"
+        for other in others:                            # each hears its own, so the recordings are alive
+            other.nic.send(dhcp.ask(other.mac, DISCOVER))
+        for capture in seen:
+            wait(lambda capture=capture: capture.count() >= 2, "its own offer is not seen")
+        assert [capture.count() for capture in seen] == [2] * len(others)
+    site.cloud.unplug(others[-1].vm)
+
+
+def test_a_switched_off_server_says_nothing_and_neighbours_hear_nothing_of_it(site: Site, machines: list[Machine]) -> None:
+    machine = machines[2]
+    site.update(machine, extra_dhcp_opts=[{"opt_name": "dhcp_disabled", "opt_value": "true"}])
+    machine.nic.frames()
+    machine.nic.send(dhcp.ask(machine.mac, DISCOVER))
+    last = frames.arp_request(machine.mac, "0.0.0.0", "10.0.0.12")                  # is answered
+    machine.nic.send(last)
+    heard: list[bytes] = []
+    wait(lambda: heard.extend(machine.nic.frames()) or any(frame[12:14] == b"\x08\x06" for frame in heard))
+    assert not [frame for frame in heard if frame[12:14] == b"\x08\x00"]
+    site.update(machine, extra_dhcp_opts=[{"opt_name": "dhcp_disabled", "opt_value": None}])
+
+
+FLOOD = """
+import sys
+from scenarios.sockets import Nic
+from tests.kit import dhcp
+nic, mac, count = Nic(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+asked = [dhcp.ask(mac, kind, transaction=number) for number, kind in enumerate((1, 3, 8, 4, 7) * 20)]
+print("go", flush=True)
+for number in range(count // len(asked)):
+    nic.send(*asked)
+print("done", flush=True)
+"""
+
+
+def flooding(place: Namespace, mac: str, count: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", FLOOD, place.name, mac, str(count)], stdout=subprocess.PIPE, cwd=ROOT)
+
+
+def test_a_flood_of_questions_holds_up_nobody_and_is_named(site: Site, machines: list[Machine]) -> None:
+    flooder, neighbour, far = machines
+    before, began = site.sent_to_controller(), time.monotonic()
+    flood = flooding(flooder.vm.namespace, flooder.mac, 50_000)
+    try:
+        assert flood.stdout and flood.stdout.readline() == b"go\n"
+        with ThreadPoolExecutor(2) as pool:
+            leases: list[tuple[Lease, float]] = list(pool.map(timed_lease, (neighbour, far)))
+        slowest = 0.0
+        for _ in range(10):
+            asked = time.monotonic()
+            site.ask("PUT", f"/v2.0/ports/{far.id}", {"port": {"name": "still answered"}})
+            slowest = max(slowest, time.monotonic() - asked)
+        assert flood.stdout.readline() == b"done\n"
+        took = time.monotonic() - began
+    finally:
+        flood.kill()
+        flood.wait()
+    assert [lease.address for lease, _ in leases] == ["10.0.0.12", "10.0.0.13"]
+    assert max(seconds for _, seconds in leases) < 3 and slowest < 1
+    # So many a second for each port come through the meter, and a burst at first.
+    assert site.sent_to_controller() - before > 0
+    alarm = wait(lambda: next((one for one in site.alarms() if one["alarm"] == "flood"), None), "nobody is named")
+    assert alarm["object"] == f"port {flooder.id}" and alarm["packets"] <= 60
+    print(f"50 000 questions in {took:.1f} s; leases of others meanwhile {', '.join(f'{seconds:.2f} s' for _, seconds in leases)}; "
+          f"slowest write {slowest * 1000:.0f} ms; {alarm['packets']} came to the controller in a second")
+    assert timed_lease(flooder)[0].address == "10.0.0.11"
+
+
+def timed_lease(machine: Machine) -> tuple[Lease, float]:
+    began = time.monotonic()
+    return machine.vm.dhcp(), time.monotonic() - began

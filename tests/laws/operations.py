@@ -15,6 +15,7 @@ from controller.model import Change, Model
 from controller.types import freeze
 
 NETWORKS, SUBNETS, PORTS, GROUPS, RULES, HOSTS = 4, 6, 24, 5, 14, 6
+MODES = ("slaac", "dhcpv6-stateless", "dhcpv6-stateful")
 _DIGITS = {"network": 0x10, "subnet": 0x20, "port": 0x30, "security_group": 0x40, "security_group_rule": 0x50}
 
 
@@ -105,6 +106,7 @@ class Chance:
     def subnet(self) -> Operation:
         number = self._below(SUBNETS)
         v6 = number % 3 == 2
+        mode = self.random.choice((None, *MODES)) if v6 else None
         return Operation(
             "subnet",
             name("subnet", number),
@@ -113,6 +115,8 @@ class Chance:
                 "ip_version": 6 if v6 else 4,
                 "cidr": "2001:db8::/64" if v6 else f"10.0.{number}.0/24",
                 "enable_dhcp": self._maybe(0.8),
+                "ipv6_ra_mode": mode,
+                "ipv6_address_mode": mode if self._maybe(0.8) else None,
                 "gateway_ip": self.random.choice((None, "2001:db8::1" if v6 else f"10.0.{number}.1")),
                 "dns_nameservers": ["9.9.9.9"] if self._maybe(0.2) else [],
                 "host_routes": [{"destination": "10.9.0.0/16", "nexthop": f"10.0.{number}.9"}]

@@ -19,6 +19,7 @@ from typing import Any
 from controller.announcements import Announcements
 from controller.compile import Compiler
 from controller.openflow.actions import output
+from controller.store import StoreError
 from controller.switch import events
 from controller.switch.host_facts import HostFacts
 from controller.switch.sparing import Sparing
@@ -84,7 +85,10 @@ class Control:
 
     def after_batch(self) -> None:
         """Rows changed: let each switch concerned have its difference."""
-        self.writer.flush()
+        try:
+            self.writer.flush()
+        except StoreError as error:              # what was seen is followed all the same, and saved once that works
+            self._alarm("unsaved", said=str(error))
         changes = self.writer.changes[:]
         if not changes:
             return

@@ -19,6 +19,8 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
+from controller.store import StoreError
+
 log = logging.getLogger("hadron.desk")
 
 BATCH = 512                 # pieces of work taken in before the switches hear of them
@@ -80,7 +82,8 @@ class Desk:
             with self._group():
                 self._work_off(piece, answers)
         except Exception as error:               # the common commit failed: nothing of it was done
-            log.exception("a batch of %d writes could not be committed", len(answers))
+            if not isinstance(error, StoreError):                # which whoever is answered tells
+                log.exception("a batch of %d calls could not be committed", len(answers))
             answers = [(future, None, failed or error) for future, _, failed in answers]
         try:
             self._after_batch()

@@ -222,7 +222,8 @@ class Writer:
             raise
         finally:
             self._group = None
-        self._commit(group.done, group.draft)
+        if group.done:                                      # facts alone can wait: see flush()
+            self._commit(group.done, group.draft)
 
     @contextmanager
     def _transaction(self, context: Context) -> Iterator[Transaction]:

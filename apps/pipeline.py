@@ -52,18 +52,24 @@ OUT_TRACK = table(
 OUT_RULES = table(
     31, "out_rules", "Do the sender's security groups let it out?",
     levels={"tracked": 300, "rule": 100, "remote": 90, "cut": 1})
+NAT_IN = table(
+    32, "nat_in", "It is from outside for a router: whose is it within?",
+    levels={"own": 100, "plain": 10})
 LEAVE = table(
     33, "leave", "It is for a router: the sender's side is done with its connection.",
     levels={"new": 100})
 ROUTE = table(
     34, "route", "Which network does the router send it to, and to which next hop?",
     levels={"expired": 2000, "answer": 1000, "own": 900, "route": 100, "none": 1})
+NAT_OUT = table(
+    36, "nat_out", "It leaves for outside: by which address?",
+    levels={"own": 100, "any": 50, "plain": 10})
 NEXT_HOP = table(
-    35, "next_hop", "What is the next hop's MAC?",
-    levels={"known": 100})
+    38, "next_hop", "What is the next hop's MAC?",
+    levels={"known": 100, "unknown": 10})
 FORWARD = table(
     40, "forward", "Find the receiver: a port here, or a tunnel to its host.",
-    levels={"port": 100, "here": 80, "flood": 70, "unknown": 10})
+    levels={"outside": 110, "port": 100, "here": 80, "flood": 70, "unknown": 10})
 COPIES = table(
     45, "copies", "Which ports of this host get a copy?",
     levels={"all": 100, "unknown": 10})

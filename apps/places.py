@@ -3,6 +3,8 @@
 The only file that turns facts (hosts, switches, interfaces: seen) into places. Other apps ask it; none looks at
 interfaces itself.
 """
+from hashlib import blake2s
+
 from controller.app import Missing, query, spread, tally
 
 
@@ -57,6 +59,8 @@ def homes(world, port):
     if seen:
         yield port.network_id, seen.switch_id
         yield (port.network_id, seen.switch_id), port.id
+    elif is_gateway(port) and (switch := world.ask(gateway_switch, port.device_id)):
+        yield port.network_id, switch                  # an external network lives on its gateway hosts
 
 
 def switches_of(world, network_id):
@@ -118,6 +122,9 @@ def joints(world, port):
         yield ("routers", port.network_id), port.device_id
         yield ("networks", port.device_id), port.network_id
         yield ("ports", port.device_id), port.id
+    elif is_gateway(port):
+        yield ("gateway", port.device_id), port.id
+        yield ("leading", port.network_id), port.device_id
 
 
 @query
@@ -135,8 +142,48 @@ def routed(world, network_id):
 
 
 def reach(world, network_id, but=()):
-    """Every switch that may send into the network: where it lives, and where those live that are routed to it."""
-    return spread(*(switches_of(world, network) for network in world.ask(routed, network_id)), but=but)
+    """Every switch that may send into the network: where it and those live that are routed to it, and their gateways."""
+    networks = world.ask(routed, network_id)
+    return spread(*(switches_of(world, network) for network in networks), world.ask(gateways_of, *networks), but=but)
+
+
+# ---- gateways: a port of a router on an external network; one of the switches with its wire is the gateway host
+
+GATEWAY_PORT = "network:router_gateway"
+
+
+def is_gateway(port):
+    return port.device_owner == GATEWAY_PORT and bool(port.device_id)
+
+
+@query
+def gateway_of(world, router_id):
+    """A router's port on its external network, or None."""
+    found = sorted(world.gathered(joints, ("gateway", router_id)))
+    return world.get("port", found[0]) if found else None
+
+
+@query
+def gateway_switch(world, router_id):
+    """The gateway host of a router: of the switches with the wire, the first by a digest of both; None without one."""
+    port = world.ask(gateway_of, router_id)
+    network = world.get("network", port.network_id) if port else None
+    if network is None or not network.provider_physical_network:
+        return None
+    return min(uplinks(world, network.provider_physical_network), default=None,
+               key=lambda switch: blake2s(f"{router_id} {switch}".encode(), digest_size=8).digest())
+
+
+@query
+def gateways_of(world, *network_ids):
+    """The gateway hosts of the routers on these networks."""
+    routers = {router for network in network_ids for router in world.gathered(joints, ("routers", network))}
+    return frozenset(filter(None, (world.ask(gateway_switch, router) for router in routers)))
+
+
+def listens(world, network):
+    """The switches to which frames of the network are sent through tunnels: where it lives, and gateway hosts."""
+    return spread(switches_of(world, network.id), world.ask(gateways_of, network.id))
 
 
 def network_wide(world, port):

@@ -24,7 +24,7 @@ from apps.pipeline import (
     TUNNEL_PORT,
     UNGUARDED,
 )
-from apps.places import everywhere, here, home, peers, plugged, ports_on, switches_of, tunnel_address
+from apps.places import everywhere, here, home, listens, peers, plugged, ports_on, switches_of, tunnel_address
 from controller.app import flows, query, spread, tally
 from controller.openflow.actions import drop, output, resubmit, set_field
 from controller.openflow.match import match
@@ -94,7 +94,7 @@ def keep_from_itself(world, switch):
             drop("this host itself, on the list of its network's hosts"),)
 
 
-@flows(per="network", on=network_lives)
+@flows(per="network", on=listens)
 def admit_from_tunnel(world, network):
     yield ADMIT, "known", match({"in_port": TUNNEL_PORT[network.provider_network_type],
                                  "tunnel_id": network.provider_segmentation_id}), (

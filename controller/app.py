@@ -4,7 +4,8 @@
     @tally(per="port")              pairs (key, value) that a row adds to a gathering; world.gathered reads it
     @flows(per="port", on=home)     for each object of a kind these flows, on these switches
     @flows(…, each=True)            … with flows of their own on every switch: rule(world, row, switch)
-    @answers(of=rule)               the packets to send back for one that the rule's flows sent to us
+    @answers(of=rule)               what a packet that the rule's flows sent to us is answered with: frames, back to
+                                    where it came from; (port, frame), elsewhere; Fact(kind, document), what it teaches
     @every(1800, per="network", to=seats)   what to say to these places now and again, and at once when it changes
 
 A rule yields flows as (table, level, match, actions): the level is one of the table's named priorities; or a
@@ -20,7 +21,7 @@ from controller.compile import NOWHERE, Spread, spread
 from controller.openflow.flow import Flow, Why
 from controller.world import Missing
 
-__all__ = ["APPS", "RULES", "SAYINGS", "TALLIES", "Missing", "Rule", "Said", "answers", "every", "flows", "query",
+__all__ = ["APPS", "RULES", "SAYINGS", "TALLIES", "Fact", "Missing", "Rule", "Said", "answers", "every", "flows", "query",
            "spread", "tally"]
 
 RULES: list[Rule] = []
@@ -124,6 +125,12 @@ def answers(of: Rule, per: str | None = None) -> Callable[[Callable], Callable]:
         of.answers = answer
         return answer
     return declare
+
+
+class Fact(NamedTuple):
+    """Something seen, to be remembered as a row: a kind of topology.yaml and its attributes."""
+    kind: str
+    document: dict[str, Any]
 
 
 class Said(NamedTuple):

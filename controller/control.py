@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from controller.announcements import Announcements
+from controller.app import Fact
 from controller.compile import Compiler
 from controller.openflow.actions import output
 from controller.store import StoreError
@@ -250,8 +251,12 @@ class Control:
             return
         self.packets[rule.per, id] += 1
         self._recent[event.switch_id, rule.per, id, rule.name] += 1
-        for frame in rule.answers(self.compiler.world, row, event.packet.data):
-            self.switches.send_packet(event.switch_id, output(event.packet.in_port), frame)
+        for answer in rule.answers(self.compiler.world, row, event.packet.data):
+            if isinstance(answer, Fact):
+                self.writer.learn([answer])
+            else:
+                port, frame = answer if isinstance(answer, tuple) else (event.packet.in_port, answer)
+                self.switches.send_packet(event.switch_id, output(port), frame)
 
     # ---- time
     def _tick(self, tick: Tick) -> None:

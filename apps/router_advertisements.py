@@ -33,7 +33,10 @@ Keyed = tuple[tuple[str, ...], bytes]
 
 
 class Voice(NamedTuple):
-    """One speaker's advertisements, without destination, and those by which it takes back each thing that it says."""
+    """One speaker's advertisements, without destination, and those by which it takes back each thing that it says.
+
+    Prefixes and resolvers are the network's, whoever tells of them; routes and default routers are the speaker's own.
+    """
     mac: bytes
     messages: tuple[bytes, ...]
     undo: tuple[Keyed, ...]
@@ -44,7 +47,7 @@ class Speech:
 
     def __init__(self) -> None:
         self.lifetime = 0
-        self.told: dict[tuple[str, str], tuple[bytes, bytes]] = {}
+        self.told: dict[tuple[str, ...], tuple[bytes, bytes]] = {}
         self.servers: dict[bytes, None] = {}
 
 
@@ -81,7 +84,7 @@ def voices(world, network_id) -> tuple[Voice, ...]:
         speech.lifetime = LIFETIME if is_router else speech.lifetime
         tell(speech, subnet)
         for destination, port in routes(world, subnet):
-            tell_route(speeches.setdefault(port.mac_address, Speech()), destination)
+            tell_route(speeches.setdefault(port.mac_address, Speech()), destination, port.mac_address)
     return tuple(voice(ethernet.address(mac), speech, flags, network.mtu) for mac, speech in speeches.items())
 
 
@@ -114,15 +117,15 @@ def tell(speech: Speech, subnet: Any) -> None:
     speech.servers.update(dict.fromkeys(packed(subnet.dns_nameservers)))
 
 
-def tell_route(speech: Speech, destination: str) -> None:
+def tell_route(speech: Speech, destination: str, mac: str) -> None:
     """A way to some other block; one to everywhere makes its speaker a default router."""
     block = prefix(destination)
     if not block.length:
         speech.lifetime = LIFETIME
         return
     first = block.first.to_bytes(16, "big")
-    speech.told["route", destination] = (icmp6.route(first, block.length, LIFETIME),
-                                         icmp6.route(first, block.length, 0))
+    speech.told["route", destination, mac] = (icmp6.route(first, block.length, LIFETIME),
+                                              icmp6.route(first, block.length, 0))
 
 
 def voice(mac: bytes, speech: Speech, flags: int, mtu: int) -> Voice:
@@ -134,11 +137,11 @@ def voice(mac: bytes, speech: Speech, flags: int, mtu: int) -> Voice:
     options += [icmp6.name_servers(servers[at:at + MOST_SERVERS]) for at in range(0, len(servers), MOST_SERVERS)]
     messages = tuple(icmp6.advertisement(flags, speech.lifetime, (own, *some))
                      for some in portions(options, max(mtu, SMALLEST) - 40 - icmp6.HEAD - len(own)))
-    ends: list[Keyed] = [((mac.hex(), *about), end) for about, (_, end) in speech.told.items()]
-    ends += [((mac.hex(), "server", server.hex()), icmp6.name_servers((server,), 0)) for server in servers]
+    ends: list[Keyed] = [(about, end) for about, (_, end) in speech.told.items()]
+    ends += [(("server", server.hex()), icmp6.name_servers((server,), 0)) for server in servers]
     undo = [(about, icmp6.advertisement(flags, speech.lifetime, (own, end))) for about, end in ends]
     if speech.lifetime:
-        undo.append(((mac.hex(), "router"), icmp6.advertisement(flags, 0, (own,))))
+        undo.append((("router", mac.hex()), icmp6.advertisement(flags, 0, (own,))))
     return Voice(mac, messages, tuple(undo))
 
 

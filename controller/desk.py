@@ -9,7 +9,6 @@ switch concerned gets its difference. There are no other locks: rows are immutab
 """
 from __future__ import annotations
 
-import gc
 import logging
 import queue
 import threading
@@ -41,8 +40,6 @@ class Desk:
         self.busy = 0.0                    # seconds spent on them
 
     def start(self) -> None:
-        gc.collect()
-        gc.freeze()                        # what was loaded stays: spare each later collection the walk over it
         self._thread.start()
 
     def close(self) -> None:

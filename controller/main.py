@@ -23,6 +23,8 @@ from controller.compile import Compiler
 from controller.config import Config, Listener
 from controller.control import Control, Tick
 from controller.desk import Desk
+from controller.garbage import Sweeper, loading, look_seldom
+from controller.ids import random_ids
 from controller.model import Model
 from controller.particles import load_all
 from controller.resource import Resources
@@ -70,7 +72,8 @@ class Hadron:
         self.resources = load_apps(config.apps)
         self.store = MemoryStore() if config.store == "memory" else SqliteStore(config.store)
         self.model = Model(self.resources)
-        self.writer = Writer(self.model, self.resources, self.store, settings=config.settings, quotas=config.quotas)
+        self.writer = Writer(self.model, self.resources, self.store, settings=config.settings, quotas=config.quotas,
+                             new_id=random_ids().__next__)
         self.compiler = Compiler(self.model, words.RULES, words.TALLIES)
         self.desk = Desk(on_event=lambda event: self.control.on_event(event),
                          after_batch=lambda: self.control.after_batch(), group=self.writer.group)
@@ -103,10 +106,11 @@ class Hadron:
     def start(self) -> Hadron:
         """Load, compile, listen."""
         began = time.monotonic()
-        self.writer.load()
-        self.writer.changes.clear()
-        self.switches.generation = self._next_generation()
-        self.control.load()
+        with loading():
+            self.writer.load()
+            self.writer.changes.clear()
+            self.switches.generation = self._next_generation()
+            self.control.load()
         log.info("compiled %d rows in %.2f s", sum(map(len, self.model.rows.values())), time.monotonic() - began)
         self.desk.start()
         self._clock.start()
@@ -163,12 +167,15 @@ def serve(config: Config) -> None:
     allow_many_files()
     # A busy desk must not keep the switches' and the HTTP threads from their turn for Python's usual 5 ms.
     sys.setswitchinterval(0.0005)
+    look_seldom()
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     hadron = Hadron(config)
     try:
         hadron.start()
-        stop.wait()
+        sweeper = Sweeper()
+        while not stop.wait(1):
+            sweeper.sweep()
     finally:
         hadron.close()

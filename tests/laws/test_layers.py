@@ -16,6 +16,8 @@ PACKAGES = ("controller", "apps", "topology", "rest", "scenarios")
 LAYERS = {
     "controller.values": 0,
     "controller.errors": 0,
+    "controller.garbage": 0,
+    "controller.ids": 0,
     "controller.rows": 0,
     "controller.hooks": 0,
     "controller.rules": 0,

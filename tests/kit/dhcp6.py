@@ -6,8 +6,8 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from scapy.layers.dhcp6 import DHCP6OptClientId, DHCP6OptServerId, DUID_LL
-from scapy.layers.inet6 import IPv6, UDP
+from scapy.layers.dhcp6 import DUID_LL, DHCP6OptClientId, DHCP6OptServerId
+from scapy.layers.inet6 import UDP, IPv6
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 

@@ -16,12 +16,12 @@ from controller.attributes import attribute_of
 from controller.checks import check_of
 from controller.errors import Refused
 from controller.hooks import hook
-from controller.resource import Action, Attribute, Check, Resource, Resources
+from controller.resource import Action, Attribute, Check, Resource, Resources, View
 from controller.rules import BadRule, parse
 
 _FILE_WORDS = {"file_version", "imports", "info", "objects", "settings"}
 _OBJECT_WORDS = {"api", "extends", "attributes", "policies", "checks", "quota", "columns", "indexes", "fact", "prepare",
-                 "description", "attribute_per", "prepare_others", "actions"}
+                 "description", "attribute_per", "prepare_others", "actions", "view"}
 _ACTION_WORDS = {"call", "body", "wrapped", "description"}
 _API_WORDS = {"name", "plural_name", "parent", "parent_key", "path"}
 _VERBS = ("create", "update", "delete")
@@ -187,7 +187,8 @@ class File:
             policies=self._policies(name, whole),
             parent=self._parent(name, api, kinds), parent_key=api.get("parent_key"),
             checks=checks, indexes=self._indexes(name, whole, attributes, checks),
-            columns=tuple(whole.get("columns") or ()), quota=whole.get("quota"), fact=_true(whole.get("fact")),
+            columns=tuple(whole.get("columns") or ()), quota=whole.get("quota"),
+            fact=_true(whole.get("fact")) or "view" in whole, view=self._view(name, whole, kinds),
             prepare=self._prepare(name, whole), prepare_others=self._prepare_others(name, whole),
             actions={key: self._action(f"{name}.actions.{key}", key, one, kinds)
                      for key, one in (whole.get("actions") or {}).items()},
@@ -258,6 +259,14 @@ class File:
             self._only(f"{where}.{kind}", given, set(_VERBS))
             found.update({(kind, verb): hook(self, where, path) for verb, path in given.items()})
         return found
+
+    def _view(self, name: str, whole: dict, kinds: Mapping[str, str]) -> View | None:
+        given = whole.get("view")
+        if given is None:
+            return None
+        if not isinstance(given, dict) or given.keys() != {"of", "by"} or given["of"] not in kinds:
+            raise self.bad(f"{name}.view", "needs of, another object, and by, the Python that makes one of it")
+        return View(kinds[given["of"]], hook(self, f"{name}.view", given["by"]))
 
     def _action(self, where: str, name: str, given: Any, kinds: Mapping[str, str]) -> Action:
         if not isinstance(given, dict) or "call" not in given:

@@ -44,7 +44,7 @@ class Attribute:
     nullable: bool = False
     null: Any = NOTHING                   # what null means, where it means something
     policy: str = ""                      # who may set it, as a rule; empty: whoever may write the object
-    visible: str = "everyone"             # everyone, admin, nobody
+    visible: str = "everyone"             # everyone, admin, nobody; filter: in filters only
     stored: bool = True                   # part of the row
     refers_to: str | None = None          # kind of the resource that it names
     on_delete: str = "refuse"             # when that resource goes: refuse, cascade, ignore
@@ -173,6 +173,17 @@ class Action:
         return asked
 
 
+@dataclass(frozen=True)
+class View:
+    """Objects that are made when they are asked for: one at most for each object of another kind, of the same id.
+
+    `by(model, row, asked)` gives the document, or None for none; `asked` has the values that filters name, by attribute.
+    """
+
+    of: str
+    by: Callable[..., Mapping[str, Any] | None]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Resource:
     """A kind of object. `kind` names it in the model, `path` in URLs, `name` and `plural` in bodies."""
@@ -195,10 +206,11 @@ class Resource:
     indexes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)   # composite ones
     columns: tuple[str, ...] = ()
     quota: int | None = None
-    fact: bool = False                        # seen, not asked for: read-only
+    fact: bool = False                        # seen, not asked for: read-only; a view is too
     prepare: Mapping[str, Callable[..., None]] = field(default_factory=dict)
     prepare_others: Mapping[tuple[str, str], Callable[..., None]] = field(default_factory=dict)   # (kind, verb)
     actions: Mapping[str, Action] = field(default_factory=dict)
+    view: View | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -260,7 +272,7 @@ class Resource:
     @cached_property
     def _shown(self) -> tuple[tuple[Attribute, ...], tuple[Attribute, ...]]:
         return (tuple(one for one in self.attributes.values() if one.visible == "everyone"),
-                tuple(one for one in self.attributes.values() if one.visible != "nobody"))
+                tuple(one for one in self.attributes.values() if one.visible in ("everyone", "admin")))
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of a body, for OpenAPI."""

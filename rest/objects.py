@@ -78,19 +78,29 @@ class Objects:
 
     # ---- reading
 
-    def find(self, context: Any, resource: Resource, id: str, rows: Any = None) -> Any:
+    def find(self, context: Any, resource: Resource, id: str, rows: Any = None, asked: query.Query = query.NOTHING) -> Any:
         """The row, if the asker may see it; Missing (404) if not, or if there is none. `rows` is where to look."""
-        row = (rows or self._model).get(resource.kind, id)
+        if resource.view is None:
+            row = (rows or self._model).get(resource.kind, id)
+        else:
+            whole = self._model.get(resource.view.of, id)
+            row = None if whole is None else self._made(resource, whole, asked)
         if row is None or not self._writer.policy.may(context, resource, "get", row, rows):
             raise Missing(resource.kind, id)
         return row
+
+    def _made(self, resource: Resource, whole: Any, asked: query.Query) -> Any:
+        """The row of a view for a row of what it is of, or None."""
+        assert resource.view is not None
+        document = resource.view.by(self._model, whole, asked.wanted)
+        return None if document is None else self._model.make(resource.kind, document)
 
     def _parent(self, context: Any, route: Route) -> None:
         assert route.resource.parent is not None
         self.find(context, self._model.resources[route.resource.parent], str(route.parent_id))
 
-    def _one(self, context: Any, route: Route, rows: Any = None) -> Any:
-        row = self.find(context, route.resource, str(route.id), rows)
+    def _one(self, context: Any, route: Route, rows: Any = None, asked: query.Query = query.NOTHING) -> Any:
+        row = self.find(context, route.resource, str(route.id), rows, asked)
         if route.parent_id is not None and getattr(row, str(route.resource.parent_key)) != route.parent_id:
             raise Missing(route.resource.kind, route.id)
         return row
@@ -123,14 +133,26 @@ class Objects:
         return found
 
     def _candidates(self, context: Any, resource: Resource, asked: query.Query) -> list[Any]:
-        rows, policy = query.candidates(self._model, resource.kind, asked.conditions), self._writer.policy
+        policy = self._writer.policy
+        rows = query.candidates(self._model, resource.kind, asked.conditions) if resource.view is None else \
+            self._views(context, resource, asked)
         if rows is None:
             return policy.visible(context, resource)
         return [row for row in rows if policy.may(context, resource, "list", row)]
 
+    def _views(self, context: Any, resource: Resource, asked: query.Query) -> list[Any]:
+        """The rows of a view, for what the asker may see of what it is of."""
+        assert resource.view is not None
+        of = self._model.resources[resource.view.of]
+        wholes = query.candidates(self._model, of.kind, [one for one in asked.conditions if one.by == query.IDENTITY])
+        if wholes is None:
+            wholes = self._writer.policy.visible(context, of)
+        return [row for whole in wholes if (row := self._made(resource, whole, asked)) is not None]
+
     def _show(self, context: Any, route: Route, request: Request, params: list[tuple[str, str]]) -> Answer:
-        row, shown = self._one(context, route), self._shown[route.resource.kind, context.is_admin]
+        shown = self._shown[route.resource.kind, context.is_admin]
         asked = query.read(route.resource, params, shown.value, admin=context.is_admin)
+        row = self._one(context, route, asked=asked)
         if asked.limit or asked.marker or asked.order or asked.backwards:
             raise bad_request("query: limit, marker, page_reverse and sort_key belong to lists")
         if not all(condition.test(row) for condition in asked.conditions):

@@ -28,11 +28,13 @@ IDENTITY = "identity"
 
 
 class Condition(NamedTuple):
-    """One key of a query: a test of a row, and the index keys that find the rows that can pass it."""
+    """One key of a query: a test of a row, the index keys that find the rows that can pass it, and what it names."""
 
     test: Callable[[Any], bool]
     by: str | None = None
     keys: tuple = ()
+    name: str = ""
+    wanted: frozenset = frozenset()
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,14 @@ class Query:
     marker: str | None = None
     backwards: bool = False
     params: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+
+    @property
+    def wanted(self) -> dict[str, frozenset]:
+        """The values that filters name, by attribute."""
+        return {one.name: one.wanted for one in self.conditions if one.name}
+
+
+NOTHING = Query()
 
 
 def pairs(query_string: str) -> list[tuple[str, str]]:
@@ -191,11 +201,12 @@ def _condition(attribute: Attribute, key: str, texts: list[str], value: Value) -
         if item is not None and item.type.name == "record":
             return _parts_condition(attribute, key, item.type.parts, texts, value)
         wanted = frozenset(_wanted(item, key, texts)) if item is not None else frozenset(texts)
-        return Condition(lambda row: not wanted.isdisjoint(value(attribute, row) or ()), *_indexed(attribute, wanted))
+        return Condition(lambda row: not wanted.isdisjoint(value(attribute, row) or ()), *_indexed(attribute, wanted),
+                         attribute.name, wanted)
     if kind in ("record", "json"):
         raise bad_request(f"{key}: is not an attribute to filter by")
     wanted = frozenset(_wanted(attribute, key, texts))
-    return Condition(lambda row: value(attribute, row) in wanted, *_indexed(attribute, wanted))
+    return Condition(lambda row: value(attribute, row) in wanted, *_indexed(attribute, wanted), attribute.name, wanted)
 
 
 def _indexed(attribute: Attribute, wanted: frozenset) -> tuple[str | None, tuple]:

@@ -2,6 +2,7 @@
 
 Most rows of a list have been asked for before, so a list is a join of bytes.
 """
+import json
 from collections.abc import Callable, Iterable
 from functools import partial
 from operator import itemgetter
@@ -77,4 +78,7 @@ def _names(attribute: Attribute) -> tuple[str, ...]:
 
 def dumps(value: Any) -> bytes:
     """JSON of a value made of rows' values: Records are objects, tuples and sets are lists."""
-    return orjson.dumps(value, default=list)
+    try:
+        return orjson.dumps(value, default=list)
+    except orjson.JSONEncodeError:              # a number of more than 64 bits: an IPv6 subnet has so many addresses
+        return json.dumps(value, default=list, ensure_ascii=False, separators=(",", ":")).encode()

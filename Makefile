@@ -9,6 +9,7 @@ APT := openvswitch-switch iproute2 ethtool tcpdump iputils-ping busybox iperf3 p
 demo: setup            ## two tenants with the same addresses on three hosts, measured; stays up until Ctrl-C
 	$(PY) -m scenarios.demo
 
+test: APT += mininet
 test: setup lint       ## everything: style, types, all tests
 	$(PY) -m pytest -q tests
 

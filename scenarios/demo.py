@@ -20,7 +20,7 @@ from typing import Any
 
 from scenarios import matrix
 from scenarios.cloud import Cloud, Plug
-from scenarios.controller import ADMIN, Hadron, token_of
+from scenarios.controller import ADMIN, Hadron, free_port, token_of
 from scenarios.vm import VM
 
 TENANTS = ("red", "blue")
@@ -51,8 +51,11 @@ def run(directory: Path, *, stay: bool) -> int:
     say("three hosts, each with an Open vSwitch of its own")
     with Cloud(hosts=3) as cloud:
         say("Hadron, on a SQLite store")
-        with Hadron(directory, address=cloud.controller_address, projects=TENANTS, rest=_rest_port()) as hadron:
-            cloud.set_manager()
+        address = cloud.controller_address
+        ovsdb = _port(address, 6640)
+        with Hadron(directory, address=address, projects=TENANTS, rest=_port("127.0.0.1", 9696),
+                    openflow=_port(address, 6653), ovsdb=ovsdb) as hadron:
+            cloud.set_manager(f"tcp:{address}:{ovsdb}")
             machines = [vm for tenant in TENANTS for vm in tenant_up(cloud, hadron, tenant, say)]
             wait_active(hadron, machines)
             say("machines take DHCP leases")
@@ -66,15 +69,15 @@ def run(directory: Path, *, stay: bool) -> int:
     return 0 if good else 1
 
 
-def _rest_port() -> int | None:
-    """9696 if it is free, so that what is printed below is what one would type anywhere."""
+def _port(address: str, usual: int) -> int:
+    """The usual port if it is free, so that what is printed below is what one would type anywhere; else another."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", 9696))
+            probe.bind((address, usual))
         except OSError:
-            return None
-    return 9696
+            return free_port(address)
+    return usual
 
 
 def tenant_up(cloud: Cloud, hadron: Hadron, tenant: str, say: Callable[[str], None]) -> list[VM]:

@@ -12,7 +12,6 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
-from typing import Any
 
 CLONE_NEWNET = 0x40000000
 _ETH_P_ALL, _SOL_PACKET, _AUXDATA, _OUTGOING = 3, 263, 8, 4
@@ -77,7 +76,7 @@ class Nic:
 
     def frames(self) -> list[bytes]:
         """The frames that have come in since the last time this was asked."""
-        found = []
+        found: list[bytes] = []
         while True:
             try:
                 frame, notes, _, address = self._socket.recvmsg(65536, 256)
@@ -96,6 +95,6 @@ def _with_tag(frame: bytes, notes: list[tuple[int, int, bytes]]) -> bytes:
         if level == _SOL_PACKET and kind == _AUXDATA:
             status, _, _, _, _, tag, ethertype = struct.unpack("=IIIHHHH", data[:20])
             if status & _TAG_IS_VALID:
-                known: Any = ethertype if status & _TPID_IS_VALID else 0x8100
+                known = ethertype if status & _TPID_IS_VALID else 0x8100
                 return frame[:12] + struct.pack("!HH", known, tag) + frame[12:]
     return frame

@@ -33,7 +33,10 @@ _NTP_ADDRESS, _NTP_GROUP, _NTP_NAME = 1, 2, 3       # RFC 5908 §4
 def _address(value: str) -> bytes:
     """Brackets around it, as dnsmasq writes them, do not matter."""
     text = value.strip()
-    return IPv6Address(text[1:-1] if text[:1] == "[" and text[-1:] == "]" else text).packed
+    found = IPv6Address(text[1:-1] if text[:1] == "[" and text[-1:] == "]" else text)
+    if found.scope_id:
+        raise ValueError("give the address without a zone")
+    return found.packed
 
 
 def _addresses(value: str) -> bytes:

@@ -166,7 +166,7 @@ class Inspect:
 
     def _within(self, network: str) -> list[tuple[str, str]]:
         """A network, and every object that names it."""
-        kinds = [kind for kind, one in self.model.resources.items() if "network_id" in one.attributes]
+        kinds = [kind for kind, keys in self.model.keys.items() if "network_id" in keys]
         return [("network", network), *((kind, row.id) for kind in kinds for row in self.model.find(kind, "network_id", network))]
 
     def _only_switch(self) -> str:

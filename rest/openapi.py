@@ -36,7 +36,7 @@ def document(resources: Mapping[str, Resource], root: str) -> bytes:
 
 def _schema(resource: Resource) -> dict[str, Any]:
     """An object as it is shown; `readOnly` for what a client cannot set."""
-    shown = {name: one for name, one in resource.attributes.items() if one.visible != "nobody"}
+    shown = {name: one for name, one in resource.attributes.items() if one.visible in ("everyone", "admin")}
     said = resource.schema()
     return {**said, "properties": {name: _property(one, said["properties"][name]) for name, one in shown.items()}}
 

@@ -30,8 +30,8 @@ def test_addresses_of_networks_are_counted(ann):
     asked = {"network_id": one["id"]}
     before = ann.get(f"{PATH}/{one['id']}")["network_ip_availability"]
     assert (before["total_ips"], before["used_ips"]) == (253 + 13, 0)
-    first = ann.create("port", **asked)
     subnets = {each["cidr"]: each["subnet_id"] for each in before["subnet_ip_availability"]}
+    first = ann.create("port", fixed_ips=[{"subnet_id": subnets["10.0.0.0/24"]}], **asked)
     both = [{"subnet_id": id} for id in subnets.values()] + [{"ip_address": "10.0.0.1"}]
     ann.create("port", fixed_ips=both, **asked)
     after = ann.get(f"{PATH}/{one['id']}")["network_ip_availability"]

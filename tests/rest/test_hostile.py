@@ -32,7 +32,7 @@ def right(client):
     client.create("subnet", network_id=network["id"], ip_version=4, cidr="10.0.0.0/16")
     group = client.create("security_group", name="right")
     return {"network": {}, "subnet": {"network_id": network["id"], "ip_version": 4, "cidr": "10.99.0.0/24"},
-            "port": {"network_id": network["id"]}, "security_group": {"name": "another"},
+            "port": {"network_id": network["id"]}, "router": {"name": "right"}, "security_group": {"name": "another"},
             "security_group_rule": {"security_group_id": group["id"], "direction": "ingress", "ethertype": "IPv4"}}
 
 
@@ -133,6 +133,26 @@ def test_no_mixture_of_right_values_makes_the_server_fail(api, client, right, pl
     if again.status == 200:
         assert client.get(made) == again.body
     assert client.ask("DELETE", made).status == 204
+
+
+_actions = [(kind, name) for kind in PATHS for name in RESOURCES[kind].actions]
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(action=st.sampled_from(_actions), whole=st.booleans(), body=_json, data=st.data())
+def test_no_body_of_an_action_makes_the_server_fail(api, client, right, action, whole, body, data):
+    kind, name = action
+    made = client.ask("POST", PATHS[kind], {kind: right[kind]}).body[kind]
+    if whole:                                            # the right members, with anything in them
+        parts = RESOURCES[kind].actions[name].body.type.parts
+        body = {part: data.draw(st.one_of(_json, st.sampled_from(one.examples() or (None,)))) for part, one in parts.items()}
+        body = {kind: body} if RESOURCES[kind].actions[name].wrapped else body
+    before = snapshot(api.model)
+    answer = client.ask("PUT", f"{PATHS[kind]}/{made['id']}/{name}", body)
+    assert answer.status in (200, 400, 404, 409, 501), (body, answer)
+    if answer.status != 200:
+        assert snapshot(api.model) == before
+    assert client.ask("DELETE", f"{PATHS[kind]}/{made['id']}").status == 204
 
 
 _segment = st.one_of(_text.map(lambda text: quote(text, safe="")), st.sampled_from(["v2.0", "networks", "ports", "quotas", "tags", "extensions", "security-groups", "..",

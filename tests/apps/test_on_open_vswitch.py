@@ -13,6 +13,7 @@ from tests.apps.test_allowed_address_pairs import *  # noqa: F403
 from tests.apps.test_connections import *  # noqa: F403
 from tests.apps.test_neighbours import *  # noqa: F403
 from tests.apps.test_port_security import *  # noqa: F403
+from tests.apps.test_questions import *  # noqa: F403
 from tests.apps.test_remote_groups import *  # noqa: F403
 from tests.apps.test_security_groups import *  # noqa: F403
 from tests.apps.test_stateless_groups import *  # noqa: F403

@@ -5,7 +5,7 @@ RFC 4291 makes of its MAC. Of the others a port gets one IPv4 and one IPv6 addre
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from controller import values
@@ -15,6 +15,9 @@ from controller.types import Record
 AUTOMATIC = ("slaac", "dhcpv6-stateless")
 ROUTER = "network:router"                    # owners of the ports of routers begin so
 INTERFACE = "network:router_interface"       # owner of a port by which a router joins subnets
+GATEWAY = "network:router_gateway"           # owner of the port by which a router leads outside
+FLOATING = "network:floatingip"              # owner of the port that holds the address of a floating IP
+_SETTLED = (ROUTER, FLOATING)                # what a subnet comes or goes does not change the addresses of these
 INDEX = "network_id+ip_address"
 
 
@@ -39,7 +42,7 @@ def assign(write: Any, document: Mapping[str, Any], wanted: Iterable[Record] | N
         found = _one_of_each(write, document, subnets)
     else:
         found = _asked(write, document, subnets, list(wanted), before)
-    if not document["device_owner"].startswith(ROUTER):
+    if document["device_owner"] not in (INTERFACE, FLOATING):
         had = {fixed.subnet_id for fixed in found}
         found += [_automatic(subnet, document) for id, subnet in subnets.items()
                   if is_automatic(subnet) and id not in had]
@@ -56,11 +59,11 @@ def _one_of_each(write: Any, document: Mapping[str, Any], subnets: Mapping[str, 
     for version in (4, 6):
         choice = [one for one in subnets.values() if one.ip_version == version and not is_automatic(one)]
         if choice:
-            found.append(_next(write, document["network_id"], choice, set()))
+            found.append(choose(write, document["network_id"], choice))
     return found
 
 
-def _next(write: Any, network: str, choice: list[Any], mine: set[str]) -> Record:
+def choose(write: Any, network: str, choice: list[Any], mine: Collection[str] = ()) -> Record:
     """A free address of the first subnet that has one."""
     for subnet in choice:
         version = subnet.ip_version
@@ -98,7 +101,7 @@ def _asked(write: Any, document: Mapping[str, Any], subnets: Mapping[str, Any], 
             kept.remove(old)
             found.append(old)
         else:
-            found.append(_next(write, document["network_id"], [subnet], mine))
+            found.append(choose(write, document["network_id"], [subnet], mine))
         mine.add(found[-1].ip_address)
     return found
 
@@ -170,7 +173,7 @@ def add_automatic(write: Any, subnet: Any) -> None:
     """A new subnet whose hosts make their own addresses: every port of the network gets one."""
     if is_automatic(subnet):
         for port in write.find("port", "network_id", subnet.network_id):
-            if not port.device_owner.startswith(ROUTER):
+            if not port.device_owner.startswith(_SETTLED):
                 fixed = Record(subnet_id=subnet.id, ip_address=values.eui64(subnet.cidr, port.mac_address))
                 _revised(write, port, (*port.fixed_ips, fixed))
 
@@ -178,7 +181,7 @@ def add_automatic(write: Any, subnet: Any) -> None:
 def remove_automatic(write: Any, subnet: Any) -> None:
     """Such a subnet goes: its addresses go from the ports that are not routers'."""
     for port in write.find("port", "fixed_ips.subnet_id", subnet.id):
-        if not port.device_owner.startswith(ROUTER):
+        if not port.device_owner.startswith(_SETTLED):
             _revised(write, port, tuple(fixed for fixed in port.fixed_ips if fixed.subnet_id != subnet.id))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from apps import addresses, dhcp6_options, dhcp_options
+from apps.router_ports import leads_outside
 from apps.security_group_defaults import ensure_default
 from controller import values
 from controller.errors import Conflict, Forbidden, Invalid
@@ -196,12 +197,17 @@ def _check_option(option: Record) -> None:
 
 def status(model: Any, port: Any) -> str:
     """What the running controller knows. A router's port is nowhere to be seen: it is wherever its router is."""
+    if port.device_owner == addresses.FLOATING:
+        return "N/A"
     known = model.live.get("port.status")
     seen = known(port) if known else "DOWN"
-    if seen != "DOWN" or port.device_owner != addresses.INTERFACE or not port.admin_state_up:
+    if seen != "DOWN" or port.device_owner not in (addresses.INTERFACE, addresses.GATEWAY) or not port.admin_state_up:
         return seen
     router = model.get("router", port.device_id)
-    return "ACTIVE" if router is not None and router.admin_state_up else "DOWN"
+    up = router is not None and router.admin_state_up
+    if port.device_owner == addresses.GATEWAY:
+        up = up and leads_outside(model, model.get("network", port.network_id))
+    return "ACTIVE" if up else "DOWN"
 
 
 def vif_type(model: Any, port: Any) -> str:

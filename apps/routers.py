@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from apps.addresses import INTERFACE
+from apps import external_gateways
+from apps.addresses import GATEWAY, INTERFACE
+from apps.router_ports import bad, both, check_apart, drop, interfaces, subnets_of
 from controller import values
 from controller.errors import Conflict, Invalid, Missing
 from controller.policy import SYSTEM
 from controller.types import Record
 
-INTERFACES = "device_id+device_owner"          # index of ports: (id of the router, INTERFACE)
 MOST_ROUTES = 30
 _WHAT_MATTERS = ("device_id", "device_owner", "fixed_ips")
 
@@ -24,14 +25,20 @@ def status(model: Any, router: Any) -> str:
     return "ACTIVE"
 
 
+def create(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: None) -> None:
+    external_gateways.settle(write, document, asked, before)
+
+
 def update(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: Any) -> None:
-    if "routes" in asked:
+    external_gateways.settle(write, document, asked, before)
+    if "routes" in asked or document["external_gateway_info"] != before.external_gateway_info:
         _check_routes(write, before, document["routes"])
 
 
 def delete(write: Any, document: Mapping[str, Any], asked: Mapping[str, Any], before: Any) -> None:
-    if write.count("port", INTERFACES, (before.id, INTERFACE)):
+    if interfaces(write, before.id):
         raise Conflict("RouterInUse", f"Router {before.id} still has ports")
+    external_gateways.leave(write, before)
 
 
 # ---- joining and leaving subnets
@@ -39,7 +46,7 @@ def delete(write: Any, document: Mapping[str, Any], asked: Mapping[str, Any], be
 def add_interface(write: Any, router: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
     """`add_router_interface`: what Neutron answers."""
     if ("subnet_id" in asked) == ("port_id" in asked):
-        raise _bad("Cannot specify both subnet-id and port-id" if asked else
+        raise bad("Cannot specify both subnet-id and port-id" if asked else
                    "Either subnet_id or port_id must be specified")
     if "subnet_id" in asked:
         port, subnets = _join(write, router, write.need("subnet", asked["subnet_id"]))
@@ -51,11 +58,11 @@ def add_interface(write: Any, router: Any, asked: Mapping[str, Any]) -> dict[str
 def _join(write: Any, router: Any, subnet: Any) -> tuple[Any, list[Any]]:
     """A port with the address of the subnet's gateway; IPv6 subnets of one network share a port."""
     if subnet.gateway_ip is None:
-        raise _bad("Subnet for router interface must have a gateway IP")
+        raise bad("Subnet for router interface must have a gateway IP")
     if subnet.ip_version == 6 and subnet.ipv6_ra_mode is None and subnet.ipv6_address_mode is not None:
-        raise _bad(f"IPv6 subnet {subnet.id} configured to receive RAs from an external router cannot be added to "
+        raise bad(f"IPv6 subnet {subnet.id} configured to receive RAs from an external router cannot be added to "
                    "Neutron Router")
-    _check_apart(write, router.id, [subnet])
+    check_apart(write, router.id, [subnet])
     fixed = Record(subnet_id=subnet.id, ip_address=subnet.gateway_ip)
     shared = _ipv6_port(write, router.id, subnet.network_id) if subnet.ip_version == 6 else None
     if shared is not None:
@@ -71,13 +78,13 @@ def _join_by_port(write: Any, router: Any, port: Any) -> tuple[Any, list[Any]]:
         raise Conflict("PortInUse", f"Unable to complete operation on port {port.id} for network {port.network_id}. "
                                     f"Port already has an attached device {port.device_id}.")
     asked = {"device_id": router.id, "device_owner": INTERFACE, "port_security_enabled": False, "security_groups": ()}
-    return write.update("port", port, asked, by=SYSTEM), _subnets(write, port.fixed_ips)
+    return write.update("port", port, asked, by=SYSTEM), subnets_of(write, port.fixed_ips)
 
 
 def remove_interface(write: Any, router: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
     """`remove_router_interface`: what Neutron answers. The port goes, unless it has other subnets still."""
     if not asked:
-        raise _bad("Either subnet_id or port_id must be specified")
+        raise bad("Either subnet_id or port_id must be specified")
     if "port_id" in asked:
         port, left = _port_to_leave(write, router, asked)
     else:
@@ -88,9 +95,7 @@ def remove_interface(write: Any, router: Any, asked: Mapping[str, Any]) -> dict[
         write.update("port", port, {"fixed_ips": kept}, by=SYSTEM)
         return _answer(router, port, left)
     _check_unneeded(write, router, left)
-    free = port._replace(device_id="", device_owner="")       # a router's own port could not be removed
-    write.draft.put("port", free)
-    write.remove("port", free)
+    drop(write, port)
     write.revise("router", router.id)
     return _answer(router, port, left)
 
@@ -100,7 +105,7 @@ def _port_to_leave(write: Any, router: Any, asked: Mapping[str, Any]) -> tuple[A
     if port is None or (port.device_id, port.device_owner) != (router.id, INTERFACE):
         raise Missing("port", asked["port_id"], type="RouterInterfaceNotFound",
                       text=f"Router {router.id} does not have an interface with id {asked['port_id']}")
-    subnets = _subnets(write, port.fixed_ips)
+    subnets = subnets_of(write, port.fixed_ips)
     if asked.get("subnet_id") and asked["subnet_id"] not in [subnet.id for subnet in subnets]:
         raise Invalid("", f"Subnet on port {port.id} does not match the requested subnet {asked['subnet_id']}.",
                       type="SubnetMismatchForPort")
@@ -123,7 +128,8 @@ def _answer(router: Any, port: Any, subnets: list[Any]) -> dict[str, Any]:
 # ---- what must hold of the ports that are interfaces
 
 def check_port(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: Any) -> None:
-    """A port that is, was or becomes an interface."""
+    """A port that is, was or becomes an interface, or a gateway."""
+    external_gateways.check_port(write, document, before)
     is_one, was_one = document["device_owner"] == INTERFACE, before is not None and before.device_owner == INTERFACE
     if before is not None and all(document[name] == getattr(before, name) for name in _WHAT_MATTERS):
         return
@@ -132,7 +138,7 @@ def check_port(write: Any, document: dict[str, Any], asked: Mapping[str, Any], b
         if router is not None:
             same = is_one and document["device_id"] == before.device_id
             kept = {fixed.subnet_id for fixed in document["fixed_ips"]} if same else set()
-            _check_unneeded(write, router, [one for one in _subnets(write, before.fixed_ips) if one.id not in kept])
+            _check_unneeded(write, router, [one for one in subnets_of(write, before.fixed_ips) if one.id not in kept])
             write.revise("router", router.id)
     if is_one:
         _check_interface(write, document)
@@ -144,36 +150,23 @@ def _check_interface(write: Any, document: Mapping[str, Any]) -> None:
     if router is None:
         raise Missing("router", document["device_id"])
     if not document["fixed_ips"]:
-        raise _bad("Router port must have at least one fixed IP")
-    subnets = _subnets(write, document["fixed_ips"])
-    _check_apart(write, router.id, subnets, but=port)
+        raise bad("Router port must have at least one fixed IP")
+    subnets = subnets_of(write, document["fixed_ips"])
+    check_apart(write, router.id, subnets, but=port)
     if sum(subnet.ip_version == 4 for subnet in subnets) > 1:
-        raise _bad("Cannot have multiple IPv4 subnets on router port")
+        raise bad("Cannot have multiple IPv4 subnets on router port")
     other = _ipv6_port(write, router.id, document["network_id"], but=port)
     if other is not None and any(subnet.ip_version == 6 for subnet in subnets):
-        raise _bad(f"Router already contains IPv6 port {other.id} belonging to network id {document['network_id']}. "
+        raise bad(f"Router already contains IPv6 port {other.id} belonging to network id {document['network_id']}. "
                    "Only one IPv6 port from the same network subnet can be connected to a router.")
 
 
-def _check_apart(write: Any, router_id: str, subnets: list[Any], but: str | None = None) -> None:
-    """None of the subnets is the router's already, nor overlaps with one that is."""
-    joined = [subnet for port in interfaces(write, router_id) if port.id != but
-              for subnet in _subnets(write, port.fixed_ips)]
-    for known in joined:
-        for new in subnets:
-            if known.id == new.id:
-                raise _bad(f"Router already has a port on subnet {new.id}")
-    for known in joined:
-        for new in subnets:
-            if values.prefix(known.cidr).overlaps(values.prefix(new.cidr)):
-                raise _bad(f"Cidr {new.cidr} of subnet {new.id} overlaps with cidr {known.cidr} of subnet {known.id}")
-
-
 def keep_port(write: Any, document: Mapping[str, Any], asked: Mapping[str, Any], before: Any) -> None:
-    """An interface goes by the router's own action only."""
-    if before.device_owner == INTERFACE and before.fixed_ips and write.get("router", before.device_id) is not None:
+    """An interface or a gateway goes by the router's own action only."""
+    is_one = before.device_owner in (INTERFACE, GATEWAY)
+    if is_one and before.fixed_ips and write.get("router", before.device_id) is not None:
         raise Conflict("ServicePortInUse", f"Port {before.id} cannot be deleted directly via the port API: "
-                                           f"has device owner {INTERFACE}.")
+                                           f"has device owner {before.device_owner}.")
 
 
 def check_subnet(write: Any, document: Mapping[str, Any], asked: Mapping[str, Any], before: Any) -> None:
@@ -202,9 +195,9 @@ def _check_routes(write: Any, router: Any, routes: tuple[Record, ...]) -> None:
     if len(routes) > MOST_ROUTES:
         raise Invalid("", f"Unable to complete operation for {router.id}. The number of routes exceeds the maximum "
                           f"{MOST_ROUTES}.", type="RoutesExhausted")
-    fixed_ips = [fixed for port in interfaces(write, router.id) for fixed in port.fixed_ips]
+    fixed_ips = [fixed for port in both(write, router.id) for fixed in port.fixed_ips]
     own = {fixed.ip_address for fixed in fixed_ips}
-    blocks = [values.prefix(subnet.cidr) for subnet in _subnets(write, fixed_ips)]
+    blocks = [values.prefix(subnet.cidr) for subnet in subnets_of(write, fixed_ips)]
     for route in routes:
         if not any(route.nexthop in block for block in blocks):
             raise _bad_route(route, "the nexthop is not connected with router")
@@ -215,8 +208,13 @@ def _check_routes(write: Any, router: Any, routes: tuple[Record, ...]) -> None:
 
 
 def _check_unneeded(write: Any, router: Any, subnets: Iterable[Any]) -> None:
-    """No route of the router leads through these subnets."""
+    """No floating IP and no route of the router leads through these subnets."""
     for subnet in subnets:
+        for floating in write.find("floatingip", "router_id", router.id):
+            if floating.fixed_ip_address and floating.fixed_ip_address in values.prefix(subnet.cidr):
+                raise Conflict("RouterInterfaceInUseByFloatingIP",
+                               f"Router interface for subnet {subnet.id} on router {router.id} cannot be deleted, as it "
+                               "is required by one or more floating IPs.")
         if any(route.nexthop in values.prefix(subnet.cidr) for route in router.routes):
             raise Conflict("RouterInterfaceInUseByRoute",
                            f"Router interface for subnet {subnet.id} on router {router.id} cannot be deleted, as it is "
@@ -225,24 +223,10 @@ def _check_unneeded(write: Any, router: Any, subnets: Iterable[Any]) -> None:
 
 # ---- asking
 
-def interfaces(rows: Any, router_id: str) -> list[Any]:
-    """The ports that are a router's interfaces, by id."""
-    return rows.find("port", INTERFACES, (router_id, INTERFACE))
-
-
 def _ipv6_port(write: Any, router_id: str, network_id: str, but: str | None = None) -> Any:
     """The router's port on a network that has IPv6 addresses, or None."""
     return next((port for port in interfaces(write, router_id) if port.network_id == network_id and port.id != but
                  and any(values.ip_version(fixed.ip_address) == 6 for fixed in port.fixed_ips)), None)
-
-
-def _subnets(write: Any, fixed_ips: Iterable[Record]) -> list[Any]:
-    """The subnets of some addresses, each once."""
-    return [write.get("subnet", id) for id in dict.fromkeys(fixed.subnet_id for fixed in fixed_ips)]
-
-
-def _bad(text: str) -> Invalid:
-    return Invalid("", f"Bad router request: {text}.", type="BadRequest")
 
 
 def _bad_route(route: Record, why: str) -> Invalid:

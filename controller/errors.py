@@ -4,6 +4,8 @@ Each carries the name that Neutron gives the case (`type`), an HTTP status and a
 """
 from __future__ import annotations
 
+_SPELT = {"floatingip": "Floating IP"}          # kinds that Neutron spells its own way
+
 
 class Refused(Exception):
     """The common part: `type` is Neutron's name of the case, `status` the HTTP status that goes with it."""
@@ -51,7 +53,7 @@ class Missing(Refused):
     status = 404
 
     def __init__(self, kind: str, id: object, *, type: str | None = None, text: str | None = None) -> None:
-        words = kind.rpartition(".")[2].replace("_", " ").capitalize()
+        words = _SPELT.get(kind) or kind.rpartition(".")[2].replace("_", " ").capitalize()
         super().__init__(text or f"{words} {id} could not be found.", type=type or f"{camel(kind)}NotFound")
         self.kind, self.id = kind, id
 
@@ -104,4 +106,6 @@ class Stale(Refused):
 
 def camel(kind: str) -> str:
     """security_group -> SecurityGroup: the word in Neutron's names of errors."""
+    if kind in _SPELT:
+        return _SPELT[kind].replace(" ", "")
     return "".join(word.capitalize() for word in kind.rpartition(".")[2].replace("-", "_").split("_"))

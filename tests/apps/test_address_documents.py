@@ -134,6 +134,6 @@ def test_a_router_may_have_the_first_address_of_an_ipv6_subnet(world: World) -> 
     network = world.network("fd01::/64", by=ADMIN)
     with refused("InvalidIpForNetwork"):
         world.make("port", ADMIN, network_id=network.id, fixed_ips=[{"ip_address": "fd01::"}])
-    made = world.make("port", ADMIN, network_id=network.id, device_owner="network:router_gateway",
+    made = world.make("port", ADMIN, network_id=network.id, device_owner="network:router_ha_interface",
                       fixed_ips=[{"ip_address": "fd01::"}])
     assert ips(made) == ["fd01::"] and made.security_groups == () and not made.port_security_enabled

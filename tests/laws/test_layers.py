@@ -64,11 +64,15 @@ KNOWN_TO_ALL = {
     "apps.guards",
     "apps.protocols",
     "apps.addresses",
+    "apps.router_ports",
     "apps.dhcp_options",
     "apps.dhcp6_options",
     "apps.security_group_defaults",
 }
-ASKS: dict[str, set[str]] = {"apps.questions": {"apps.dhcp", "apps.dhcp6", "apps.router_advertisements"}}
+ASKS: dict[str, set[str]] = {
+    "apps.questions": {"apps.dhcp", "apps.dhcp6", "apps.router_advertisements"},
+    "apps.routers": {"apps.external_gateways"},
+}
 # Only these files import what is outside and has a life of its own.
 ONLY = {
     "os_ken": {"controller.switch.osken"},

@@ -40,7 +40,7 @@ def test_the_command_builds_a_router(openstack):
         "subnet create --network web --subnet-range 10.1.0.0/16 wide")["id"])
     openstack("router remove subnet r2 web-sub")
     openstack("router remove port r2 p")
-    assert "external networks are not served yet" in openstack.fails("router set --external-gateway web r2")
+    assert "is not an external network" in openstack.fails("router set --external-gateway web r2")
     openstack("router delete r2")
     assert openstack("router list") == []
 

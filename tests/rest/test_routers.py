@@ -118,9 +118,3 @@ def test_routers_are_listed_by_their_project_only(api, ann):
     assert api.client("bob").get("/v2.0/routers?name=listed")["routers"] == []
     many = ann.ask("POST", "/v2.0/routers", {"routers": [{"name": "a"}, {"name": "b"}]}).body["routers"]
     assert [one["name"] for one in many] == ["a", "b"]
-
-
-def test_what_leads_outside_is_refused_by_name_yet(ann):
-    for body in ({"external_gateway_info": {"network_id": UNKNOWN}},):
-        refused = ann.ask("POST", "/v2.0/routers", {"router": body})
-        assert refused.status == 501 and refused.error["message"].startswith("external_gateway_info")

@@ -1,0 +1,177 @@
+"""Floating IPs, as documents: which address one has outside, which port's it stands for, and by which router.
+
+The address is held by a port (device_owner FLOATING, device_id the floating IP) that belongs to no project.
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from apps import addresses
+from apps.addresses import FLOATING, GATEWAY, INTERFACE
+from apps.router_ports import BY_OWNER, check_by_hand, drop, leads_outside
+from apps.router_ports import bad as bad_request
+from controller import values
+from controller.errors import Conflict, Invalid, Missing
+from controller.policy import SYSTEM
+from controller.types import Record
+
+_NONE = {"port_id": None, "fixed_ip_address": None, "router_id": None}
+_UNSERVED = (INTERFACE, GATEWAY, FLOATING)        # owners of ports that no floating IP stands for
+_DETAILS = ("name", "network_id", "mac_address", "admin_state_up", "device_id", "device_owner")
+_bad = partial(bad_request, resource="floatingip")
+
+
+def create(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: None) -> None:
+    network = write.need("network", document["floating_network_id"])
+    if not network.router_external:
+        raise _bad(f"Network {network.id} is not a valid external network")
+    fixed = _take(write, document, network)
+    document["floating_ip_address"], document["subnet_id"] = fixed.ip_address, fixed.subnet_id
+    _associate(write, document, asked)
+
+
+def update(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: Any) -> None:
+    if "port_id" in asked or asked.get("fixed_ip_address"):
+        _associate(write, document, asked)
+    else:
+        document["fixed_ip_address"] = before.fixed_ip_address
+
+
+def delete(write: Any, document: Mapping[str, Any], asked: Mapping[str, Any], before: Any) -> None:
+    for port in write.find("port", BY_OWNER, (before.id, FLOATING)):
+        drop(write, port)
+
+
+# ---- the address outside
+
+def _take(write: Any, document: Mapping[str, Any], network: Any) -> Record:
+    """The address, held by a port of its own."""
+    subnets = [one for one in write.find("subnet", "network_id", network.id) if one.ip_version == 4]
+    if not subnets:
+        raise _bad(f"Network {network.id} does not contain any IPv4 subnet")
+    asked = {"network_id": network.id, "project_id": "", "device_id": document["id"], "device_owner": FLOATING}
+    try:
+        held = write.create("port", {**asked, "fixed_ips": (_wanted(write, document, network, subnets),)}, by=SYSTEM)
+    except Invalid as wrong:
+        name = "floating_ip_address" if document["floating_ip_address"] else "subnet_id"
+        raise Invalid(name, wrong.text, type=wrong.type) if wrong.field == "fixed_ips" else wrong from None
+    return held.fixed_ips[0]
+
+
+def _wanted(write: Any, document: Mapping[str, Any], network: Any, subnets: list[Any]) -> Record:
+    """The address that is asked for; or a free one, of the subnet that is asked for, or of any."""
+    address, subnet_id = document["floating_ip_address"], document["subnet_id"]
+    if address and values.ip_version(address) != 4:
+        raise Invalid("floating_ip_address", "must be an IPv4 address")
+    choice = [one for one in subnets if subnet_id in (None, one.id)]
+    if not choice:
+        raise Invalid("subnet_id", f"{subnet_id} is no IPv4 subnet of network {network.id}")
+    if address:
+        return Record(ip_address=address, **({"subnet_id": subnet_id} if subnet_id else {}))
+    return addresses.choose(write, network.id, choice)
+
+
+# ---- the port that it stands for
+
+def _associate(write: Any, document: dict[str, Any], asked: Mapping[str, Any]) -> None:
+    """Find the address and the router, if it is to stand for a port."""
+    if document["port_id"] is None or asked.get("fixed_ip_address") and not asked.get("port_id"):
+        if asked.get("fixed_ip_address"):
+            raise _bad("fixed_ip_address cannot be specified without a port_id")
+        document.update(_NONE)
+        return
+    port = write.get("port", document["port_id"])
+    _check_port(port, document, write.context)
+    fixed = _fixed(port, asked.get("fixed_ip_address"))
+    for other in write.find("floatingip", "port_id+fixed_ip_address", (port.id, fixed.ip_address)):
+        if other.id != document["id"] and other.floating_network_id == document["floating_network_id"]:
+            raise Conflict("FloatingIPPortAlreadyAssociated",
+                           f"Cannot associate floating IP {document['floating_ip_address']} ({document['id']}) with port "
+                           f"{port.id} using fixed IP {fixed.ip_address}, as that fixed IP already has a floating IP on "
+                           f"external network {document['floating_network_id']}.")
+    router_id = _router(write, port, fixed, document["floating_network_id"])
+    document.update(fixed_ip_address=fixed.ip_address, router_id=router_id)
+
+
+def _check_port(port: Any, document: Mapping[str, Any], context: Any) -> None:
+    if port.project_id != document["project_id"] and not context.is_admin:
+        raise _bad(f"Cannot process floating IP association with Port {port.id}, since that port is owned by a different "
+                   "project")
+    if port.device_owner in _UNSERVED:
+        raise _bad(f"Port {port.id} is unable to be assigned a floating IP")
+
+
+def _fixed(port: Any, address: str | None) -> Record:
+    """The port's address asked for, or the only one it has."""
+    if address and values.ip_version(address) != 4:
+        raise _bad(f"Cannot bind a floating IP to {address}, since that is not an IPv4 address")
+    found = [fixed for fixed in port.fixed_ips
+             if values.ip_version(fixed.ip_address) == 4 and address in (None, fixed.ip_address)]
+    if len(found) == 1:
+        return found[0]
+    if address:
+        raise _bad(f"Port {port.id} does not have fixed ip {address}")
+    if not found:
+        raise _bad(f"Cannot add floating IP to port {port.id} that has no fixed IPv4 addresses")
+    raise _bad(f"Port {port.id} has multiple fixed IPv4 addresses. Must provide a specific IPv4 address when assigning a "
+               "floating IP")
+
+
+def _router(write: Any, port: Any, fixed: Record, network_id: str) -> str:
+    """The router between the address and the external network: the subnet's gateway, if there are several."""
+    subnet, found = write.get("subnet", fixed.subnet_id), []
+    for interface in write.find("port", "network_id+device_owner", (port.network_id, INTERFACE)):
+        router = write.get("router", interface.device_id)
+        info = router.external_gateway_info if router is not None else None
+        own = [one.ip_address for one in interface.fixed_ips if one.subnet_id == subnet.id]
+        if own and info and info.network_id == network_id:
+            found.append((subnet.gateway_ip not in own, router.id))
+    if not found:
+        raise Missing("router", subnet.id, type="ExternalGatewayForFloatingIPNotFound",
+                      text=f"External network {network_id} is not reachable from subnet {subnet.id}. Therefore, cannot "
+                           f"associate Port {port.id} with a Floating IP.")
+    return str(min(found)[1])
+
+
+# ---- what becomes of it with its ports
+
+def check_port(write: Any, document: Mapping[str, Any], asked: Mapping[str, Any], before: Any) -> None:
+    """The port that holds its address stays as it is; a port that loses an address loses its floating IP."""
+    check_by_hand(write, FLOATING, document, before)
+    if before is None:
+        return
+    if before.device_owner == FLOATING and document["fixed_ips"] != before.fixed_ips:
+        raise Invalid("fixed_ips", "the address of a floating IP stays; make another floating IP")
+    kept = {fixed.ip_address for fixed in document["fixed_ips"]} if document["device_owner"] not in _UNSERVED else set()
+    for floating in write.find("floatingip", "port_id", before.id):
+        if floating.fixed_ip_address not in kept:
+            write.update("floatingip", floating, {"port_id": None}, by=SYSTEM)
+
+
+def release_port(write: Any, document: Mapping[str, Any], asked: Mapping[str, Any], before: Any) -> None:
+    """The port that holds its address goes with it only; it stands for a port as long as that is there."""
+    if before.device_owner == FLOATING and write.get("floatingip", before.device_id) is not None:
+        raise Conflict("ServicePortInUse", f"Port {before.id} cannot be deleted directly via the port API: "
+                                           f"has device owner {FLOATING}.")
+    for floating in write.find("floatingip", "port_id", before.id):
+        write.update("floatingip", floating, {"port_id": None}, by=SYSTEM)
+
+
+# ---- what answers show
+
+def status(model: Any, floating: Any) -> str:
+    """ACTIVE where everything for it is there, as far as documents and facts say."""
+    router = model.get("router", floating.router_id) if floating.router_id else None
+    if router is None or not router.admin_state_up:
+        return "DOWN"
+    return "ACTIVE" if leads_outside(model, model.get("network", floating.floating_network_id)) else "DOWN"
+
+
+def port_details(model: Any, floating: Any) -> dict[str, Any] | None:
+    port = model.get("port", floating.port_id) if floating.port_id else None
+    if port is None:
+        return None
+    shown = {one: getattr(port, one) for one in _DETAILS}
+    return {**shown, "status": model.value("port", model.resources["port"].attributes["status"], port)}

@@ -229,6 +229,7 @@ class Fabric:
 
     def reached(self, source: VM, *targets: VM, within: float = PATIENCE) -> None:
         """Wait until each target answers the source's ping."""
+        source.run(["ip", "neigh", "flush", "dev", "eth0"])     # an address may have had another owner a moment ago
         for target in targets:
             address = self.address(target)
             until(lambda address=address: source.ping(address, wait=0.2), within=within,

@@ -185,13 +185,16 @@ def _numbers(kind: str, body: Body) -> list[str]:
 
 
 def round_of_writes(hadron: Hadron, writers: list[Writer], seconds: float) -> None:
-    """All write at once, and the controller is killed after so many seconds; ends when all have noticed."""
+    """All write at once, and the controller is killed (or, now and then, asked to end) after so many seconds."""
     threads = [threading.Thread(target=writer.write) for writer in writers]
     for thread in threads:
         thread.start()
     moment = time.monotonic() + seconds
     until(lambda: time.monotonic() > moment)
-    hadron.kill()
+    if int(1000 * seconds) % 7:
+        hadron.kill()
+    else:
+        hadron.stop()
     for thread in threads:
         thread.join(10)
         assert not thread.is_alive()

@@ -109,6 +109,27 @@ def test_what_was_changed_by_hand_is_found_and_repaired_by_an_audit(fabric: Fabr
     assert one["host"] == fabric.host(2).name and one["repaired"] and one["examples"]
 
 
+def test_audits_at_intervals_repair_without_being_asked(fabric: Fabric) -> None:
+    fabric.hadron.config["audit_interval"] = 0.5
+    try:
+        fabric.hadron.kill()
+        fabric.hadron.start()
+        until(fabric.in_step)
+        before = fabric.installed(2)
+        began = time.monotonic()
+        remove_all(fabric)
+        fabric.becomes(before, first=2)
+        print(f"\nwiped flows were back after {time.monotonic() - began:.2f} s")
+        _, answer = fabric.hadron.request("GET", "/inspect/alarms")
+        drift, = [one for one in answer["alarms"] if one["alarm"] == "drift"]
+        assert drift["host"] == fabric.host(2).name and drift["missing"] == len(before["flows"])
+    finally:
+        fabric.hadron.config["audit_interval"] = 0
+        fabric.hadron.kill()
+        fabric.hadron.start()
+    until(fabric.in_step)
+
+
 # ---- what the database says of the bridge
 
 def test_a_deleted_bridge_is_made_anew_and_served_as_soon_as_machines_are_plugged_in(

@@ -70,7 +70,7 @@ def take_lease(namespace: Namespace, file: Path, *, client: str, seconds: float,
     done = namespace.run([*clean, *command], check=False, timeout=seconds + 10)
     if not file.exists():
         raise NoLease(f"{namespace.name}: none in {time.monotonic() - started:.1f} s: {done.stdout}{done.stderr}")
-    _end_daemon(file.with_suffix(".pid"))
+    end_daemon(file.with_suffix(".pid"))
     lease = read_lease(file.read_text())
     ip_batch(list(_settings(lease)), namespace=namespace.name)
     return lease
@@ -101,7 +101,7 @@ def _dhclient(script: Path, file: Path, seconds: float, request: str | None, opt
 COMMANDS = {"udhcpc": _udhcpc, "dhclient": _dhclient}
 
 
-def _end_daemon(file: Path) -> None:
+def end_daemon(file: Path) -> None:
     """dhclient stays to renew the lease; the next one would be in its way."""
     try:
         os.kill(int(file.read_text()), signal.SIGKILL)

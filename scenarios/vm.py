@@ -2,13 +2,15 @@
 
 import re
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from scenarios.capture import Capture
 from scenarios.host import Host
-from scenarios.lease import Lease, take_lease
+from scenarios.lease import Lease, NoLease, take_lease
+from scenarios.lease6 import Lease6, addresses6, begin_ipv6, take_lease6
 from scenarios.namespace import Namespace, ip_batch, run
 
 # Without this the sender leaves checksums to a network card that is not there.
@@ -92,6 +94,24 @@ class VM:
         """Take an IPv4 lease with a real client (udhcpc or dhclient), use it, and say what it was. Raises NoLease."""
         return take_lease(self.namespace, self.directory / f"{self.name}.lease", client=client, seconds=seconds,
                           request=request, options=options or {})
+
+    def slaac(self, *, seconds: float = 10, dad: bool = False) -> tuple[str, ...]:
+        """Have the kernel solicit routers, and wait for the addresses that it makes of what they say. Raises NoLease.
+
+        `dad`: it makes sure that nobody has them, which takes it a second for each.
+        """
+        begin_ipv6(self.namespace, dad=dad)
+        deadline = time.monotonic() + seconds
+        while not (found := addresses6(self.namespace)):
+            if time.monotonic() > deadline:
+                raise NoLease(f"{self.name}: no IPv6 address in {seconds} s")
+            time.sleep(0.01)
+        return found
+
+    def dhcp6(self, *, seconds: float = 10, stateless: bool = False, send: Sequence[str] = (), afresh: bool = True) -> Lease6:
+        """Ask a DHCPv6 server with dhclient, use what it gives, and say what that was. As take_lease6; raises NoLease."""
+        return take_lease6(self.namespace, self.directory / f"{self.name}.lease6", seconds=seconds, stateless=stateless,
+                           send=send, afresh=afresh)
 
     def capture(self, expression: str = "", *, device: str = "eth0", direction: str = "inout") -> Capture:
         """Record the frames that fit a tcpdump expression: `with vm.capture("icmp", direction="in") as seen: ...`."""

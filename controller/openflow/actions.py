@@ -43,6 +43,9 @@ def output(port: int) -> bytes:
 
 
 IN_PORT = output(PORT_IN_PORT)
+# The port that a packet came from becomes none, so that it may be sent back there. Open vSwitch takes this one write to
+# in_port only as a load of its older, 16 bit form.
+FORGET_IN_PORT = struct.pack("!HHIHHIQ", 0xFFFF, 24, NICIRA, 7, 15, 2, 0)
 
 
 @lru_cache(1024)

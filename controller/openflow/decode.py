@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from controller.openflow.actions import NICIRA, Nat
+from controller.openflow.actions import FORGET_IN_PORT, NICIRA, Nat
 from controller.openflow.fields import EXPERIMENTER, FIELDS, Field
 from controller.openflow.frame import Malformed
 
@@ -196,6 +196,8 @@ def _set_field(raw: bytes) -> Action:
 
 def _load(raw: bytes) -> Action:
     _need(raw, 24)
+    if raw == FORGET_IN_PORT:
+        return SetField(FIELDS["in_port"], 0, FIELDS["in_port"].full)
     span, header, value = struct.unpack_from("!H4sQ", raw, 10)
     known = _BY_HEADER.get(header)
     if known is None:

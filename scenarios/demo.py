@@ -14,7 +14,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +58,10 @@ def run(directory: Path, *, stay: bool) -> int:
             cloud.set_manager(f"tcp:{address}:{ovsdb}")
             machines = [vm for tenant in TENANTS for vm in tenant_up(cloud, hadron, tenant, say)]
             wait_active(hadron, machines)
-            say("machines take DHCP leases")
-            leases = {vm.name: vm.dhcp().address for vm in machines}
+            say("machines take their addresses: IPv4 by DHCP, IPv6 from router advertisements")
+            own = {vm.name: (vm.dhcp().address, *vm.slaac()) for vm in machines}
             say("measuring who receives whose packets")
-            good = report(machines, leases, say)
+            good = report(machines, own, say)
             print(where_next(hadron, cloud, machines))
             if stay:
                 print("\nUp until Ctrl-C.", flush=True)
@@ -109,14 +109,19 @@ def wait_active(hadron: Hadron, machines: Sequence[VM], seconds: float = 30) -> 
         time.sleep(0.05)
 
 
-def report(machines: Sequence[VM], leases: dict[str, str], say: Callable[[str], None]) -> bool:
-    """Measure, print the measured matrix against the expected one; says whether they are equal."""
-    measured = matrix.measure(machines, sorted(set(leases.values())), broadcasts=["10.0.0.255"])
+def report(machines: Sequence[VM], own: Mapping[str, Sequence[str]], say: Callable[[str], None]) -> bool:
+    """Measure, print the measured matrix against the expected one; says whether they are equal. `own`: addresses by name."""
+    fours, sixes = ([one for some in own.values() for one in some if (":" in one) == six] for six in (False, True))
+    by_four = matrix.measure(machines, sorted(set(fours)), broadcasts=["10.0.0.255"])
+    by_six = matrix.measure(machines, sorted(set(sixes)))
     expected = {(a.name, b.name): a.name.rstrip("0123456789") == b.name.rstrip("0123456789")
                 for a in machines for b in machines if a is not b}
+    # Both must be as expected: all that should arrive, and nothing that should not.
+    measured = {pair: (by_four[pair] and by_six[pair]) if wanted else (by_four[pair] or by_six[pair])
+                for pair, wanted in expected.items()}
     for vm in machines:
-        print(f"  {vm.name:6} host{vm.plug.host}  {leases[vm.name]:12} {vm.mac}")
-    print("\nrows send, columns receive: + reached as expected, . silent as expected, ! wrong\n")
+        print(f"  {vm.name:6} host{vm.plug.host}  {own[vm.name][0]:12} {vm.mac}  {' '.join(own[vm.name][1:])}")
+    print("\nrows send, columns receive, by IPv4 and by IPv6: + reached as expected, . silent as expected, ! wrong\n")
     print(matrix.draw(machines, measured, expected))
     crossed = sum(got for pair, got in measured.items() if not expected[pair])
     print(f"\nexpected {sum(expected.values())} of {len(expected)} pairs to hear each other, "

@@ -43,6 +43,7 @@ def test_the_demo_measures_what_it_expects_and_says_where_to_look_next() -> None
     assert all(sign == ("-" if a == b else "+" if a[:-1] == b[:-1] else ".") for (a, b), sign in said.items())
     for word in ("hadron flows --port red1", "hadron why", "hadron pipeline", "hadron-cloud exec"):
         assert word in text
+    assert len(set(re.findall(r"fd00:10::f816:3eff:fe[\da-f:]+", text))) == 8
     # The same addresses, on the same hosts.
     places = {name: (host, ip) for name, host, ip in re.findall(r"^  (\w+\d) +(host\d) +([\d.]+)", text, re.M)}
     assert len(places) == 8 and all(places[name] == places[name.replace("red", "blue")] for name in places if "red" in name)

@@ -152,8 +152,8 @@ class Service:
 class Asking:
     """The other end: says a word, and waits for it to come back."""
 
-    def __init__(self, said: Said, service: Service) -> None:
-        self.said, self.service, self.word = said, service, new_word()
+    def __init__(self, said: Said, service: Service, *, once: bool = False) -> None:
+        self.said, self.service, self.word, self._once = said, service, new_word(), once
         self.answers = b""
         self._open()
 
@@ -200,7 +200,7 @@ class Asking:
         with suppress(OSError):
             if not self._sent and self.said.kind == "tcp" and not self.socket.connect_ex((self.said.address, self.said.number)):
                 self._say()
-        if time.monotonic() - self._tried > AGAIN and not (self._sent and self.said.kind == "tcp"):
+        if not self._once and time.monotonic() - self._tried > AGAIN and not (self._sent and self.said.kind == "tcp"):
             self._again()
         if self.said.one_way:
             return self.heard
@@ -289,7 +289,7 @@ class Conversation:
         self._stack = ExitStack()
         self._service = Service(self.said)
         self._stack.callback(self._service.close)
-        self._asking = Asking(self.said, self._service)
+        self._asking = Asking(self.said, self._service, once=True)
         self._stack.callback(self._asking.close)
         assert self._within(self._asking.step, QUIET) or self.both_ways(), f"{self.said} was refused"
         return self

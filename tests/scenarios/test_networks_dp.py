@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from scenarios.vm import Plug
 from tests.kit import frames
 from tests.kit.frames import link_local
 from tests.scenarios.conftest import KINDS
@@ -131,6 +132,27 @@ def test_a_machine_that_moves_keeps_its_addresses_and_connections(site: Site) ->
             site.wait_active(server)
             assert talk.both_ways() and words.both_ways() and talk.back()
             settles(reached=[tcp(client, server, 81), ping(server, client, 6)])
+
+
+def test_of_two_hosts_that_show_the_same_port_the_one_it_is_bound_to_has_it(site: Site) -> None:
+    """As in the middle of a live migration, or if a host lies."""
+    network = site.network("bound")
+    client, other, _ = trio(site, "bound", network)
+    first, = site.machines(Wish("bound4", network, 1, 30, {"security_groups": client.port["security_groups"]}))
+    second = Machine(site.cloud.plug_all([Plug(2, "bound5", first.id, first.mac, network["mtu"])])[0], first.port)
+    second.take_addresses()
+    for has, has_not, host in ((second, first, 2), (first, second, 1), (second, first, 2)):
+        site.update(first, **{"binding:host_id": site.cloud.host(host).name})
+        site.wait_active(first)
+        said = [say(client, has, *port, v) for v in (4, 6) for say, port in ((tcp, (80,)), (udp, (53,)))]
+        settles(reached=said)
+        has_not.nic.frames()
+        settles(reached=[*said, tcp(has, other, 80)])
+        assert not [frame for frame in has_not.nic.frames() if frame[:6] == frames.raw_mac(first.mac)]
+    site.update(first, **{"binding:host_id": "elsewhere"})
+    settles(refused=[tcp(client, first, 80), tcp(client, second, 80), ping(first, other), ping(second, other, 6)])
+    assert site.status(first.id) == "DOWN"
+    second.nic.close()
 
 
 def test_a_machine_whose_port_is_deleted_is_cut_off_at_once(site: Site) -> None:

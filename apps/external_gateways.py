@@ -13,6 +13,7 @@ from apps.router_ports import bad, check_apart, check_by_hand, drop, gateway
 from controller.errors import Conflict, Forbidden, Invalid, Unsupported
 from controller.policy import SYSTEM
 from controller.types import Record
+from controller.values import ip_version
 
 INFO = "external_gateway_info"
 
@@ -90,6 +91,31 @@ def _port(write: Any, router_id: str, network_id: str, addresses: tuple[Record, 
     return write.create("port", {**asked, **({"fixed_ips": addresses} if addresses else {})}, by=SYSTEM)
 
 
+def widen(write: Any, document: Mapping[str, Any], asked: Mapping[str, Any], before: None) -> None:
+    """A new subnet outside: gateways that have no address of its IP version get one, as far as there are any."""
+    write.then(lambda: _widen(write, write.get("subnet", document["id"])))
+
+
+def _widen(write: Any, subnet: Any) -> None:
+    for port in write.find("port", "network_id+device_owner", (subnet.network_id, GATEWAY)):
+        router = write.get("router", port.device_id)
+        if any(ip_version(fixed.ip_address) == subnet.ip_version for fixed in port.fixed_ips):
+            continue
+        try:
+            check_apart(write, router.id, [subnet])
+            wider = write.update("port", port, {"fixed_ips": (*port.fixed_ips, Record(subnet_id=subnet.id))}, by=SYSTEM)
+        except (Conflict, Invalid):
+            continue                             # it goes on as it is; the subnet is there all the same
+        _tell(write, router, wider.fixed_ips)
+
+
+def _tell(write: Any, router: Any, fixed_ips: tuple[Record, ...]) -> None:
+    """The router says which addresses it has now."""
+    info = Record({**router.external_gateway_info, "external_fixed_ips": fixed_ips})
+    write.draft.put("router", router._replace(external_gateway_info=info))
+    write.revise("router", router.id)
+
+
 def _info(port: Any, enable_snat: bool) -> Record:
     return Record(network_id=port.network_id, enable_snat=enable_snat, external_fixed_ips=port.fixed_ips)
 
@@ -104,6 +130,4 @@ def check_port(write: Any, document: Mapping[str, Any], before: Any) -> None:
         return
     if not document["fixed_ips"]:
         raise bad("Router port must have at least one fixed IP")
-    info = Record({**router.external_gateway_info, "external_fixed_ips": document["fixed_ips"]})
-    write.draft.put("router", router._replace(external_gateway_info=info))
-    write.revise("router", router.id)
+    _tell(write, router, document["fixed_ips"])

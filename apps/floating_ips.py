@@ -9,16 +9,17 @@ from functools import partial
 from typing import Any
 
 from apps import addresses
-from apps.addresses import FLOATING, GATEWAY, INTERFACE
-from apps.router_ports import BY_OWNER, check_by_hand, drop, leads_outside
+from apps.addresses import FLOATING
+from apps.router_ports import BY_OWNER, UNSERVED, check_by_hand, check_serves, drop, leads_outside, router_between
 from apps.router_ports import bad as bad_request
 from controller import values
-from controller.errors import Conflict, Invalid, Missing
+from controller.errors import Conflict, Invalid
 from controller.policy import SYSTEM
 from controller.types import Record
 
 _NONE = {"port_id": None, "fixed_ip_address": None, "router_id": None}
-_UNSERVED = (INTERFACE, GATEWAY, FLOATING)        # owners of ports that no floating IP stands for
+_FORWARDING = ("id", "protocol", "external_port", "external_port_range", "internal_port_id", "internal_ip_address",
+               "internal_port", "internal_port_range")
 _DETAILS = ("name", "network_id", "mac_address", "admin_state_up", "device_id", "device_owner")
 _bad = partial(bad_request, resource="floatingip")
 
@@ -83,7 +84,7 @@ def _associate(write: Any, document: dict[str, Any], asked: Mapping[str, Any]) -
         document.update(_NONE)
         return
     port = write.get("port", document["port_id"])
-    _check_port(port, document, write.context)
+    check_serves(port, document["project_id"], write.context, "floatingip")
     fixed = _fixed(port, asked.get("fixed_ip_address"))
     for other in write.find("floatingip", "port_id+fixed_ip_address", (port.id, fixed.ip_address)):
         if other.id != document["id"] and other.floating_network_id == document["floating_network_id"]:
@@ -91,16 +92,8 @@ def _associate(write: Any, document: dict[str, Any], asked: Mapping[str, Any]) -
                            f"Cannot associate floating IP {document['floating_ip_address']} ({document['id']}) with port "
                            f"{port.id} using fixed IP {fixed.ip_address}, as that fixed IP already has a floating IP on "
                            f"external network {document['floating_network_id']}.")
-    router_id = _router(write, port, fixed, document["floating_network_id"])
+    router_id = router_between(write, port, fixed, document["floating_network_id"])
     document.update(fixed_ip_address=fixed.ip_address, router_id=router_id)
-
-
-def _check_port(port: Any, document: Mapping[str, Any], context: Any) -> None:
-    if port.project_id != document["project_id"] and not context.is_admin:
-        raise _bad(f"Cannot process floating IP association with Port {port.id}, since that port is owned by a different "
-                   "project")
-    if port.device_owner in _UNSERVED:
-        raise _bad(f"Port {port.id} is unable to be assigned a floating IP")
 
 
 def _fixed(port: Any, address: str | None) -> Record:
@@ -119,22 +112,6 @@ def _fixed(port: Any, address: str | None) -> Record:
                "floating IP")
 
 
-def _router(write: Any, port: Any, fixed: Record, network_id: str) -> str:
-    """The router between the address and the external network: the subnet's gateway, if there are several."""
-    subnet, found = write.get("subnet", fixed.subnet_id), []
-    for interface in write.find("port", "network_id+device_owner", (port.network_id, INTERFACE)):
-        router = write.get("router", interface.device_id)
-        info = router.external_gateway_info if router is not None else None
-        own = [one.ip_address for one in interface.fixed_ips if one.subnet_id == subnet.id]
-        if own and info and info.network_id == network_id:
-            found.append((subnet.gateway_ip not in own, router.id))
-    if not found:
-        raise Missing("router", subnet.id, type="ExternalGatewayForFloatingIPNotFound",
-                      text=f"External network {network_id} is not reachable from subnet {subnet.id}. Therefore, cannot "
-                           f"associate Port {port.id} with a Floating IP.")
-    return str(min(found)[1])
-
-
 # ---- what becomes of it with its ports
 
 def check_port(write: Any, document: Mapping[str, Any], asked: Mapping[str, Any], before: Any) -> None:
@@ -144,7 +121,7 @@ def check_port(write: Any, document: Mapping[str, Any], asked: Mapping[str, Any]
         return
     if before.device_owner == FLOATING and document["fixed_ips"] != before.fixed_ips:
         raise Invalid("fixed_ips", "the address of a floating IP stays; make another floating IP")
-    kept = {fixed.ip_address for fixed in document["fixed_ips"]} if document["device_owner"] not in _UNSERVED else set()
+    kept = {fixed.ip_address for fixed in document["fixed_ips"]} if document["device_owner"] not in UNSERVED else set()
     for floating in write.find("floatingip", "port_id", before.id):
         if floating.fixed_ip_address not in kept:
             write.update("floatingip", floating, {"port_id": None}, by=SYSTEM)
@@ -167,6 +144,12 @@ def status(model: Any, floating: Any) -> str:
     if router is None or not router.admin_state_up:
         return "DOWN"
     return "ACTIVE" if leads_outside(model, model.get("network", floating.floating_network_id)) else "DOWN"
+
+
+def port_forwardings(model: Any, floating: Any) -> list[dict[str, Any]]:
+    """Those it has, without what they have in common."""
+    return [{name: getattr(one, name) for name in _FORWARDING}
+            for one in model.find("port_forwarding", "floatingip_id", floating.id)]
 
 
 def port_details(model: Any, floating: Any) -> dict[str, Any] | None:

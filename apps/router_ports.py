@@ -8,11 +8,12 @@ from typing import Any
 
 from apps.addresses import FLOATING, GATEWAY, INTERFACE
 from controller import values
-from controller.errors import Invalid
+from controller.errors import Invalid, Missing
 from controller.policy import SYSTEM
 from controller.types import Record
 
 BY_OWNER = "device_id+device_owner"           # index of ports: (id of the router, INTERFACE or GATEWAY)
+UNSERVED = (INTERFACE, GATEWAY, FLOATING)     # owners of ports that no floating IP stands for
 _MADE_BY = {GATEWAY: "external_gateway_info of a router", FLOATING: "a floating IP"}
 
 
@@ -49,6 +50,16 @@ def check_apart(write: Any, router_id: str, new: list[Any], but: str | None = No
                 raise bad(f"Cidr {one.cidr} of subnet {one.id} overlaps with cidr {known.cidr} of subnet {known.id}")
 
 
+def needed_by(write: Any, router_id: str, subnet: Any) -> Any:
+    """A floating IP that stands for an address of the subnet, whole or by a port forwarding; or None."""
+    block = values.prefix(subnet.cidr)
+    for floating in write.find("floatingip", "router_id", router_id):
+        inside = [one.internal_ip_address for one in write.find("port_forwarding", "floatingip_id", floating.id)]
+        if any(address in block for address in (*inside, floating.fixed_ip_address)):
+            return floating
+    return None
+
+
 def check_by_hand(write: Any, owner: str, document: Mapping[str, Any], before: Any) -> None:
     """Ports of gateways and floating IPs are made, and made something else, together with what they are of."""
     if write.context is SYSTEM:
@@ -64,6 +75,31 @@ def drop(write: Any, port: Any) -> None:
     free = port._replace(device_id="", device_owner="")
     write.draft.put("port", free)
     write.remove("port", free)
+
+
+def check_serves(port: Any, project_id: str, context: Any, resource: str) -> None:
+    """Whether a floating IP of a project may stand for a port, or forward to it."""
+    if port.project_id != project_id and not context.is_admin:
+        raise bad(f"Cannot process floating IP association with Port {port.id}, since that port is owned by a different "
+                  "project", resource)
+    if port.device_owner in UNSERVED:
+        raise bad(f"Port {port.id} is unable to be assigned a floating IP", resource)
+
+
+def router_between(write: Any, port: Any, fixed: Record, network_id: str) -> str:
+    """The router between the address and the external network: the subnet's gateway, if there are several."""
+    subnet, found = write.get("subnet", fixed.subnet_id), []
+    for interface in write.find("port", "network_id+device_owner", (port.network_id, INTERFACE)):
+        router = write.get("router", interface.device_id)
+        info = router.external_gateway_info if router is not None else None
+        own = [one.ip_address for one in interface.fixed_ips if one.subnet_id == subnet.id]
+        if own and info and info.network_id == network_id:
+            found.append((subnet.gateway_ip not in own, router.id))
+    if not found:
+        raise Missing("router", subnet.id, type="ExternalGatewayForFloatingIPNotFound",
+                      text=f"External network {network_id} is not reachable from subnet {subnet.id}. Therefore, cannot "
+                           f"associate Port {port.id} with a Floating IP.")
+    return str(min(found)[1])
 
 
 def leads_outside(model: Any, network: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from apps import external_gateways
 from apps.addresses import GATEWAY, INTERFACE
-from apps.router_ports import bad, both, check_apart, drop, interfaces, subnets_of
+from apps.router_ports import bad, both, check_apart, drop, interfaces, needed_by, subnets_of
 from controller import values
 from controller.errors import Conflict, Invalid, Missing
 from controller.policy import SYSTEM
@@ -210,11 +210,10 @@ def _check_routes(write: Any, router: Any, routes: tuple[Record, ...]) -> None:
 def _check_unneeded(write: Any, router: Any, subnets: Iterable[Any]) -> None:
     """No floating IP and no route of the router leads through these subnets."""
     for subnet in subnets:
-        for floating in write.find("floatingip", "router_id", router.id):
-            if floating.fixed_ip_address and floating.fixed_ip_address in values.prefix(subnet.cidr):
-                raise Conflict("RouterInterfaceInUseByFloatingIP",
-                               f"Router interface for subnet {subnet.id} on router {router.id} cannot be deleted, as it "
-                               "is required by one or more floating IPs.")
+        if needed_by(write, router.id, subnet):
+            raise Conflict("RouterInterfaceInUseByFloatingIP",
+                           f"Router interface for subnet {subnet.id} on router {router.id} cannot be deleted, as it is "
+                           "required by one or more floating IPs.")
         if any(route.nexthop in values.prefix(subnet.cidr) for route in router.routes):
             raise Conflict("RouterInterfaceInUseByRoute",
                            f"Router interface for subnet {subnet.id} on router {router.id} cannot be deleted, as it is "

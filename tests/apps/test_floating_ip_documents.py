@@ -1,0 +1,370 @@
+"""Floating IPs and port forwardings, as clients of Neutron know them."""
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from controller.errors import Conflict, Forbidden, Invalid, Missing, Unsupported
+from tests.derived.bodies import state
+from tests.kit.outside import behind, external, leading, reached
+from tests.kit.routers import join, leave, subnet
+from tests.kit.worlds import ADMIN, ANN, BOB, World, refused
+
+DEAD = "deadbeef-0000-4000-8000-000000000000"
+FLOATING = "network:floatingip"
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def network(world: World) -> Any:
+    return external(world)
+
+
+@pytest.fixture
+def port(world: World, network: Any) -> Any:
+    """Behind a router that leads outside."""
+    return behind(world, leading(world, network))
+
+
+def floating(world: World, network: Any, **more: Any) -> Any:
+    return world.make("floatingip", floating_network_id=network.id, **more)
+
+
+def held(world: World, one: Any) -> Any:
+    return world.model.find("port", "device_id+device_owner", (one.id, FLOATING))[0]
+
+
+def bad(text: str, of: str = "floatingip") -> Any:
+    return pytest.raises(Invalid, match=f"^Bad {of} request: {text}")
+
+
+# ---- the address outside
+
+def test_a_floating_ip_has_an_address_that_a_port_of_nobodys_holds(world: World, network: Any) -> None:
+    one = floating(world, network, description="web")
+    shown = world.show(one)
+    assert (shown["floating_ip_address"], shown["status"], shown["description"]) == ("203.0.113.2", "DOWN", "web")
+    assert [shown[name] for name in ("port_id", "fixed_ip_address", "router_id", "port_details")] == [None] * 4
+    assert "name" not in shown and shown["port_forwardings"] == [] and shown["qos_policy_id"] is None
+    port = held(world, one)
+    assert (port.project_id, port.network_id, port.security_groups) == ("", network.id, ())
+    assert world.show(port, ADMIN)["status"] == "N/A"
+    assert port not in world.writer.policy.visible(ANN, world.resources["port"])
+    world.drop(one)
+    assert not world.model.rows["port"]
+
+
+def test_an_address_is_asked_for_by_an_administrator_and_a_subnet_by_anybody(world: World) -> None:
+    network = external(world, "203.0.113.0/24", "198.51.100.0/24", "2001:db8::/64")
+    with pytest.raises(Forbidden, match="^floating_ip_address"):
+        floating(world, network, floating_ip_address="203.0.113.9")
+    one = world.make("floatingip", ADMIN, floating_network_id=network.id, floating_ip_address="203.0.113.9")
+    assert one.floating_ip_address == "203.0.113.9"
+    second = next(each for each in world.model.rows["subnet"].values() if each.cidr == "198.51.100.0/24")
+    two = floating(world, network, subnet_id=second.id)
+    assert (two.floating_ip_address, two.subnet_id) == ("198.51.100.2", second.id)
+    with refused("IpAddressInUse"):
+        world.make("floatingip", ADMIN, floating_network_id=network.id, floating_ip_address="203.0.113.9")
+
+
+def test_the_next_subnet_is_taken_when_one_is_full(world: World) -> None:
+    network = external(world, "203.0.113.0/30", "198.51.100.0/30")
+    assert [floating(world, network).floating_ip_address for _ in range(2)] == ["203.0.113.2", "198.51.100.2"]
+    before = state(world)
+    with refused("IpAddressGenerationFailure"):
+        floating(world, network)
+    assert state(world) == before
+
+
+@pytest.mark.parametrize(("more", "words"), [
+    ({"floating_ip_address": "10.7.7.7"}, "^floating_ip_address: IP address 10.7.7.7 is not a valid IP"),
+    ({"floating_ip_address": "2001:db8::9"}, "^floating_ip_address: must be an IPv4 address"),
+    ({"subnet_id": DEAD}, "^subnet_id: .* is no IPv4 subnet of network"),
+    ({"fixed_ip_address": "10.0.0.2"}, "^Bad floatingip request: fixed_ip_address cannot be specified without a port_id"),
+])
+def test_a_wrong_address_is_refused_by_name(world: World, network: Any, more: dict[str, Any], words: str) -> None:
+    before = state(world)
+    with pytest.raises(Invalid, match=words):
+        world.make("floatingip", ADMIN, floating_network_id=network.id, **more)
+    assert state(world) == before
+
+
+def test_a_floating_ip_is_of_an_external_network_with_ipv4(world: World) -> None:
+    own, six = world.network("10.0.0.0/24"), external(world, "2001:db8::/64")
+    with bad(f"Network {own.id} is not a valid external network"):
+        floating(world, own)
+    with bad(f"Network {six.id} does not contain any IPv4 subnet"):
+        floating(world, six)
+    for id in (world.make("network", BOB).id, DEAD):
+        with refused("NetworkNotFound"):
+            world.make("floatingip", floating_network_id=id)
+
+
+def test_a_missing_floating_ip_is_called_as_neutron_calls_it(world: World) -> None:
+    with pytest.raises(Missing, match=f"^Floating IP {DEAD} could not be found.$") as wrong:
+        world.writer.delete(ANN, "floatingip", DEAD)
+    assert wrong.value.type == "FloatingIPNotFound"
+
+
+def test_a_project_has_so_many_floating_ips_and_their_ports_do_not_count(network: Any) -> None:
+    world = World(quotas={"floatingip": 1, "port": 0})
+    network = external(world)
+    floating(world, network)
+    with refused("OverQuota"):
+        floating(world, network)
+
+
+@pytest.mark.parametrize("more", [{"qos_policy_id": DEAD}, {"dns_name": "www"}, {"dns_domain": "example.org."},
+                                  {"distributed": True}])
+def test_what_is_not_served_is_refused_by_name(world: World, network: Any, more: dict[str, Any]) -> None:
+    with pytest.raises(Unsupported, match=f"^{next(iter(more))}"):
+        floating(world, network, **more)
+
+
+def test_the_port_that_holds_an_address_stays_as_it_is(world: World, network: Any) -> None:
+    one = floating(world, network)
+    port = held(world, one)
+    with refused("ServicePortInUse"):
+        world.drop(port, ADMIN)
+    with pytest.raises(Invalid, match="^fixed_ips: the address of a floating IP stays"):
+        world.change(port, ADMIN, fixed_ips=[{"ip_address": "203.0.113.9"}])
+    for work in (lambda: world.change(port, ADMIN, device_owner=""), lambda: world.change(port, ADMIN, device_id=""),
+                 lambda: world.make("port", ADMIN, network_id=network.id, device_owner=FLOATING, device_id=one.id)):
+        with pytest.raises(Invalid, match="^device_owner: network:floatingip comes and goes with a floating IP"):
+            work()
+    with refused("NetworkInUse"):
+        world.drop(network, ADMIN)
+
+
+def test_a_new_subnet_outside_changes_no_floating_ip(world: World, network: Any) -> None:
+    port = held(world, floating(world, network))
+    made = subnet(world, "2001:db8::/64", network, by=ADMIN, ipv6_ra_mode="slaac", ipv6_address_mode="slaac")
+    assert world.now(port) == port
+    world.drop(made, ADMIN)
+
+
+# ---- the port that it stands for
+
+def test_it_stands_for_a_port_from_the_start_or_later_until_it_does_not(world: World, network: Any, port: Any) -> None:
+    router_id = next(iter(world.model.rows["router"]))
+    one, two = floating(world, network, port_id=port.id), floating(world, network)
+    assert (one.port_id, one.fixed_ip_address, one.router_id) == (port.id, "10.0.0.2", router_id)
+    details = world.show(one)["port_details"]
+    assert (details["network_id"], details["mac_address"], details["status"]) == (port.network_id, port.mac_address, "DOWN")
+    assert set(details) == {"name", "network_id", "mac_address", "admin_state_up", "status", "device_id", "device_owner"}
+    world.change(one, port_id=None)
+    assert [getattr(world.now(one), name) for name in ("port_id", "fixed_ip_address", "router_id")] == [None] * 3
+    world.change(two, port_id=port.id, fixed_ip_address="10.0.0.2")
+    assert world.now(two).router_id == router_id
+    assert world.change(two, port_id=port.id) == world.now(two)
+    assert world.change(two, description="x", fixed_ip_address=None).fixed_ip_address == "10.0.0.2"
+    world.drop(two)
+    assert world.now(port) == port
+
+
+def test_it_moves_from_one_port_to_another(world: World, network: Any, port: Any) -> None:
+    other = world.make("port", network_id=port.network_id)
+    one = floating(world, network, port_id=port.id)
+    moved = world.change(one, port_id=other.id)
+    assert (moved.port_id, moved.fixed_ip_address, moved.floating_ip_address) == (other.id, "10.0.0.3", one.floating_ip_address)
+
+
+def test_one_address_has_one_floating_ip_of_a_network(world: World, network: Any, port: Any) -> None:
+    floating(world, network, port_id=port.id)
+    with pytest.raises(Conflict, match="that fixed IP already has a floating IP on external network") as wrong:
+        floating(world, network, port_id=port.id)
+    assert wrong.value.type == "FloatingIPPortAlreadyAssociated"
+    free = floating(world, network)
+    with refused("FloatingIPPortAlreadyAssociated"):
+        world.change(free, port_id=port.id)
+
+
+def test_a_port_with_several_addresses_says_which(world: World, network: Any) -> None:
+    port = behind(world, leading(world, network), fixed_ips=[{"ip_address": f"10.0.0.{n}"} for n in (7, 8)])
+    with bad(f"Port {port.id} has multiple fixed IPv4 addresses. Must provide a specific IPv4 address"):
+        floating(world, network, port_id=port.id)
+    one, two = (floating(world, network, port_id=port.id, fixed_ip_address=f"10.0.0.{n}") for n in (7, 8))
+    assert (one.fixed_ip_address, two.fixed_ip_address) == ("10.0.0.7", "10.0.0.8")
+    with bad(f"Port {port.id} does not have fixed ip 10.0.0.9"):
+        world.change(one, port_id=port.id, fixed_ip_address="10.0.0.9")
+    with bad("Cannot bind a floating IP to fd00::1, since that is not an IPv4 address"):
+        world.change(one, port_id=port.id, fixed_ip_address="fd00::1")
+    with bad("fixed_ip_address cannot be specified without a port_id"):
+        world.change(one, fixed_ip_address="10.0.0.8")
+
+
+def test_a_port_without_ipv4_has_none(world: World, network: Any) -> None:
+    router = leading(world, network)
+    port = behind(world, router, "fd00::/64")
+    with bad(f"Cannot add floating IP to port {port.id} that has no fixed IPv4 addresses"):
+        floating(world, network, port_id=port.id)
+    interface = world.model.find("port", "device_id+device_owner", (router.id, "network:router_interface"))[0]
+    with bad(f"Port {interface.id} is unable to be assigned a floating IP"):
+        floating(world, network, port_id=interface.id)
+
+
+def test_outside_is_reached_by_a_router_with_a_gateway_on_that_network(world: World, network: Any) -> None:
+    other = external(world, "192.0.2.0/24")
+    router = leading(world, other)
+    port = behind(world, router)
+    alone = world.make("port", network_id=world.network("10.5.0.0/24").id)
+    for one in (port, alone):
+        with pytest.raises(Missing, match=f"is not reachable from subnet .* cannot associate Port {one.id}") as wrong:
+            floating(world, network, port_id=one.id)
+        assert wrong.value.type == "ExternalGatewayForFloatingIPNotFound" and wrong.value.status == 404
+    assert floating(world, other, port_id=port.id).router_id == router.id
+
+
+def test_of_two_routers_the_subnets_gateway_translates(world: World, network: Any) -> None:
+    side, main = leading(world, network), leading(world, network)
+    inner = subnet(world, "10.0.0.0/24")
+    join(world, side, world.make("port", network_id=inner.network_id, fixed_ips=[{"ip_address": "10.0.0.99"}]))
+    join(world, main, inner)
+    assert side.id < main.id
+    assert floating(world, network, port_id=world.make("port", network_id=inner.network_id).id).router_id == main.id
+
+
+def test_a_port_of_another_project_is_for_an_administrator_to_join(world: World, network: Any) -> None:
+    shared = world.make("network", shared=True, by=ADMIN, project_id=ANN.project_id)
+    inner = subnet(world, "10.0.0.0/24", shared)
+    join(world, leading(world, network), inner)
+    port = world.make("port", BOB, network_id=shared.id)
+    with bad(f"Cannot process floating IP association with Port {port.id}, since that port is owned by a different project"):
+        floating(world, network, port_id=port.id)
+    world.make("floatingip", ADMIN, floating_network_id=network.id, project_id=ANN.project_id, port_id=port.id)
+    with refused("PortNotFound"):
+        world.make("floatingip", BOB, floating_network_id=network.id, port_id=world.make("port", network_id=shared.id).id)
+
+
+def test_it_stands_for_nothing_once_the_port_or_its_address_is_gone(world: World, network: Any, port: Any) -> None:
+    one = floating(world, network, port_id=port.id)
+    world.change(port, fixed_ips=[{"ip_address": "10.0.0.2"}, {"ip_address": "10.0.0.3"}], by=ADMIN)
+    assert world.now(one).port_id == port.id
+    world.change(port, fixed_ips=[{"ip_address": "10.0.0.3"}], by=ADMIN)
+    assert (world.now(one).port_id, world.now(one).router_id) == (None, None)
+    world.change(one, port_id=port.id)
+    world.drop(port)
+    assert world.now(one).port_id is None and world.now(one).revision_number == one.revision_number + 3
+
+
+def test_it_is_up_where_the_router_is_and_some_host_has_the_wire(world: World, network: Any, port: Any) -> None:
+    one, free = floating(world, network, port_id=port.id), floating(world, network)
+    assert world.show(one)["status"] == "DOWN"
+    reached(world, network)
+    assert (world.show(one)["status"], world.show(free)["status"]) == ("ACTIVE", "DOWN")
+    world.change(world.model.get("router", one.router_id), admin_state_up=False)
+    assert world.show(one)["status"] == "DOWN"
+
+
+# ---- port forwardings
+
+def forward(world: World, one: Any, port: Any, **more: Any) -> Any:
+    return world.make("port_forwarding", **{"floatingip_id": one.id, "internal_port_id": port.id, "protocol": "tcp",
+                                            "internal_port": 80, "external_port": 8080, **more})
+
+
+def test_a_floating_ip_forwards_ports(world: World, network: Any, port: Any) -> None:
+    one = floating(world, network)
+    made = forward(world, one, port, description="web")
+    shown = world.show(made)
+    assert (shown["external_port"], shown["external_port_range"], shown["internal_port"], shown["internal_ip_address"]) == (
+        8080, "8080:8080", 80, "10.0.0.2")
+    listed = world.show(one)["port_forwardings"]
+    assert [each["id"] for each in listed] == [made.id] and world.now(one).router_id is not None
+    forward(world, one, port, protocol="udp")
+    changed = world.change(made, external_port=8081, internal_port_range="90")
+    assert (changed.external_port_range, changed.internal_port, changed.internal_port_range) == ("8081:8081", 90, "90:90")
+    for each in world.model.find("port_forwarding", "floatingip_id", one.id):
+        assert world.now(one).router_id is not None
+        world.drop(each)
+    assert world.now(one).router_id is None and world.now(one).revision_number == 5
+
+
+def test_ranges_are_forwarded_one_to_one_or_to_one(world: World, network: Any, port: Any) -> None:
+    one = floating(world, network)
+    ranges = {"internal_port": None, "external_port": None}
+    made = forward(world, one, port, internal_port_range="80:89", external_port_range="8080:8089", **ranges)
+    assert (made.internal_port, made.external_port) == (None, None)
+    forward(world, one, port, internal_port=22, external_port=None, external_port_range="9000:9009")
+    with bad("The relation between internal and external ports does not match the pattern 1:N and N:N", "port_forwarding"):
+        forward(world, one, port, internal_port_range="80:90", external_port_range="7080:7089", **ranges)
+    for clash in ("8000:8080", "8085", "8089:9000"):
+        with bad("A duplicate port forwarding entry with same attributes already exists", "port_forwarding"):
+            forward(world, one, port, external_port=None, external_port_range=clash)
+    with pytest.raises(Invalid, match="^external_port_range: cannot be given together with external_port"):
+        forward(world, one, port, external_port_range="80:90")
+    with pytest.raises(Invalid, match="^internal_port: is required, or internal_port_range"):
+        forward(world, one, port, internal_port=None, external_port=7)
+
+
+def test_a_floating_ip_forwards_or_stands_for_a_port(world: World, network: Any, port: Any) -> None:
+    one, two = floating(world, network), floating(world, network, port_id=port.id)
+    other = world.make("port", network_id=port.network_id)
+    with refused("FloatingIPPortAlreadyAssociated"):
+        forward(world, two, other)
+    with refused("PortHasBindingFloatingIP"):
+        forward(world, one, port)
+    made = forward(world, one, other)
+    with refused("FipInUseByPortForwarding"):
+        world.change(one, port_id=world.make("port", network_id=port.network_id).id)
+    with refused("FipInUseByPortForwarding"):
+        world.drop(one)
+    with refused("PortHasPortForwarding"):
+        world.change(two, port_id=other.id)
+    with refused("PortHasPortForwarding"):
+        floating(world, network, port_id=other.id)
+    assert world.change(one, port_id=None).router_id == world.now(one).router_id is not None
+    world.drop(made)
+    world.drop(one)
+
+
+def test_one_router_forwards_for_a_floating_ip(world: World, network: Any, port: Any) -> None:
+    one, far = floating(world, network), behind(world, leading(world, network), "10.7.0.0/24")
+    made = forward(world, one, port)
+    with bad(f"The Floating IP {one.id} had been set on router .* {far.id} can not reach it", "port_forwarding"):
+        forward(world, one, far, external_port=9)
+    assert world.change(made, internal_port_id=far.id).internal_ip_address == "10.7.0.2"
+    with refused("RouterInterfaceInUseByFloatingIP"):
+        leave(world, world.model.get("router", world.now(one).router_id),
+              world.model.get("subnet", far.fixed_ips[0].subnet_id))
+    with refused("RouterExternalGatewayInUseByFloatingIp"):
+        world.change(world.model.get("router", world.now(one).router_id), external_gateway_info=None)
+
+
+def test_what_is_forwarded_goes_with_the_port_and_its_address(world: World, network: Any, port: Any) -> None:
+    one = floating(world, network)
+    made = forward(world, one, port)
+    world.change(port, ADMIN, fixed_ips=[{"ip_address": "10.0.0.9"}])
+    assert world.now(made) is None and world.now(one).router_id is None
+    again = forward(world, one, port)
+    world.drop(port)
+    assert world.now(again) is None and world.now(one).router_id is None
+
+
+@pytest.mark.parametrize(("more", "words"), [
+    ({"internal_ip_address": "10.0.0.77"}, "^Bad port_forwarding request: Requested internal IP address 10.0.0.77"),
+    ({"external_port": 0}, "^external_port: must be between 1 and 65535"),
+    ({"internal_port_id": DEAD}, f"^Port {DEAD} could not be found"),
+    ({"protocol": "icmp"}, "^protocol: only tcp and udp are served"),
+    ({"protocol": "nonsense"}, "^protocol: must be one of"),
+])
+def test_what_forwards_nothing_is_refused_and_changes_nothing(world: World, network: Any, port: Any, more: dict[str, Any],
+                                                              words: str) -> None:
+    one = floating(world, network)
+    before = state(world)
+    with pytest.raises((Invalid, Missing, Unsupported), match=words):
+        forward(world, one, port, **more)
+    assert state(world) == before
+
+
+def test_forwardings_are_those_of_the_owner_of_the_floating_ip(world: World, network: Any, port: Any) -> None:
+    made = forward(world, floating(world, network), port)
+    seen = {who: world.writer.policy.visible(who, world.resources["port_forwarding"]) for who in (ANN, BOB, ADMIN)}
+    assert seen == {ANN: [made], BOB: [], ADMIN: [made]}
+    with refused("PortForwardingNotFound"):
+        world.drop(made, BOB)

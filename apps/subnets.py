@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from apps.addresses import AUTOMATIC, add_automatic, remove_automatic, span
+from apps.prefixes import draw
 from controller import values
 from controller.errors import Conflict, Invalid
 from controller.types import Record
@@ -15,8 +16,9 @@ _DHCP_LONGEST = {4: 30, 6: 126}
 
 
 def create(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: None) -> None:
+    draw(write, document, asked)
     if document["cidr"] is None:
-        raise Invalid("cidr", "is required: subnet pools are not served yet")
+        raise Invalid("cidr", "is required, unless a pool (subnetpool_id) is to give one")
     block = values.prefix(document["cidr"])
     _check_block(document, block)
     if "gateway_ip" not in asked:

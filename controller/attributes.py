@@ -15,8 +15,8 @@ _WORDS = {"type", "primary", "description", "required", "length", "values", "for
           "visible", "policy", "stored", "serves", "unserved", "alias", "number", "computed", "items", "fields",
           "max_items", "unique_items"}
 _CHOICES = {"settable": ("never", "create", "update", "always"), "on_delete": ("refuse", "cascade", "ignore"),
-            "visible": (True, False, "admin", "filter")}
-_SHOWN = {True: "everyone", False: "nobody", "admin": "admin", "filter": "filter"}
+            "visible": (True, False, "admin", "filter", "asked")}
+_SHOWN = {True: "everyone", False: "nobody", "admin": "admin", "filter": "filter", "asked": "asked"}
 _LENGTH = 255
 _POOL_WORDS = {"pool", "per", "min", "max", "ranges", "taken", "exhausted"}
 

@@ -44,7 +44,7 @@ class Attribute:
     nullable: bool = False
     null: Any = NOTHING                   # what null means, where it means something
     policy: str = ""                      # who may set it, as a rule; empty: whoever may write the object
-    visible: str = "everyone"             # everyone, admin, nobody; filter: in filters only
+    visible: str = "everyone"             # everyone, admin, nobody; filter, asked: in filters or bodies only
     stored: bool = True                   # part of the row
     refers_to: str | None = None          # kind of the resource that it names
     on_delete: str = "refuse"             # when that resource goes: refuse, cascade, ignore

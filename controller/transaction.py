@@ -40,9 +40,13 @@ class Transaction:
     def need(self, kind: str, id: str) -> Row:
         """The row, or Missing if it is not there or not for the asker to see."""
         row = self.draft.get(kind, id)
-        if row is None or not self.writer.policy.may(self.context, self.resources[kind], "get", row, self.draft):
+        if row is None or not self.sees(kind, row):
             raise Missing(kind, id)
         return row
+
+    def sees(self, kind: str, row: Row) -> bool:
+        """Whether the asker may read the row."""
+        return self.writer.policy.may(self.context, self.resources[kind], "get", row, self.draft)
 
     def fits(self, rule: str, kind: str, document: Mapping[str, Any]) -> bool:
         """Whether a rule lets the asker, for an object as the document says it."""

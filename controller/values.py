@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -136,3 +137,45 @@ def eui64(network: str, hardware: str) -> str:
 _MULTICAST = {4: prefix("224.0.0.0/4"), 6: prefix("ff00::/8")}
 _LINK_LOCAL = {4: prefix("169.254.0.0/16"), 6: prefix("fe80::/10")}
 _LOOPBACK = {4: prefix("127.0.0.0/8"), 6: prefix("::1/128")}
+
+
+# ---- sets of addresses, as ranges of numbers: (first, last), apart and in order
+
+def joined(prefixes: Iterable[Prefix]) -> list[tuple[int, int]]:
+    """The addresses of all blocks together; blocks that overlap or touch become one range."""
+    found: list[tuple[int, int]] = []
+    for block in sorted(prefixes, key=lambda one: one.first):
+        if found and block.first <= found[-1][1] + 1:
+            found[-1] = found[-1][0], max(found[-1][1], block.last)
+        else:
+            found.append((block.first, block.last))
+    return found
+
+
+def without(ranges: Iterable[tuple[int, int]], taken: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """What is left of some ranges when others have been taken out."""
+    gone = sorted(taken)
+    found, at = [], 0
+    for first, last in ranges:
+        while at < len(gone) and gone[at][1] < first:
+            at += 1
+        here = at
+        while here < len(gone) and gone[here][0] <= last:
+            if gone[here][0] > first:
+                found.append((first, gone[here][0] - 1))
+            first = max(first, gone[here][1] + 1)
+            here += 1
+        if first <= last:
+            found.append((first, last))
+    return found
+
+
+def blocks(version: int, ranges: Iterable[tuple[int, int]]) -> list[Prefix]:
+    """The fewest blocks that make up the ranges, in order."""
+    found = []
+    for first, last in ranges:
+        while first <= last:
+            size = min(first & -first or 1 << BITS[version], 1 << (last - first + 1).bit_length() - 1)
+            found.append(Prefix(version, first, first + size - 1, BITS[version] - size.bit_length() + 1))
+            first += size
+    return found

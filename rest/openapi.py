@@ -36,9 +36,8 @@ def document(resources: Mapping[str, Resource], root: str) -> bytes:
 
 def _schema(resource: Resource) -> dict[str, Any]:
     """An object as it is shown; `readOnly` for what a client cannot set."""
-    shown = {name: one for name, one in resource.attributes.items() if one.visible in ("everyone", "admin")}
-    said = resource.schema()
-    return {**said, "properties": {name: _property(one, said["properties"][name]) for name, one in shown.items()}}
+    shown = {name: one for name, one in resource.attributes.items() if one.visible in ("everyone", "admin", "asked")}
+    return {**resource.schema(), "properties": {name: _property(one, one.schema()) for name, one in shown.items()}}
 
 
 def _property(attribute: Attribute, schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,7 +47,7 @@ def _property(attribute: Attribute, schema: Mapping[str, Any]) -> dict[str, Any]
         said["type"] = [said["type"], "null"]
         if "enum" in said:
             said["enum"] = [*said["enum"], None]
-    return said
+    return {**said, "writeOnly": True} if attribute.visible == "asked" else said
 
 
 def _paths(resource: Resource, path: str) -> dict[str, Any]:
@@ -88,7 +87,7 @@ def _operation(resource: Resource, verb: str, answer: str, status: int, schema: 
 
 def _filters(resource: Resource) -> list[dict[str, Any]]:
     found = {name: one.description for name, one in resource.attributes.items()
-             if one.visible != "nobody" and one.type.name not in _NO_FILTER}
+             if one.visible not in ("nobody", "asked") and one.type.name not in _NO_FILTER}
     return [{"name": name, "in": "query", "description": text, "schema": {"type": "array", "items": {"type": "string"}}}
             for name, text in {**found, **_LISTS}.items()]
 

@@ -114,7 +114,7 @@ def candidates(model: Any, kind: str, conditions: Iterable[Condition]) -> list[A
 
 def _visible(resource: Resource, name: str, admin: bool) -> Attribute | None:
     attribute = resource.attributes.get(resource.aliases.get(name, name))
-    if attribute is None or attribute.visible == "nobody" or (attribute.visible == "admin" and not admin):
+    if attribute is None or attribute.visible in ("nobody", "asked") or (attribute.visible == "admin" and not admin):
         return None
     return attribute
 

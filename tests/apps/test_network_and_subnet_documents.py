@@ -225,7 +225,7 @@ def test_hosts_that_make_their_own_addresses_get_and_lose_them_with_the_subnet()
 
 
 @pytest.mark.parametrize("attributes", [
-    {"subnetpool_id": DEAD}, {"prefixlen": 24}, {"use_default_subnetpool": True}, {"segment_id": DEAD},
+    {"subnetpool_id": "prefix_delegation"}, {"segment_id": DEAD},
     {"service_types": ["network:router"]}, {"dns_publish_fixed_ip": True}])
 def test_extensions_that_are_not_served_are_refused_by_name(attributes: dict[str, Any]) -> None:
     with pytest.raises(Unsupported, match=f"^{next(iter(attributes))}"):

@@ -7,7 +7,8 @@ from controller.resource import Resource
 from tests.kit.worlds import ADMIN, World
 
 # What hooks ask for beyond the declaration.
-MORE: dict[str, dict[str, Any]] = {"subnet": {"cidr": "10.0.0.0/24"}, "quota": {"project_id": "some"}}
+MORE: dict[str, dict[str, Any]] = {"subnet": {"cidr": "10.0.0.0/24"}, "subnetpool": {"name": "pool"},
+                                    "quota": {"project_id": "some"}}
 
 
 def right_body(world: World, resource: Resource) -> dict[str, Any]:

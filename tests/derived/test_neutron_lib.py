@@ -22,7 +22,8 @@ from controller.resource import Attribute
 from tests.kit.worlds import core
 
 KINDS = {"network": "networks", "subnet": "subnets", "port": "ports", "router": "routers",
-         "security_group": "security_groups", "security_group_rule": "security_group_rules"}
+         "security_group": "security_groups", "security_group_rule": "security_group_rules",
+         "subnetpool": "subnetpools", "address_scope": "address_scopes"}
 # The last definition read wins where extensions widen one: those that make it settable come last.
 LATER = ("network_mtu_writable", "port_mac_address_regenerate", "uplink_status_propagation_updatable",
          "subnet_segmentid_writable", "port_numa_affinity_policy_socket")
@@ -88,6 +89,7 @@ REASONS: dict[tuple[str, str, str], str] = {
     ("router", "ha", "default"): "says that it is off",
     ("router", "routes", "default"): "an empty list, which is what Neutron makes of it",
     ("router", "availability_zones", "default"): "there are none, and the answer says so",
+    ("subnetpool", "name", "default"): "it must be given and not be empty, which is found in the next step",
     ("security_group", "shared", "default"): "read-only; groups are not shared",
 }
 TEXT = ["a\0b", "\ud800"]
@@ -102,7 +104,8 @@ NULL = "null stands for the default"
 REFUSED: dict[str, tuple[list[Any], str]] = {
     "description": (TEXT, NO_TEXT),
     **dict.fromkeys(("tenant_id", "device_id", "device_owner"), (LINES, ONE_LINE)),
-    "mtu": (NUMBERS, A_NUMBER),
+    **dict.fromkeys(("mtu", "prefixlen", "default_quota", "default_prefixlen", "min_prefixlen", "max_prefixlen"),
+                    (NUMBERS, A_NUMBER)),
     "provider:segmentation_id": ([*NUMBERS, 0, -1], A_NUMBER),
     "allocation_pools": ([{}, "", [{"start": "10.0.0.1", "end": "10.0.0.1"}] * 101,
                           [{"start": "10.0.0.1", "end": "10.0.0.1"}] * 2], A_LIST + "; the same pool twice overlaps"),
@@ -119,8 +122,9 @@ TAKEN: dict[str, tuple[list[Any], str]] = {
                         "refused in the next step, which knows the names of options"),
     "binding:profile": (["{}"], "text that holds JSON is read as JSON, as in Gluon's profile"),
     **dict.fromkeys(("qinq", "vlan_transparent", "trusted", "hardware_offload_type", "segments", "prefixlen",
-                     "evpn_vni"),
+                     "evpn_vni", "default_quota"),
                     ([None], NULL)),
+    "name": ([""], "refused in the next step where there must be one"),
     "hints": (["{}"], "an empty object, as text, hints at nothing"),
     "dns_name": ([""], "Neutron refuses to be given its own default"),
 }

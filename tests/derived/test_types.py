@@ -9,10 +9,11 @@ import pytest
 from apps.networks import KEYS_24, KEYS_32
 from apps.ports import ADDRESS
 from apps.security_group_defaults import ETHERTYPE, PREFIX, PROTOCOL
+from apps.subnet_pools import POOL
 from controller.errors import Invalid
 from controller.types import TYPES, Record, Type, freeze
 
-EVERY = [*TYPES.values(), ADDRESS, ETHERTYPE, PREFIX, PROTOCOL, KEYS_24, KEYS_32]
+EVERY = [*TYPES.values(), ADDRESS, ETHERTYPE, PREFIX, PROTOCOL, KEYS_24, KEYS_32, POOL]
 
 
 @pytest.mark.parametrize("kind", EVERY, ids=lambda kind: kind.name)

@@ -64,6 +64,7 @@ KNOWN_TO_ALL = {
     "apps.guards",
     "apps.protocols",
     "apps.addresses",
+    "apps.prefixes",
     "apps.router_ports",
     "apps.dhcp_options",
     "apps.dhcp6_options",

@@ -32,7 +32,9 @@ def right(client):
     client.create("subnet", network_id=network["id"], ip_version=4, cidr="10.0.0.0/16")
     group = client.create("security_group", name="right")
     return {"network": {}, "subnet": {"network_id": network["id"], "ip_version": 4, "cidr": "10.99.0.0/24"},
-            "port": {"network_id": network["id"]}, "router": {"name": "right"}, "security_group": {"name": "another"},
+            "port": {"network_id": network["id"]}, "router": {"name": "right"},
+            "subnetpool": {"name": "right", "prefixes": ["10.0.0.0/8"]}, "address_scope": {"ip_version": 4},
+            "security_group": {"name": "another"},
             "security_group_rule": {"security_group_id": group["id"], "direction": "ingress", "ethertype": "IPv4"}}
 
 

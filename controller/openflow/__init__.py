@@ -1,6 +1,7 @@
 """OpenFlow 1.4 as Open vSwitch speaks it: matches, actions and entries as bytes. Features import their words here."""
 from controller.openflow import actions as _actions
 from controller.openflow.actions import (
+    FORGET_IN_PORT,
     IN_PORT,
     Nat,
     conjunction,
@@ -30,7 +31,7 @@ from controller.openflow.pipeline import Pipeline, Register, Table
 group = _actions.group      # the word, not the module `group`: importing that has taken the name
 
 __all__ = [
-    "FIELDS", "IN_PORT", "VLAN_PRESENT", "Entry", "Flow", "Group", "Key", "Meter", "Nat", "Pipeline", "Register",
+    "FIELDS", "FORGET_IN_PORT", "IN_PORT", "VLAN_PRESENT", "Entry", "Flow", "Group", "Key", "Meter", "Nat", "Pipeline", "Register",
     "Table",
     "Why", "conjunction", "controller", "ct", "ct_clear", "dec_ttl", "decap", "delete", "delete_flow", "drop", "encap",
     "group", "match", "merge", "meter", "move", "output", "pop_mpls", "pop_vlan", "push_mpls", "push_vlan", "resubmit",

@@ -228,8 +228,8 @@ class _Walker:
         if port == PORT_CONTROLLER:
             self.say(depth, "=> controller")
             self.punt(max_len, rule, packet, reason)
-        elif port == came:
-            self.say(depth, "=> not sent back to the port it came from")
+        elif port == came or port == PORT_IN_PORT and not came:
+            self.say(depth, "=> not sent back to the port it came from" if came else "=> it has come from no port")
         elif port in (PORT_IN_PORT, PORT_LOCAL) or port < _HIGHEST_PORT:
             target = came if port == PORT_IN_PORT else port
             self.say(depth, f"=> port {port_text(target)}")

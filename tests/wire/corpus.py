@@ -5,6 +5,7 @@ from typing import Any
 
 from controller.openflow import (
     FIELDS,
+    FORGET_IN_PORT,
     IN_PORT,
     VLAN_PRESENT,
     Flow,
@@ -124,6 +125,7 @@ ACTIONS: list[tuple[dict[str, Any], tuple[Any, ...]]] = [_sets(field, plain_valu
 ACTIONS += [_sets(field, masked_value(field)) for field in SETTABLE if field.maskable and field.name != "vlan_vid"]
 ACTIONS += [
     ({}, (drop("nothing to do"),)), ({}, (output(1), output(2))), ({}, (IN_PORT,)), ({}, (controller(),)),
+    ({}, (FORGET_IN_PORT, output(1), resubmit(SECOND))),
     ({}, (controller(128),)),
     ({}, (output(0xFFFFFFFE),)), ({}, (group(1),)), ({}, (meter(1), output(2), LAST)), ({}, (meter(1), controller())),
     ({}, (LAST,)), ({}, (set_field({RECEIVER: 7, NETWORK: 8}), THIRD)),

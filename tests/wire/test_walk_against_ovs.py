@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.openflow import (
+    FORGET_IN_PORT,
     IN_PORT,
     VLAN_PRESENT,
     Flow,
@@ -108,7 +109,7 @@ _CHANGES: list[Callable[[random.Random], Any]] = [
     lambda dice: pop_vlan(),
     lambda dice: set_field(icmpv6_type=136), lambda dice: move("nd_target", "ipv6_src"),
     lambda dice: set_field(vlan_pcp=5),
-    lambda dice: ct_clear(), lambda dice: meter(1),
+    lambda dice: ct_clear(), lambda dice: meter(1), lambda dice: FORGET_IN_PORT,
 ]
 # What sends a packet on, given the tables after its own: no packet goes in circles.
 _SENDS: list[Callable[[random.Random, list[Table]], Any]] = [

@@ -132,7 +132,7 @@ class _Walker:
         """Go through tables from `table` on."""
         at: int | None = table
         while at is not None:
-            rule, rivals = self.tables.find(at, packet)
+            rule, rivals = self.tables.find(at, _shown(packet))
             name = f"{self.names.table(at)}({at})" if self.names.pipeline else f"table {at}"
             if rule is None:
                 self.say(depth, f"{name}: no flow matches" + ("" if resubmitted else ", dropped"))
@@ -144,6 +144,8 @@ class _Walker:
                 self.say(depth + 1, f"ambiguous: of the same priority is {said}")
                 self.seen.ambiguous.append((rule.key, rival.key))
             at = self.next_table(rule, packet, depth)
+            if at is not None:
+                self.check_resources()              # to Open vSwitch a goto is a resubmit to a later table
 
     def next_table(self, rule: Rule, packet: Packet, depth: int) -> int | None:
         """Carry out a flow's instructions; where it goes on."""
@@ -197,13 +199,16 @@ class _Walker:
 
     def resubmit(self, table: int, rule: Rule, packet: Packet, depth: int) -> None:
         """Only a resubmit to this table or one before it makes the packet's way deeper."""
-        self.resubmits += 1
-        if self.deep >= _DEEPEST or self.resubmits > _MOST_RESUBMITS:
-            raise _TooMuch
+        self.check_resources()
         deeper = table <= rule.key[0]
         self.deep += deeper
         self.enter(table, packet, depth, resubmitted=True)
         self.deep -= deeper
+
+    def check_resources(self) -> None:
+        self.resubmits += 1
+        if self.deep >= _DEEPEST or self.resubmits > _MOST_RESUBMITS:
+            raise _TooMuch
 
     def plain(self, name: str, argument: int | None, rule: Rule, packet: Packet, depth: int) -> bool:
         """push_vlan, pop_vlan, push_mpls, pop_mpls or dec_ttl."""
@@ -299,6 +304,18 @@ class _Walker:
 
     def live(self, bucket: Bucket) -> bool:
         return bucket.watch_port is None or bucket.watch_port not in self.down
+
+
+_HIDDEN = frozenset({*(f"{protocol}_{end}" for protocol in ("tcp", "udp", "sctp") for end in ("src", "dst")),
+                     "icmpv4_type", "icmpv4_code", "icmpv6_type", "icmpv6_code"})
+_FIRST_FRAGMENT = 1
+
+
+def _shown(packet: Packet) -> Packet:
+    """What flows see of a packet: of a first fragment no ports and no ICMP type, as if it were a later one."""
+    if packet.get("ip_frag", 0) != _FIRST_FRAGMENT:
+        return packet
+    return {name: 0 if name in _HIDDEN else value for name, value in packet.items()}
 
 
 _FIRST = ("pop_vlan", "pop_mpls", decode.Decap, decode.Encap, "push_mpls", "push_vlan", "dec_ttl")

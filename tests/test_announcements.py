@@ -14,6 +14,8 @@ from apps.router_advertisements import AGAIN, tell_all
 from controller.announcements import PORTION, TURN, Announcements
 from controller.app import SAYINGS
 from tests.kit.net import Net, Port, Thing
+from tests.laws.fabric import Fabric, load
+from tests.laws.operations import Chance, apply, furnish
 
 SLAAC = {"ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}
 NOW = 1_700_000_000
@@ -245,3 +247,17 @@ def test_a_restart_says_nothing_new(net: Told) -> None:
     net.announcements = Announcements(net.model, net.compiler.world, SAYINGS, net._send)
     net.announcements.take([(kind, id) for kind, rows in net.model.rows.items() for id in rows], (), tell=False)
     assert len(net.pass_by()) <= 2 and net.announcements.said.keys() == {(tell_all, (network.id,))}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_said_after_any_history_follows_from_the_model_alone(seed: int) -> None:
+    fabric = Fabric()
+    made = Announcements(fabric.model, fabric.compiler.world, SAYINGS, lambda *_: None)
+    for number, batch in enumerate(furnish(seed, tame=seed % 2 == 0) + Chance(seed, tame=seed % 2 == 0).history(150)):
+        changes = [apply(fabric.model, one) for one in batch]
+        made.take(changes, fabric.compiler.update(changes).news)
+        made.tick(NOW + number)
+    fresh = load(fabric.model)
+    scratch = Announcements(fabric.model, fresh.world, SAYINGS, lambda *_: None)
+    scratch.take([(kind, id) for kind, rows in fabric.model.rows.items() for id in rows], (), tell=False)
+    assert made.said == scratch.said

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 
-BENCHES = ("rest", "compile", "bind", "sync", "packets", "dataplane")
+BENCHES = ("rest", "compile", "bind", "sync", "packets", "announcements", "dataplane")
 
 
 def machine() -> dict:

@@ -190,8 +190,8 @@ def look_up(world, port, frame):
     if subnet is None:
         return ()
     if told is None:
-        _, destination = icmp_errors.fate(frame)
-        hop = destination if destination and destination in prefix(subnet.cidr) else subnet.gateway_ip
+        lost = icmp_errors.read(frame)
+        hop = lost.destination if lost and lost.destination in prefix(subnet.cidr) else subnet.gateway_ip
         return (request(world, port, hop),) if hop and ":" not in hop else ()
     if told.sender_ip not in prefix(subnet.cidr):
         return ()

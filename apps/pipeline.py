@@ -57,16 +57,16 @@ NAT_IN = table(
     levels={"own": 100, "plain": 10})
 LEAVE = table(
     33, "leave", "It is for a router: the sender's side is done with its connection.",
-    levels={"new": 100})
+    levels={"never": 200, "new": 100, "known": 50})
 ROUTE = table(
     34, "route", "Which network does the router send it to, and to which next hop?",
-    levels={"expired": 2000, "answer": 1000, "own": 900, "route": 100, "none": 1})
+    levels={"answer": 2000, "own": 1900, "expired": 1800, "route": 100, "none": 1})
 NAT_OUT = table(
     36, "nat_out", "It leaves for outside: by which address?",
     levels={"own": 100, "any": 50, "plain": 10})
 NEXT_HOP = table(
     38, "next_hop", "What is the next hop's MAC?",
-    levels={"known": 100, "unknown": 10})
+    levels={"never": 200, "known": 100, "unknown": 10, "none": 1})
 FORWARD = table(
     40, "forward", "Find the receiver: a port here, or a tunnel to its host.",
     levels={"outside": 110, "port": 100, "here": 80, "flood": 70, "unknown": 10})

@@ -7,6 +7,8 @@ from hashlib import blake2s
 
 from controller.app import Missing, query, spread, tally
 
+ROUTER_PORTS = ("network:router_interface",)
+
 
 @query
 def interface_of(world, port_id):
@@ -33,7 +35,9 @@ def _hostname(world, host_id):
 def plugged(world, port_id):
     """The interface through which the port takes part in its network; None while it is down or away."""
     port = world.get("port", port_id)
-    if port is None or not port.admin_state_up or not world.need("network", port.network_id).admin_state_up:
+    if port is None or port.device_owner in ROUTER_PORTS:            # a router is nowhere: a host that shows it lies
+        return None
+    if not port.admin_state_up or not world.need("network", port.network_id).admin_state_up:
         return None
     return world.ask(interface_of, port_id)
 
@@ -112,8 +116,6 @@ def uplinks(world, physical_network):
 
 # ---- routers: a port of a router joins its network to the router's others
 
-ROUTER_PORTS = ("network:router_interface",)
-
 
 @tally(per="port")
 def joints(world, port):
@@ -141,10 +143,19 @@ def routed(world, network_id):
     return tuple(sorted(found))
 
 
+@query
+def region(world, *network_ids):
+    """The switches on which any of these networks lives, and the gateway hosts of their routers."""
+    return frozenset().union(*(switches_of(world, network) for network in network_ids),
+                             world.ask(gateways_of, *network_ids))
+
+
 def reach(world, network_id, but=()):
-    """Every switch that may send into the network: where it and those live that are routed to it, and their gateways."""
-    networks = world.ask(routed, network_id)
-    return spread(*(switches_of(world, network) for network in networks), world.ask(gateways_of, *networks), but=but)
+    """Every switch that may send into the network: where it and those live that are routed to it, and their gateways.
+
+    All these networks share one set, so that placing a port costs the same however many there are.
+    """
+    return spread(world.ask(region, *world.ask(routed, network_id)), but=but)
 
 
 # ---- gateways: a port of a router on an external network; one of the switches with its wire is the gateway host

@@ -4,16 +4,19 @@
 
 `leave` closes the sender's side: it commits the connection in the network that it leaves, and forgets what was
 looked up, because the receiver's network has a conntrack zone of its own. `route` holds each router's subnets and
-extra routes, the longest prefix first. `next_hop` knows the MAC of every fixed address of the networks that are
-routed to each other; the frame then goes on as if it had been sent in the receiver's network by the router.
+extra routes, the longest prefix first. `next_hop` knows the MAC of every address of the networks that are routed to
+each other; the frame then goes on as if it had been sent in the receiver's network by the router, and may leave
+through the very port that it came from.
 
-ARP and neighbour discovery for the router, and echo requests to it, are answered by flows; what needs a packet of
-another kind (time exceeded, no route, a closed port) goes to the controller, so many a second (RFC 792, RFC 4443).
+ARP and neighbour discovery for the router, and echo requests to it, are answered by flows. What needs an ICMP error
+(time exceeded, no route, nobody at the next hop, a closed port) goes to the controller, so many a second; the error
+is routed like any packet of the router's own (RFC 792, RFC 4443, RFC 1812 §4.3).
 """
 from apps.pipeline import ANSWER, FORWARD, HOP, HOP6, LEAVE, ND_REPLY, NETWORK, NEXT_HOP, ROUTE, ROUTER
-from apps.places import ROUTER_PORTS, everywhere, home, joints, reach
+from apps.places import ROUTER_PORTS, everywhere, home, joints, plugged, reach
 from controller.app import Missing, answers, flows, query
 from controller.openflow.actions import (
+    FORGET_IN_PORT,
     IN_PORT,
     controller,
     ct,
@@ -31,21 +34,35 @@ from controller.packet import icmp_errors
 from controller.values import eui64, ip_number, prefix
 
 APP = 9
-ARP, IPV4, IPV6, ICMP, ICMPV6 = 0x806, 0x800, 0x86dd, 1, 58
+ARP, IPV4, IPV6, ICMP, FRAGMENT, ICMPV6 = 0x806, 0x800, 0x86dd, 1, 44, 58
+FAMILIES = (IPV4, IPV6)
+DESTINATION = {IPV4: "ipv4_dst", IPV6: "ipv6_dst"}
 NEW, ORIGINAL = (0x21, 0x21), (0x22, 0x2a)
 ALIVE, DEAD = 1, 0
+FIRST_FRAGMENT, LATER_FRAGMENT = (1, 3), 3
 SOLICITED_OVERRIDE_ROUTER, TARGET_LINK_LAYER = 0xe0000000, 2        # RFC 4861 §4.4
-RATE = 50                          # ICMP errors a second from one interface of a router (RFC 1812 §4.3.2.8)
+# Multicast, broadcast, loopback and "this network" (RFC 1812 §5.3).
+FOR_NO_ROUTER = ((IPV4, "224.0.0.0/3"), (IPV4, "127.0.0.0/8"), (IPV4, "0.0.0.0/8"), (IPV6, "ff00::/8"))
+# Link-local addresses mean nothing elsewhere (RFC 3927 §2.7, RFC 4291 §2.5.6).
+LINK_LOCAL = ({"eth_type": IPV6, "ipv6_src": "fe80::/10"}, {"eth_type": IPV6, "ipv6_dst": "fe80::/10"},
+              {"eth_type": IPV4, "ipv4_dst": "169.254.0.0/16"})
+RATE = 50                          # ICMP errors a second of one router on one host (RFC 1812 §4.3.2.8)
+METERS = 1 << 24                   # meters with lower numbers are ports'
 
 
 @flows(per="switch", on=everywhere)
-def leave(world, switch):
-    for family in (IPV4, IPV6):
+def stand(world, switch):
+    for family in FAMILIES:
         for state in ({"ct_state": NEW}, {"ct_state": ORIGINAL, "ct_mark": DEAD}):
             yield LEAVE, "new", match(eth_type=family, **state), (ct(NETWORK, commit=True, mark=ALIVE), ct_clear(), ROUTE)
-        yield LEAVE, "rest", match(eth_type=family), (ct_clear(), ROUTE)
-        yield NEXT_HOP, "rest", match(eth_type=family), (drop("the next hop is nobody known"),)
+        yield LEAVE, "known", match(eth_type=family), (ct_clear(), ROUTE)
+    for family, block in FOR_NO_ROUTER:
+        yield LEAVE, "never", match({"eth_type": family, DESTINATION[family]: block}), (drop("for no router"),)
+    for fields in LINK_LOCAL:
+        yield NEXT_HOP, "never", match(fields), (drop("a link-local address is not routed"),)
+    yield LEAVE, "rest", match(), (drop("only IP is routed"),)
     yield ROUTE, "rest", match(), (drop("no such router"),)
+    yield NEXT_HOP, "rest", match(), (drop("no such router"),)
 
 
 # ---- what a router is
@@ -54,7 +71,7 @@ def is_interface(port):
     return port.device_owner in ROUTER_PORTS and bool(port.device_id)
 
 
-def routers_of(world, port):
+def router_of(world, port):
     """The router whose interface a port is; a port that is none, or of a router that is down, has no flows."""
     router = world.need("router", port.device_id) if is_interface(port) else None
     if router is None or not router.admin_state_up or not port.admin_state_up:
@@ -66,17 +83,27 @@ def where_routed(world, port):
     return reach(world, port.network_id) if is_interface(port) else ()
 
 
+def interfaces(world, router_id):
+    """The ports that are the router's interfaces, in order of their ids."""
+    return [port for id in sorted(world.gathered(joints, ("ports", router_id))) if (port := world.get("port", id))]
+
+
 @query
 def connected(world, router_id):
     """A router's interfaces by subnet: (prefix length, cidr, port id), the longest first."""
     found = []
-    for id in sorted(world.gathered(joints, ("ports", router_id))):
-        port = world.get("port", id)
-        for fixed in port.fixed_ips if port else ():
+    for port in interfaces(world, router_id):
+        for fixed in port.fixed_ips:
             subnet = world.get("subnet", fixed.subnet_id)
             if subnet is not None:
-                found.append((prefix(subnet.cidr).length, subnet.cidr, id))
+                found.append((prefix(subnet.cidr).length, subnet.cidr, port.id))
     return tuple(sorted(found, reverse=True))
+
+
+@query
+def own_addresses(world, router_id):
+    """All addresses of a router, on whichever network."""
+    return tuple(dict.fromkeys(ip for port in interfaces(world, router_id) for ip in addresses(port)))
 
 
 def addresses(port):
@@ -93,15 +120,16 @@ def family_of(ip):
 
 @flows(per="port", on=where_routed)
 def enter(world, port):
-    router, network = routers_of(world, port), world.need("network", port.network_id)
-    yield FORWARD, "port", match({NETWORK: network.key, "eth_dst": port.mac_address}), (
+    """What is inside a VLAN of the tenant's own is not for the router."""
+    router, network = router_of(world, port), world.need("network", port.network_id)
+    yield FORWARD, "port", match({NETWORK: network.key, "eth_dst": port.mac_address, "vlan_vid": 0}), (
         set_field({ROUTER: router.key}), resubmit(LEAVE))
 
 
 @flows(per="port", on=where_routed)
 def answer_neighbours(world, port):
     """Who asks for the router, everybody or it alone, hears of its MAC on the spot."""
-    routers_of(world, port)
+    router_of(world, port)
     network = world.need("network", port.network_id)
     for ip in addresses(port):
         asked = {NETWORK: network.key, "vlan_vid": 0, "eth_type": family_of(ip)}
@@ -119,22 +147,31 @@ def answer_neighbours(world, port):
 
 @flows(per="port", on=where_routed)
 def answer_echo(world, port):
-    """Each of the router's addresses answers an echo request, from whichever of its networks it comes."""
-    router = routers_of(world, port)
+    """Each of the router's addresses answers an echo request, from whichever of its networks it comes.
+
+    The answer goes back to where the request came from, a machine or another router. Of a fragment Open vSwitch does
+    not show the type: what comes in pieces is taken for a request.
+    """
+    router = router_of(world, port)
     for ip in addresses(port):
-        own = {ROUTER: router.key, "eth_type": family_of(ip)}
+        own = {ROUTER: router.key, "eth_type": family_of(ip), DESTINATION[family_of(ip)]: ip}
         if ":" in ip:
-            yield ROUTE, "answer", match({**own, "ipv6_dst": ip, "ip_proto": ICMPV6, "icmpv6_type": 128}), (
-                move("ipv6_src", "ipv6_dst"), set_field(ipv6_src=ip), set_field(icmpv6_type=129), *back())
+            whole, rest = {"ip_proto": ICMPV6, "icmpv6_type": 128}, {"ip_proto": FRAGMENT}
+            turned, reply = (move("ipv6_src", "ipv6_dst"), set_field(ipv6_src=ip)), set_field(icmpv6_type=129)
         else:
-            yield ROUTE, "answer", match({**own, "ipv4_dst": ip, "ip_proto": ICMP, "icmpv4_type": 8}), (
-                move("ipv4_src", "ipv4_dst"), set_field(ipv4_src=ip), set_field(icmpv4_type=0), *back())
+            whole, rest = {"ip_proto": ICMP, "icmpv4_type": 8}, {"ip_proto": ICMP}
+            turned, reply = (move("ipv4_src", "ipv4_dst"), set_field(ipv4_src=ip)), set_field(icmpv4_type=0)
+        yield ROUTE, "answer", match({**own, **whole}), (*turned, reply, *back())
+        first = {"ip_proto": whole["ip_proto"], "ip_frag": FIRST_FRAGMENT}
+        yield ROUTE, "answer", match({**own, **first}), (*turned, reply, *back())
+        yield ROUTE, "answer", match({**own, **rest, "ip_frag": LATER_FRAGMENT}), (*turned, *back())
 
 
 def back():
     """Return to the sender: swap the MACs by way of a register that is free here, with a fresh time to live."""
     kept = (HOP6, 0, 47)
-    return (move("eth_src", kept), move("eth_dst", "eth_src"), move(kept, "eth_dst"), set_field(nw_ttl=64), IN_PORT)
+    return (move("eth_src", kept), move("eth_dst", "eth_src"), move(kept, "eth_dst"), set_field(nw_ttl=64),
+            FORGET_IN_PORT, FORWARD)
 
 
 # ---- out of it
@@ -142,7 +179,7 @@ def back():
 @flows(per="port", on=where_routed)
 def route_connected(world, port):
     """To the subnets of this interface."""
-    router, network = routers_of(world, port), world.need("network", port.network_id)
+    router, network = router_of(world, port), world.need("network", port.network_id)
     for fixed in port.fixed_ips:
         subnet = world.need("subnet", fixed.subnet_id)
         yield route(router, network, port, subnet.cidr, None)
@@ -158,28 +195,28 @@ def route(router, network, port, destination, hop):
         wanted[address] = destination
     return ROUTE, ("route", length), match(wanted), (
         dec_ttl(), set_field({NETWORK: network.key}), set_field(eth_src=port.mac_address),
-        move(address, into) if hop is None else set_field({into: ip_number(hop)}), NEXT_HOP)
-
-
-@flows(per="router", on=lambda world, router: wherever(world, router))
-def route_further(world, router):
-    """Extra routes: each through the interface whose subnet has its next hop."""
-    if not router.admin_state_up:
-        return
-    interfaces = world.ask(connected, router.id)
-    taken = {cidr for _, cidr, _ in interfaces}
-    for one in router.routes:
-        via = next((id for _, cidr, id in interfaces if one.nexthop in prefix(cidr)), None)
-        if via is not None and one.destination not in taken:
-            taken.add(one.destination)
-            port = world.need("port", via)
-            yield route(router, world.need("network", port.network_id), port, one.destination, one.nexthop)
+        move(address, into) if hop is None else set_field({into: ip_number(hop)}), FORGET_IN_PORT, NEXT_HOP)
 
 
 def wherever(world, router):
     """Every switch from which the router may be entered."""
     networks = sorted(world.gathered(joints, ("networks", router.id)))
     return reach(world, networks[0]) if networks else ()
+
+
+@flows(per="router", on=wherever)
+def route_further(world, router):
+    """Extra routes: each through the interface whose subnet has its next hop."""
+    if not router.admin_state_up:
+        return
+    joined = world.ask(connected, router.id)
+    taken = {cidr for _, cidr, _ in joined}
+    for one in router.routes:
+        via = next((id for _, cidr, id in joined if one.nexthop in prefix(cidr)), None)
+        if via is not None and one.destination not in taken:
+            taken.add(one.destination)
+            port = world.need("port", via)
+            yield route(router, world.need("network", port.network_id), port, one.destination, one.nexthop)
 
 
 def routed_from(world, port):
@@ -191,54 +228,64 @@ def routed_from(world, port):
 
 @flows(per="port", on=routed_from)
 def know_next_hop(world, port):
+    """A port is found by its own addresses, and by a pair's if nobody else has it with another MAC."""
     network = world.need("network", port.network_id)
-    for fixed in port.fixed_ips:
-        into = HOP6 if ":" in fixed.ip_address else HOP
-        yield NEXT_HOP, "known", match({NETWORK: network.key, "eth_type": family_of(fixed.ip_address), into: ip_number(fixed.ip_address)}), (
-            set_field(eth_dst=port.mac_address), FORWARD)
+    macs = {fixed.ip_address: port.mac_address for fixed in port.fixed_ips}
+    for pair in port.allowed_address_pairs:
+        if world.ask(owners, network.id, pair.ip_address) == (pair.mac_address,):
+            macs.setdefault(pair.ip_address, pair.mac_address)
+    for ip, mac in macs.items():
+        into = HOP6 if ":" in ip else HOP
+        yield NEXT_HOP, "known", match({NETWORK: network.key, "eth_type": family_of(ip), into: ip_number(ip)}), (
+            set_field(eth_dst=mac), FORWARD)
+
+
+@query
+def owners(world, network_id, ip):
+    """The MACs of the plugged ports that may have an address; none for a block, and none beside the port whose it is."""
+    if "/" in ip or world.find("port", "network_id+ip_address", (network_id, ip)):
+        return ()
+    return tuple(sorted({pair.mac_address or port.mac_address
+                         for port in world.find("port", "allowed_address_pairs.ip_address", ip)
+                         if port.network_id == network_id and world.ask(plugged, port.id)
+                         for pair in port.allowed_address_pairs if pair.ip_address == ip}))
 
 
 # ---- what the controller answers
 
-def through(world, port, family):
-    """A packet that entered the router by this interface."""
-    network = world.need("network", port.network_id)
-    return {ROUTER: routers_of(world, port).key, NETWORK: network.key, "eth_dst": port.mac_address, "eth_type": family}
-
-
-@flows(per="port", on=where_routed)
-def punt(world, port):
-    """What entered the router by this interface and needs an ICMP error for an answer.
-
-    Its time to live ends here (traceroute asks for that); it is for one of the router's own addresses, where nobody
-    listens; or there is no route.
-    """
-    up = (meter(port.key), controller())
-    yield Meter(port.key, pps=RATE, burst=RATE)
-    for family in (IPV4, IPV6):
-        entered = through(world, port, family)
+@flows(per="router", on=wherever)
+def refuse(world, router):
+    """What the router does not route, and tells the sender of: it is for one of its own addresses, where nobody
+    listens; its time to live ends (traceroute asks for that); there is no route; nobody known is the next hop."""
+    if not router.admin_state_up:
+        return
+    yield Meter(METERS + router.key, pps=RATE, burst=RATE)
+    up = meter(METERS + router.key), controller()
+    for ip in world.ask(own_addresses, router.id):
+        family = family_of(ip)
+        yield ROUTE, "own", match({ROUTER: router.key, "eth_type": family, DESTINATION[family]: ip}), up
+    for family in FAMILIES:
+        entered = {ROUTER: router.key, "eth_type": family}
         for left in (0, 1):
             yield ROUTE, "expired", match({**entered, "nw_ttl": left}), up
         yield ROUTE, "none", match(entered), up
-    for ip in world.ask(own_addresses, port.device_id):
-        yield ROUTE, "own", match({**through(world, port, family_of(ip)), "ipv6_dst" if ":" in ip else "ipv4_dst": ip}), up
+        yield NEXT_HOP, "none", match(entered), up
 
 
-@query
-def own_addresses(world, router_id):
-    """All addresses of a router, on whichever network."""
-    ports = (world.get("port", id) for id in sorted(world.gathered(joints, ("ports", router_id))))
-    return tuple(dict.fromkeys(ip for port in ports if port for ip in addresses(port)))
-
-
-@answers(of=punt)
-def refuse(world, port, frame):
-    """The ICMP error that says why, from the router's address on the sender's network."""
-    time_left, destination = icmp_errors.fate(frame)
-    if time_left is None:
+@answers(of=refuse)
+def say_why(world, router, frame):
+    """The ICMP error, from the router's address on the network that the packet came from; it is routed."""
+    ports, seen = interfaces(world, router.id), icmp_errors.read(frame)
+    to, by = frame[:6].hex(":"), frame[6:12].hex(":")
+    entered = next((port for port in ports if port.mac_address == to), None)
+    if seen is None or entered is None:
         return ()
-    if time_left < 2:
-        return icmp_errors.time_exceeded(frame, addresses(port))
-    if destination in own_addresses(world, port.device_id):
-        return icmp_errors.port_unreachable(frame, addresses(port))
-    return icmp_errors.no_route(frame, addresses(port))
+    if seen.destination in own_addresses(world, router.id):
+        why = icmp_errors.PORT_UNREACHABLE if seen.protocol not in (ICMP, ICMPV6) else None
+    elif any(port.mac_address == by for port in ports):               # it had been on its way out already
+        why = icmp_errors.HOST_UNREACHABLE
+    else:
+        why = icmp_errors.TIME_EXCEEDED if seen.left < 2 else icmp_errors.NO_ROUTE
+    beside = [port for port in ports if port.network_id == entered.network_id and port.id != entered.id]
+    error = icmp_errors.error(frame, [ip for port in (entered, *beside) for ip in addresses(port)], why) if why else None
+    return ((set_field({ROUTER: router.key}) + resubmit(ROUTE), error),) if error else ()

@@ -5,7 +5,8 @@
     @flows(per="port", on=home)     for each object of a kind these flows, on these switches
     @flows(…, each=True)            … with flows of their own on every switch: rule(world, row, switch)
     @answers(of=rule)               what a packet that the rule's flows sent to us is answered with: frames, back to
-                                    where it came from; (port, frame), elsewhere; Fact(kind, document), what it teaches
+                                    where it came from; (port or actions, frame), elsewhere; Fact(kind, document), what
+                                    it teaches
     @every(1800, per="network", to=seats)   what to say to these places now and again, and at once when it changes
 
 A rule yields flows as (table, level, match, actions): the level is one of the table's named priorities; or a

@@ -255,8 +255,8 @@ class Control:
             if isinstance(answer, Fact):
                 self.writer.learn([answer])
             else:
-                port, frame = answer if isinstance(answer, tuple) else (event.packet.in_port, answer)
-                self.switches.send_packet(event.switch_id, output(port), frame)
+                to, frame = answer if isinstance(answer, tuple) else (event.packet.in_port, answer)
+                self.switches.send_packet(event.switch_id, to if isinstance(to, bytes) else output(to), frame)
 
     # ---- time
     def _tick(self, tick: Tick) -> None:

@@ -1,12 +1,14 @@
-"""ICMP errors that a router sends back: time exceeded, no route, closed port (RFC 792, RFC 4443).
+"""ICMP errors that a router sends back: time exceeded, no route, no host, closed port (RFC 792, RFC 4443).
 
 Never in answer to another error, to a frame for many, to a later fragment, or to a packet from nobody in particular
-(RFC 1122 §3.2.2, RFC 4443 §2.4): then the answer is no frame at all.
+(RFC 1122 §3.2.2, RFC 4443 §2.4): then there is no answer at all. Nor is there one to a link-local address, because
+errors are routed.
 """
 from __future__ import annotations
 
 from collections.abc import Sequence
 from struct import pack
+from typing import NamedTuple
 
 from controller.packet import ipv4
 from controller.values import ip_number, ip_text
@@ -16,44 +18,44 @@ ERRORS4 = {3, 4, 5, 11, 12}               # ICMP types that are errors
 ROUTED6 = {0, 43, 44, 60}                 # extension headers that we do not look behind
 
 
-def time_exceeded(frame: bytes, addresses: Sequence[str]) -> tuple[bytes, ...]:
-    """The packet's time to live ends at the router with these addresses on the sender's network."""
-    return _error(frame, addresses, (11, 0), (3, 0))
+class Why(NamedTuple):
+    """An error's type and code, of ICMP and of ICMPv6."""
+    four: tuple[int, int]
+    six: tuple[int, int]
 
 
-def no_route(frame: bytes, addresses: Sequence[str]) -> tuple[bytes, ...]:
-    """The router knows no way to the destination."""
-    return _error(frame, addresses, (3, 0), (1, 0))
+TIME_EXCEEDED = Why((11, 0), (3, 0))
+NO_ROUTE = Why((3, 0), (1, 0))
+HOST_UNREACHABLE = Why((3, 1), (1, 3))    # the network is there, and nobody in it has the address
+PORT_UNREACHABLE = Why((3, 3), (1, 4))
 
 
-def port_unreachable(frame: bytes, addresses: Sequence[str]) -> tuple[bytes, ...]:
-    """The destination is the router itself, and nobody listens there."""
-    return _error(frame, addresses, (3, 3), (1, 4))
+class Seen(NamedTuple):
+    """What a packet says of itself: how many hops it may still go, where to, and its IP protocol."""
+    left: int
+    destination: str
+    protocol: int
 
 
-def fate(frame: bytes) -> tuple[int | None, str]:
-    """How many hops a frame's packet may still go, and where to; (None, "") if it is no IP packet."""
+def read(frame: bytes) -> Seen | None:
+    """What an untagged frame's packet says, or None if it is no IP packet."""
     if frame[12:14] == b"\x08\x00" and len(frame) >= 34:
-        return frame[22], ipv4.text(frame[30:34])
+        return Seen(frame[22], ipv4.text(frame[30:34]), frame[23])
     if frame[12:14] == b"\x86\xdd" and len(frame) >= 54:
-        return frame[21], ip_text(6, int.from_bytes(frame[38:54], "big"))
-    return None, ""
+        return Seen(frame[21], ip_text(6, int.from_bytes(frame[38:54], "big")), frame[20])
+    return None
 
 
-def _error(frame: bytes, addresses: Sequence[str], four: tuple[int, int], six: tuple[int, int]) -> tuple[bytes, ...]:
+def error(frame: bytes, addresses: Sequence[str], why: Why) -> bytes | None:
+    """The frame that tells a frame's sender, from the first of our addresses of its kind; or None."""
     if len(frame) < 34 or frame[0] & 1 or frame[6] & 1:
-        return ()
+        return None
     kind = frame[12:14]
     own = next((one for one in addresses if (":" in one) == (kind == b"\x86\xdd")), None)
-    if own is None:
-        return ()
-    if kind == b"\x08\x00":
-        packet = _error4(frame[14:], own, *four)
-    elif kind == b"\x86\xdd":
-        packet = _error6(frame[14:], own, *six)
-    else:
-        packet = None
-    return () if packet is None else (frame[6:12] + frame[:6] + kind + packet,)
+    if own is None or kind not in (b"\x08\x00", b"\x86\xdd"):
+        return None
+    packet = _error4(frame[14:], own, *why.four) if kind == b"\x08\x00" else _error6(frame[14:], own, *why.six)
+    return None if packet is None else frame[6:12] + frame[:6] + kind + packet
 
 
 def _error4(packet: bytes, own: str, kind: int, code: int) -> bytes | None:
@@ -79,6 +81,8 @@ def _error6(packet: bytes, own: str, kind: int, code: int) -> bytes | None:
         return None
     source, destination, following = packet[8:24], packet[24:40], packet[6]
     if source[0] == 0xFF or not any(source) or destination[0] == 0xFF or following in ROUTED6:
+        return None
+    if source[0] == 0xFE and source[1] & 0xC0 == 0x80:
         return None
     if following == 58 and (len(packet) < 41 or packet[40] < 128):
         return None

@@ -17,3 +17,13 @@ def net() -> Iterator[Net]:
 def server(net: Net) -> Thing:
     """A group that lets everything out and nothing in."""
     return net.group("server")
+
+
+@pytest.fixture
+def red(net: Net) -> Thing:
+    return net.network("red", subnets=("10.1.0.0/24", "2001:db8:1::/64"))
+
+
+@pytest.fixture
+def blue(net: Net) -> Thing:
+    return net.network("blue", subnets=("10.2.0.0/24", "2001:db8:2::/64"))

@@ -1,4 +1,4 @@
-"""The tests of connections, neighbours, groups and port security again, on a real Open vSwitch beside the walk.
+"""The tests of connections, neighbours, groups, port security and routing again, on a real Open vSwitch beside the walk.
 
 Where all ports are on one host each frame goes through both, connection tracking included.
 """
@@ -15,6 +15,8 @@ from tests.apps.test_neighbours import *  # noqa: F403
 from tests.apps.test_port_security import *  # noqa: F403
 from tests.apps.test_questions import *  # noqa: F403
 from tests.apps.test_remote_groups import *  # noqa: F403
+from tests.apps.test_routing import *  # noqa: F403
+from tests.apps.test_routing_answers import *  # noqa: F403
 from tests.apps.test_security_groups import *  # noqa: F403
 from tests.apps.test_stateless_groups import *  # noqa: F403
 from tests.kit.dummy_ovs import DummyOvs, dummy_ovs

@@ -6,7 +6,8 @@ from collections import Counter, deque
 from typing import Any
 
 from apps.pipeline import PIPELINE, TUNNEL_PORT
-from controller.openflow.actions import PORT_LOCAL
+from controller.openflow import decode, packets
+from controller.openflow.actions import PORT_CONTROLLER, PORT_LOCAL
 from controller.openflow.fields import FIELDS, number
 from controller.openflow.packets import HEADERS
 from controller.openflow.walk import Punt, walk
@@ -110,7 +111,8 @@ def carry(net: Any, sender: str, switch: str, ofport: int, packet: dict[str, Any
             return journey
         here, entering = waiting.popleft()
         bridge = net.bridges[here]
-        seen = walk(bridge.tables, entering, conntrack=bridge.conntrack, pipeline=PIPELINE)
+        first = entering.pop("table", 0)
+        seen = walk(bridge.tables, entering, table=first, conntrack=bridge.conntrack, pipeline=PIPELINE)
         host = net.model.get("switch", here).host_id
         journey.lines += [f"-- {host}", *seen.lines]
         journey.punts += seen.punted
@@ -123,6 +125,20 @@ def carry(net: Any, sender: str, switch: str, ofport: int, packet: dict[str, Any
             else:
                 journey.arrivals.append((_name(net, here, port), frame))
     raise AssertionError(f"still under way after {_MOST_HOPS} switches\n{journey}")
+
+
+def put_in(net: Any, switch: str, actions: bytes, packet: dict[str, Any]) -> Journey:
+    """Walk a packet that the controller hands to a switch with actions that set registers and name a table."""
+    packet = dict(packet)
+    for action in decode.read_actions(actions, 0, len(actions)):
+        match action:
+            case decode.SetField(field, value, mask):
+                packets.write(packet, field, value, mask)
+            case decode.Resubmit(table):
+                packet["table"] = table
+            case _:
+                raise ValueError(f"{action} cannot be walked")
+    return carry(net, "the controller", switch, PORT_CONTROLLER, packet)
 
 
 def _name(net: Any, switch: str, ofport: int) -> str:

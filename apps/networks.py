@@ -5,9 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from apps.security_group_defaults import ensure_default
-from controller.errors import Conflict, Invalid
-from controller.types import Type
+from controller.errors import Conflict, Exhausted, Forbidden, Invalid, Unsupported
+from controller.types import Record, Type, freeze
 
+KIND, WIRE, KEY = "provider:network_type", "provider:physical_network", "provider:segmentation_id"
+PHYSICAL = ("flat", "vlan")         # carried by a physical network, and not in tunnels
+ON_WIRE = "provider_physical_network+provider_segmentation_id"
+LAST_VLAN = 4094                    # 4095 is reserved (IEEE 802.1Q §9.6)
+GATEWAYS = ("network:router_gateway", "network:floatingip")
 # Bytes that a tunnel adds to an IP packet over IPv4: outer IP, (UDP, tunnel header,) inner Ethernet.
 OVERHEAD = {"vxlan": 50, "geneve": 58, "gre": 42}
 _IPV6_MORE = 20
@@ -26,7 +31,22 @@ def _keys(bits: int) -> Type:
                 (1, "x", [], [1], [2, 1], [0, 1], [1, most + 1], [1, 2, 3], [1, "2"], [True, 2]))
 
 
+def _vlan_ranges(value: Any) -> Record:
+    """{physical network: first and last of the VLANs that networks are given}."""
+    if not isinstance(value, Mapping):
+        raise Invalid("", "must say for physical networks the first and the last VLAN, as {physnet1: [100, 199]}")
+    for name, ends in value.items():
+        whole = isinstance(ends, (list, tuple)) and len(ends) == 2 and all(type(one) is int for one in ends)
+        if not isinstance(name, str) or not whole or not 1 <= ends[0] <= ends[1] <= LAST_VLAN:
+            raise Invalid("", f"{name}: must be the first and the last of some numbers from 1 to {LAST_VLAN}")
+    found: Record = freeze(value)
+    return found
+
+
 KEYS_24, KEYS_32 = _keys(24), _keys(32)
+VLAN_RANGES = Type("vlan_ranges", _vlan_ranges, {"type": "object"}, ({}, {"physnet1": [100, 199]}),
+                   (1, "x", [], {"physnet1": 1}, {"physnet1": [2, 1]}, {"physnet1": [0, 1]}, {"physnet1": [1, 4095]},
+                    {"physnet1": [1, "2"]}))
 _LARGEST_KEY = {"vxlan": (1 << 24) - 1, "geneve": (1 << 24) - 1, "gre": (1 << 32) - 1}
 _SMALLEST_MTU = {4: 68, 6: 1280}          # RFC 791, RFC 8200
 
@@ -35,6 +55,7 @@ def create(write: Any, document: dict[str, Any], asked: Mapping[str, Any], befor
     """Choose the encapsulation and the MTU. A project with a network has its default security group too."""
     _choose_provider(write, document)
     document["mtu"] = _mtu(write, document, document["mtu"])
+    _check_external(write, document, None)
     write.then(lambda: ensure_default(write, document["project_id"]))
 
 
@@ -43,20 +64,69 @@ def update(write: Any, document: dict[str, Any], asked: Mapping[str, Any], befor
         document["mtu"] = _mtu(write, document, asked["mtu"])
     if before.shared and not document["shared"]:
         _check_unshared(write, before)
+    _check_external(write, document, before)
+
+
+def delete(write: Any, document: Mapping[str, Any], asked: Mapping[str, Any], before: Any) -> None:
+    if before.provider_network_type == "vlan" and (spans := _vlans(write, before.provider_physical_network)):
+        write.give_back(spans, before.provider_segmentation_id)
 
 
 def _choose_provider(write: Any, document: dict[str, Any]) -> None:
-    kind, key = document["provider:network_type"], document["provider:segmentation_id"]
-    if key is not None and kind is None:
-        raise Invalid("provider:network_type", "is needed together with provider:segmentation_id")
+    kind = document[KIND]
+    for name in (WIRE, KEY):
+        if document[name] is not None and kind is None:
+            raise Invalid(KIND, f"is needed together with {name}")
     if kind is None:
-        kind = document["provider:network_type"] = write.settings["network_type"]
-    if key is not None and key > _LARGEST_KEY[kind]:
-        raise Invalid("provider:segmentation_id", f"must be between 1 and {_LARGEST_KEY[kind]} for {kind}")
+        kind = document[KIND] = write.settings["network_type"]
+    if kind in PHYSICAL:
+        _choose_wire(write, document)
+    elif document[WIRE] is not None:
+        raise Invalid(WIRE, f"must be left out: {kind} networks are carried in tunnels")
+    elif document[KEY] is not None and document[KEY] > _LARGEST_KEY[kind]:
+        raise Invalid(KEY, f"must be between 1 and {_LARGEST_KEY[kind]} for {kind}")
+
+
+def _choose_wire(write: Any, document: dict[str, Any]) -> None:
+    """Its place on a physical network, where it must be alone."""
+    wire, known = document[WIRE], write.settings["physical_networks"]
+    if not wire:
+        raise Invalid(WIRE, f"is required for {document[KIND]} networks")
+    if known is not None and wire not in known:
+        raise Invalid(WIRE, f"{wire} is not known; there are {', '.join(known) or 'none'} (the setting "
+                            "physical_networks)")
+    if document[KIND] == "vlan":
+        _choose_vlan(write, document)
+    elif document[KEY] is not None:
+        raise Invalid(KEY, "must be left out: a flat network has no tag")
+    elif any(other.provider_network_type == "flat" for other in write.find("network", "provider_physical_network", wire)):
+        raise Conflict("FlatNetworkInUse", f"Unable to create the flat network. Physical network {wire} is in use.")
+
+
+def _choose_vlan(write: Any, document: dict[str, Any]) -> None:
+    wire, vlan = document[WIRE], document[KEY]
+    if vlan is None:
+        spans = _vlans(write, wire)
+        if spans is None:
+            raise Invalid(KEY, f"is required: no VLANs of {wire} are set aside (the setting vlan_ranges)")
+        vlan = document[KEY] = spans.take(lambda number: write.count("network", ON_WIRE, (wire, number)) > 0)
+        if vlan is None:
+            raise Exhausted("NoNetworkAvailable", f"{KEY}: all VLANs of {wire} that are set aside are in use")
+    elif vlan > LAST_VLAN:
+        raise Invalid(KEY, f"must be between 1 and {LAST_VLAN} for vlan")
+    elif write.count("network", ON_WIRE, (wire, vlan)):
+        raise Conflict("VlanIdInUse", f"Unable to create the network. The VLAN {vlan} on physical network {wire} is in "
+                                      "use.")
+
+
+def _vlans(write: Any, wire: str) -> Any:
+    """Where free VLANs of a physical network are looked for, if some are set aside."""
+    ends = write.settings["vlan_ranges"].get(wire)
+    return write.spans(("vlan", wire), (ends,)) if ends else None
 
 
 def _mtu(write: Any, document: Mapping[str, Any], wanted: int) -> int:
-    """The MTU asked for, or the largest that the tunnel leaves."""
+    """The MTU asked for, or the largest there can be."""
     most = largest_mtu(write.settings, document["provider:network_type"])
     least = max([_SMALLEST_MTU[4], *(_SMALLEST_MTU[subnet.ip_version]
                                      for subnet in write.find("subnet", "network_id", document["id"]))])
@@ -66,8 +136,10 @@ def _mtu(write: Any, document: Mapping[str, Any], wanted: int) -> int:
 
 
 def largest_mtu(settings: Mapping[str, Any], network_type: str) -> int:
-    """Bytes of an IP packet that fit through a tunnel of the underlay."""
-    return settings["underlay_mtu"] - OVERHEAD[network_type] - (_IPV6_MORE if settings["tunnel_overhead_ipv6"] else 0)
+    """Bytes of an IP packet that fit through a tunnel of the underlay, or onto a physical network."""
+    if network_type in PHYSICAL:
+        return int(settings["underlay_mtu"])
+    return int(settings["underlay_mtu"] - OVERHEAD[network_type] - (_IPV6_MORE if settings["tunnel_overhead_ipv6"] else 0))
 
 
 def _check_unshared(write: Any, network: Any) -> None:
@@ -78,6 +150,25 @@ def _check_unshared(write: Any, network: Any) -> None:
                 raise Conflict("InvalidSharedSetting",
                                f"Unable to reconfigure sharing settings for network {network.id}. Project "
                                f"{row.project_id} has {kind} {row.id} on it.")
+
+
+def _check_external(write: Any, document: Mapping[str, Any], before: Any) -> None:
+    """Only a physical network leads outside; and it stays so while somebody goes out through it."""
+    if document["router:external"] and document[KIND] not in PHYSICAL:
+        raise Unsupported("router:external", "only flat and vlan networks lead outside")
+    if before is None or document["router:external"] or not before.router_external:
+        return
+    if any(port.device_owner in GATEWAYS for port in write.find("port", "network_id", before.id)):
+        raise Conflict("ExternalNetworkInUse", f"External network {before.id} cannot be updated to be made non-external, "
+                                               "since it has existing gateway ports.")
+
+
+def check_port(write: Any, port: Mapping[str, Any], asked: Mapping[str, Any], before: None) -> None:
+    """That a network leads outside shows it to everybody, for gateways; machines on it are for its owner to plug in."""
+    network = write.need("network", port["network_id"])
+    if network.router_external and not network.shared and not write.fits("rule:admin_or_network_owner", "port", port):
+        raise Forbidden(f"network_id: network {network.id} is external and not shared: use it as a gateway, or ask its "
+                        "owner for a port")
 
 
 def status(model: Any, network: Any) -> str:

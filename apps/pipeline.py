@@ -26,8 +26,8 @@ PIPELINE = Pipeline()
 table, register = PIPELINE.table, PIPELINE.register
 
 ADMIT = table(
-    0, "admit", "Which port or tunnel did it come from? Load its network and its sender.",
-    levels={"known": 100})
+    0, "admit", "Which port, tunnel or uplink did it come from? Load its network and its sender.",
+    levels={"never": 200, "known": 100})
 GUARD = table(
     10, "guard", "May this port send from these addresses?",
     levels={"never": 300, "own": 200, "arp": 60, "any": 50})
@@ -86,22 +86,23 @@ COMMIT = table(
     55, "commit", "Both sides allow it: remember the connection.",
     levels={"new": 100})
 DELIVER = table(
-    60, "deliver", "Hand it to the receiver's port or tunnel.",
-    levels={"self": 200, "known": 100})
+    60, "deliver", "Hand it to the receiver's port, tunnel or uplink.",
+    levels={"self": 200, "routed": 150, "known": 100, "no_uplink": 50})
 
 UNGUARDED, STATEFUL, STATELESS = 0, 1, 2
-RECEIVER = register(5, "key of the port it goes to; 1 to 15: a tunnel")
+RECEIVER = register(5, "key of the port it goes to; 1 to 3: a tunnel; 4: the uplink")
 NETWORK  = register(6, "key of the network it is in; also its conntrack zone")
 GUARDS   = register(4, "who guards the sender: 0 nobody, 1 stateful groups, 2 stateless groups")
 ROUTER   = register(2, "key of the router that it is in")
 HOP      = register(9, "IPv4 address of the next hop")
 REALM    = register(3, "whose addresses these are: a digest of the project of the port whose rules are asked")
-SENDER   = register(7, "key of the port it came from; 0: a tunnel")
+SENDER   = register(7, "key of the port it came from; 0: a tunnel or an uplink")
 
 # Tunnels: one flow-based OpenFlow port per type, at a fixed number on every integration bridge; to RECEIVER
 # a tunnel is one of these small keys (ports' keys start at 16).
 TUNNEL_PORT = {"vxlan": 65001, "geneve": 65002, "gre": 65003}
 TUNNEL_KEY = {"vxlan": 1, "geneve": 2, "gre": 3}
+UPLINK = 4                # … and this is where the physical network is that carries a flat or VLAN network
 
 HOP6     = "xxreg3"      # IPv6 address of the next hop, in four registers
 HOP6_PARTS = [register(12 + part, f"IPv6 address of the next hop, part {part + 1} of 4", name=f"HOP6_{part + 1}")

@@ -94,6 +94,11 @@ def server_mac(network):
 
 # ---- uplinks: where switches reach physical networks
 
+def on_wire(network):
+    """Whether a physical network carries it (flat, vlan), and not tunnels."""
+    return network.provider_physical_network is not None
+
+
 @query
 def uplink_of(world, switch_id, physical_network):
     """The uplink through which a switch reaches a physical network, or None."""

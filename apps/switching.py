@@ -24,7 +24,7 @@ from apps.pipeline import (
     TUNNEL_PORT,
     UNGUARDED,
 )
-from apps.places import everywhere, here, home, listens, peers, plugged, ports_on, switches_of, tunnel_address
+from apps.places import everywhere, here, home, listens, on_wire, peers, plugged, ports_on, switches_of, tunnel_address
 from controller.app import flows, query, spread, tally
 from controller.openflow.actions import drop, output, resubmit, set_field
 from controller.openflow.match import match
@@ -90,12 +90,14 @@ def keep_from_itself(world, switch):
     """Lists of peers are the same on every host, its own address among them."""
     own = world.ask(tunnel_address, switch.id)
     if own:
-        yield DELIVER, "self", match({RECEIVER: (0, ~15 & 0xFFFFFFFF), "tun_ipv6_dst" if ":" in own else "tun_dst": own}), (
+        yield DELIVER, "self", match({RECEIVER: (0, ~3 & 0xFFFFFFFF), "tun_ipv6_dst" if ":" in own else "tun_dst": own}), (
             drop("this host itself, on the list of its network's hosts"),)
 
 
 @flows(per="network", on=listens)
 def admit_from_tunnel(world, network):
+    if on_wire(network):                                 # provider_networks.py has those
+        return
     yield ADMIT, "known", match({"in_port": TUNNEL_PORT[network.provider_network_type],
                                  "tunnel_id": network.provider_segmentation_id}), (
         set_field({NETWORK: network.key}), FORWARD)
@@ -104,7 +106,7 @@ def admit_from_tunnel(world, network):
 @flows(per="port", on=peers)
 def send_through_tunnel(world, port):
     network, seen = world.need("network", port.network_id), here(world, port)
-    there = world.ask(tunnel, seen.switch_id)
+    there = () if on_wire(network) else world.ask(tunnel, seen.switch_id)
     if there:
         yield FORWARD, "port", match({NETWORK: network.key, "eth_dst": port.mac_address}), (
             *enter_tunnel(network), *there, COMMIT)
@@ -152,6 +154,8 @@ def flood(world, network):
 
     The copies for tunnels are not committed: nobody replies to a connection with a group address.
     """
+    if on_wire(network):
+        return
     peers = to_each_host(world, switches_of(world, network.id), resubmit(DELIVER))
     yield FORWARD, "flood", match({NETWORK: network.key, "eth_dst": GROUP_BIT}), (*enter_tunnel(network), *peers, COPIES)
 
@@ -160,7 +164,7 @@ def flood(world, network):
 def send_unknown(world, network):
     """Unknown unicast goes to the hosts that have wanderers, and to the wanderers here."""
     places = world.gathered(wanderers, network.id)
-    if places:
+    if places and not on_wire(network):
         peers = to_each_host(world, places, resubmit(COMMIT))
         yield FORWARD, "unknown", match({NETWORK: network.key}), (*enter_tunnel(network), *peers, COPIES)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from controller.draft import Rows
 from controller.resource import Attribute, Resource
-from controller.rows import Row
-from controller.rules import parse
+from controller.rows import Row, plain
+from controller.rules import MARKS, parse
 
 READERS = frozenset({"reader"})
 
@@ -62,8 +62,8 @@ class Policy:
             return True
         if word == "owner":
             return resource.owner is None or same_project(getattr(row, resource.owner), context.project_id)
-        if word == "shared":
-            return bool(getattr(row, "shared", False))
+        if word in MARKS:
+            return bool(getattr(row, plain(MARKS[word]), False))
         if word == "admin":
             return False
         name, _, claim = word.rpartition("_")
@@ -92,8 +92,8 @@ class Policy:
         """The indexes and keys under which the objects are for which a word holds; None if only a search finds them."""
         if word == "admin":
             return []
-        if word in ("owner", "shared"):
-            name = resource.owner if word == "owner" else "shared"
+        if word == "owner" or word in MARKS:
+            name = resource.owner if word == "owner" else MARKS[word]
             attribute = resource.attributes.get(name or "")
             if attribute is None or not attribute.stored:
                 return None if word == "owner" else []

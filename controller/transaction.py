@@ -65,10 +65,12 @@ class Transaction:
         """Do this once the row that is being created is there, as part of the same write."""
         self._then[-1].append(work)
 
-    def number(self, kind: str, document: dict[str, Any], name: str) -> int:
-        """The number of an attribute that has a pool: the one asked for, or the next."""
+    def number(self, kind: str, document: dict[str, Any], name: str) -> int | None:
+        """The number of an attribute that has a pool: the one asked for, or the next; None if there is no pool for it."""
         attribute = self.resources[kind].attributes[name]
         pool = self.writer.pool_of(attribute, document)
+        if pool is None:
+            return None
         owner = document[self.resources[kind].key]
         wanted = document[name]
         try:
@@ -169,8 +171,9 @@ class Transaction:
                     self.remove(other, referrer)
         for attribute in resource.attributes.values():
             value = getattr(row, attribute.field) if attribute.number else None
-            if value is not None:
-                self.released.append(Claim(self.writer.pool_of(attribute, as_dict(row)).name, value))
+            pool = self.writer.pool_of(attribute, as_dict(row)) if attribute.number else None
+            if pool is not None and value is not None:
+                self.released.append(Claim(pool.name, value))
         self._revise(resource, row)
 
     # ---- the steps

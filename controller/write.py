@@ -95,8 +95,7 @@ class Writer:
                 for name in [one.name for one in resource.attributes.values() if one.number]:
                     for row in self.model.find(kind, "all", True):
                         document = as_dict(transaction.get(kind, row[0]))
-                        if document[name] is None:
-                            transaction.number(kind, document, name)
+                        if document[name] is None and transaction.number(kind, document, name) is not None:
                             transaction.draft.put(kind, self.model.make(kind, document))
 
     # ---- documents
@@ -283,12 +282,14 @@ class Writer:
         """What the next write will see: the model, with what this group has written so far."""
         return self._group.draft if self._group else self.model
 
-    def pool_of(self, attribute: Attribute, document: Mapping[str, Any]) -> Pool:
-        """The pool that an attribute's numbers come from."""
+    def pool_of(self, attribute: Attribute, document: Mapping[str, Any]) -> Pool | None:
+        """The pool that an attribute's numbers come from; None if objects of this kind have no number from a pool."""
         given = attribute.number or {}
         if "per" not in given:
             return self.numbers.pool(given["pool"], given["min"], given["max"])
         by = document[given["per"]]
+        if by not in self.settings[given["ranges"]]:
+            return None
         first, last = self.settings[given["ranges"]][by]
         return self.numbers.pool(f"{given['pool']}/{by}", first, last)
 

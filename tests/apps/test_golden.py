@@ -9,6 +9,7 @@ import pytest
 
 from tests.kit.golden import golden
 from tests.kit.net import Net
+from tests.kit.wires import flat, vlan, wire
 
 FOLDER = Path(__file__).parent / "golden"
 
@@ -21,6 +22,16 @@ def switching(net: Net) -> None:
     net.port("db", network=red, on="host2", groups=[])
     net.port("bridge", network=red, on="host3", security=False)
     net.port("lone", network=blue, on="host1", groups=[])
+
+
+def provider_networks(net: Net) -> None:
+    """A VLAN and a flat network of one physical network; a host that is not on it; a tenant's network beside them."""
+    wire(net, "host1", "host2")
+    red = vlan(net, "red", 101, subnets=())
+    for host in ("host1", "host2", "host3"):
+        net.port(f"red{host[-1]}", network=red, on=host, groups=[])
+    net.port("plain", network=flat(net, "plain", subnets=()), on="host1", groups=[])
+    net.port("green", network=net.network("green", subnets=()), on="host1", groups=[])
 
 
 def port_security(net: Net) -> None:
@@ -84,7 +95,7 @@ def router_advertisements(net: Net) -> None:
 
 
 @pytest.mark.parametrize(
-    "make", (switching, port_security, neighbours, security_groups, dhcp, questions, router_advertisements), ids=lambda make: make.__name__
+    "make", (switching, provider_networks, port_security, neighbours, security_groups, dhcp, questions, router_advertisements), ids=lambda make: make.__name__
 )
 def test_the_flows_are_those_that_were_read_and_agreed_to(
     net: Net, make: Callable[[Net], None], request: pytest.FixtureRequest

@@ -7,8 +7,13 @@ from controller.resource import Resource
 from tests.kit.worlds import ADMIN, World
 
 # What hooks ask for beyond the declaration.
-MORE: dict[str, dict[str, Any]] = {"subnet": {"cidr": "10.0.0.0/24"}, "subnetpool": {"name": "pool"},
-                                    "quota": {"project_id": "some"}}
+MORE: dict[str, dict[str, Any]] = {"subnet": {"cidr": "10.0.0.0/24"}, "quota": {"project_id": "some"}}
+
+# What certain values need beside them.
+BESIDE: dict[tuple[str, str, Any], dict[str, Any]] = {
+    ("network", "provider:network_type", "vlan"): {"provider:physical_network": "physnet1",
+                                                   "provider:segmentation_id": 7},
+    ("network", "provider:network_type", "flat"): {"provider:physical_network": "physnet1"}}
 
 
 def right_body(world: World, resource: Resource) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import pytest
 
 from controller.errors import Forbidden, Invalid, Missing, Unsupported
 from controller.resource import Attribute, Resource
-from tests.derived.bodies import MORE, right_body, state
+from tests.derived.bodies import BESIDE, MORE, right_body, state
 from tests.kit.worlds import ADMIN, World, core
 
 WRITTEN = [one for one in core().values() if not one.fact]
@@ -102,7 +102,8 @@ def test_every_harmless_value_is_taken(resource: Resource) -> None:
             for value in attribute.serves:
                 right = right_body(World(), resource) if resource.kind == "quota" else right_body(world, resource)
                 said = list(value) if isinstance(value, tuple) else value
-                world.writer.create(ADMIN, resource.kind, [{**right, attribute.name: said}])
+                beside = BESIDE.get((resource.kind, attribute.name, value), {})
+                world.writer.create(ADMIN, resource.kind, [{**right, **beside, attribute.name: said}])
 
 
 @pytest.mark.parametrize("resource", WRITTEN, ids=name_of)

@@ -103,7 +103,7 @@ NULL = "null stands for the default"
 # Values that Hadron refuses and Neutron takes, and why; then the other way round.
 REFUSED: dict[str, tuple[list[Any], str]] = {
     "description": (TEXT, NO_TEXT),
-    **dict.fromkeys(("tenant_id", "device_id", "device_owner"), (LINES, ONE_LINE)),
+    **dict.fromkeys(("tenant_id", "device_id", "device_owner", "provider:physical_network"), (LINES, ONE_LINE)),
     **dict.fromkeys(("mtu", "prefixlen", "default_quota", "default_prefixlen", "min_prefixlen", "max_prefixlen"),
                     (NUMBERS, A_NUMBER)),
     "provider:segmentation_id": ([*NUMBERS, 0, -1], A_NUMBER),

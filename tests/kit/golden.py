@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from apps.guards import realm
-from apps.pipeline import PIPELINE, TUNNEL_KEY, TUNNEL_PORT
+from apps.pipeline import PIPELINE, TUNNEL_KEY, TUNNEL_PORT, UPLINK
 from controller.openflow.group import Entry
 from controller.openflow.text import entry_text
 from tests.kit import frames
@@ -20,18 +20,20 @@ class Names:
     def __init__(self, net: Net, host: str) -> None:
         rows = net.model.rows
         ports = {row.key: row.name for row in rows["port"].values()}
-        tunnels = {key: f"{kind} tunnel" for kind, key in TUNNEL_KEY.items()}
+        tunnels = {key: f"{kind} tunnel" for kind, key in TUNNEL_KEY.items()} | {UPLINK: "uplink"}
         here = net.model.find("interface", "host_id", host)
         ofports = {seen.ofport: seen.name for seen in here} | {
             port: f"{kind} tunnel" for kind, port in TUNNEL_PORT.items()
         }
+        ofports |= {seen.ofport: f"uplink to {seen.physical_network}" for seen in net.model.find("uplink", "host_id", host)}
         projects = {row.project_id for kind in ("network", "port") for row in rows[kind].values()}
         registers = {
             "SENDER": ports,
             "RECEIVER": ports | tunnels,
             "REALM": {realm(one): one for one in projects},
             "NETWORK": {row.key: row.name for row in rows["network"].values()},
-            "tun_id": {row.provider_segmentation_id: row.name for row in rows["network"].values()},
+            "tun_id": {row.provider_segmentation_id: row.name for row in rows["network"].values()
+                       if row.provider_network_type in TUNNEL_KEY},
             "GUARDS": {0: "nobody", 1: "stateful", 2: "stateless"},
         }
         self.numbers = [(rf"(\b{name}=)(0x[0-9a-f]+)(?![0-9a-f/])", known) for name, known in registers.items()]

@@ -11,6 +11,7 @@ from controller.openflow.actions import PORT_CONTROLLER, PORT_LOCAL
 from controller.openflow.fields import FIELDS, number
 from controller.openflow.packets import HEADERS
 from controller.openflow.walk import Punt, walk
+from tests.kit.wires import PRESENT, Outsider, across, uplink_at
 
 _MOST_HOPS = 100
 _TYPES = {port: kind for kind, port in TUNNEL_PORT.items()}
@@ -26,6 +27,7 @@ class Journey:
         self.punts: list[Punt] = []
         self.drops: list[str] = []
         self.hops: list[tuple[str, str, str, int]] = []  # tunnels: from host, to host, type, key
+        self.wires: list[tuple[str, str, int | None]] = []  # physical networks: host, name, VLAN
         self.lines: list[str] = []
 
     # ---- what a test says
@@ -104,15 +106,26 @@ def _list(names: Any) -> str:
 
 def carry(net: Any, sender: str, switch: str, ofport: int, packet: dict[str, Any]) -> Journey:
     """Walk a packet from a switch's port through the cloud."""
-    journey = Journey(sender)
-    waiting = deque([(switch, {**packet, "in_port": ofport})])
+    return _carry(net, Journey(sender), [(switch, {**packet, "in_port": ofport})], (switch, ofport))
+
+
+def carry_in(net: Any, sender: Outsider, packet: dict[str, Any]) -> Journey:
+    """Walk a packet from a machine on a physical network, which reaches every host there."""
+    journey = Journey(sender.name)
+    entering, heard = across(net, sender.wire, {**packet, "vlan_vid": sender.tag} if sender.vlan else packet)
+    journey.arrivals += [(one.name, packet) for one in heard if one is not sender]
+    return _carry(net, journey, entering, None)
+
+
+def _carry(net: Any, journey: Journey, entering: list[tuple[str, dict[str, Any]]], start: tuple[str, int] | None) -> Journey:
+    waiting = deque(entering)
     for _ in range(_MOST_HOPS):
         if not waiting:
             return journey
-        here, entering = waiting.popleft()
+        here, packet = waiting.popleft()
         bridge = net.bridges[here]
-        first = entering.pop("table", 0)
-        seen = walk(bridge.tables, entering, table=first, conntrack=bridge.conntrack, pipeline=PIPELINE)
+        first = packet.pop("table", 0)
+        seen = walk(bridge.tables, packet, table=first, conntrack=bridge.conntrack, pipeline=PIPELINE)
         host = net.model.get("switch", here).host_id
         journey.lines += [f"-- {host}", *seen.lines]
         journey.punts += seen.punted
@@ -120,11 +133,21 @@ def carry(net: Any, sender: str, switch: str, ofport: int, packet: dict[str, Any
         for port, frame in seen.sent:
             if port in _TYPES:
                 waiting += _through_tunnel(net, journey, here, port, frame)
-            elif (here, port) == (switch, ofport):
+            elif uplink := uplink_at(net, here, port):
+                waiting += _onto_wire(net, journey, here, uplink, frame)
+            elif (here, port) == start:
                 journey.answers.append(frame)
             else:
                 journey.arrivals.append((_name(net, here, port), frame))
     raise AssertionError(f"still under way after {_MOST_HOPS} switches\n{journey}")
+
+
+def _onto_wire(net: Any, journey: Journey, here: str, uplink: Any, frame: dict[str, Any]) -> list[tuple[str, dict]]:
+    tag = frame.get("vlan_vid", 0)
+    journey.wires.append((uplink.host_id, uplink.physical_network, tag & 0xFFF if tag & PRESENT else None))
+    entering, heard = across(net, uplink.physical_network, frame, sender=here)
+    journey.arrivals += [(one.name, frame) for one in heard]
+    return entering
 
 
 def put_in(net: Any, switch: str, actions: bytes, packet: dict[str, Any]) -> Journey:

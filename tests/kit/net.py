@@ -20,6 +20,7 @@ from typing import Any
 import apps.dhcp  # noqa: F401  each import declares rules
 import apps.neighbours  # noqa: F401
 import apps.port_security  # noqa: F401
+import apps.provider_networks  # noqa: F401
 import apps.questions  # noqa: F401
 import apps.routing  # noqa: F401
 import apps.security_groups  # noqa: F401
@@ -33,8 +34,9 @@ from controller.policy import Context
 from controller.rows import plain
 from controller.store.memory import MemoryStore
 from controller.write import Writer
-from tests.kit.journey import Journey, carry
+from tests.kit.journey import Journey, carry, carry_in
 from tests.kit.talk import Said, packet_of
+from tests.kit.wires import Outsider
 from tests.kit.worlds import core
 
 SUBNETS = ("10.0.0.0/24", "2001:db8::/64")
@@ -111,6 +113,7 @@ class Net:
         self.compiler = Compiler(self.model, RULES, TALLIES, strict=True)
         self.bridges: dict[str, Bridge] = {}
         self.things: dict[tuple[str, str], Thing] = {}
+        self.outsiders: list[Outsider] = []  # see tests/kit/wires.py
         self.last: dict[str, dict] = {}  # what the last change told each switch
         self._ofports, self._rules = itertools.count(1), itertools.count(1)
 
@@ -334,6 +337,8 @@ class Net:
         any place: switch and OpenFlow port number."""
         sender, sent = (said.sender, said.frame) if isinstance(said, Said) else (said, frame)
         assert sent is not None, "send(port, frame)"
+        if isinstance(sender, Outsider):
+            return carry_in(self, sender, packet_of(sent))
         if on:
             at = self.switch_on(on), self.model.get("interface", f"{on}/{sender.name}").ofport
         return carry(self, sender.name, *(at or self.place(sender)), packet_of(sent))

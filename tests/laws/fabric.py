@@ -8,7 +8,9 @@ from typing import Any
 import apps.dhcp  # noqa: F401  each import declares rules
 import apps.neighbours  # noqa: F401
 import apps.port_security  # noqa: F401
+import apps.provider_networks  # noqa: F401
 import apps.questions  # noqa: F401
+import apps.routing  # noqa: F401
 import apps.security_groups  # noqa: F401
 import apps.switching  # noqa: F401
 from apps.pipeline import PIPELINE

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 from controller.model import Change, Model
 from controller.types import freeze
 
-NETWORKS, SUBNETS, PORTS, GROUPS, RULES, HOSTS = 4, 6, 24, 5, 14, 6
+NETWORKS, SUBNETS, PORTS, GROUPS, RULES, HOSTS, WIRES, ROUTERS = 4, 6, 24, 5, 14, 6, 2, 2
 MODES = ("slaac", "dhcpv6-stateless", "dhcpv6-stateful")
-_DIGITS = {"network": 0x10, "subnet": 0x20, "port": 0x30, "security_group": 0x40, "security_group_rule": 0x50}
+_DIGITS = {"network": 0x10, "subnet": 0x20, "port": 0x30, "security_group": 0x40, "security_group_rule": 0x50,
+           "router": 0x60}
 
 
 class Operation(NamedTuple):
@@ -63,6 +64,8 @@ class Chance:
             (2, self.network),
             (2, self.host),
             (1, self.switch),
+            (2, self.uplink),
+            (2, self.router),
             (5, self.removal),
         ]
 
@@ -98,10 +101,20 @@ class Chance:
                 "key": number + 1,
                 "admin_state_up": self._maybe(0.8),
                 "mtu": self.random.choice((1450, 9000)),
-                "provider:network_type": self.random.choice(("vxlan", "geneve", "gre")),
-                "provider:segmentation_id": 100 + tunnel,
+                **self._carrier(number, 100 + tunnel),
             },
         )
+
+    def _carrier(self, number: int, key: int) -> dict[str, Any]:
+        """A tunnel or a physical network; of two tame networks only one is a physical network's untagged one."""
+        wire = number % WIRES
+        kinds = ["vxlan", "geneve", "gre", "vlan"] + (["flat"] if number == wire or not self.tame else [])
+        kind = self.random.choice(kinds)
+        return {
+            "provider:network_type": kind,
+            "provider:physical_network": f"physnet{wire}" if kind in ("vlan", "flat") else None,
+            "provider:segmentation_id": None if kind == "flat" else key,
+        }
 
     def subnet(self) -> Operation:
         number = self._below(SUBNETS)
@@ -127,7 +140,10 @@ class Chance:
 
     def port(self) -> Operation:
         number = self._below(PORTS)
-        secure = self._maybe(0.8)
+        # Of a tame router each interface is in a subnet of its own, and no machine is plugged in there.
+        joint = number < NETWORKS if self.tame else self._maybe(0.15)
+        secure = not joint and self._maybe(0.8)
+        fixed = [self._four(number)] if joint and self.tame else self._fixed_ips(number)
         return Operation(
             "port",
             name("port", number),
@@ -138,23 +154,29 @@ class Chance:
                 "mac_address": f"fa:16:3e:00:00:{number:02x}",
                 "admin_state_up": self._maybe(0.9),
                 "port_security_enabled": secure,
-                "fixed_ips": self._fixed_ips(number),
+                "fixed_ips": fixed,
                 "allowed_address_pairs": self._pairs() if secure and self._maybe(0.3) else [],
                 "security_groups": self._some("security_group", GROUPS, 2) if secure or not self.tame else [],
                 "extra_dhcp_opts": [{"opt_name": "mtu", "opt_value": "1400", "ip_version": 4}]
                 if self._maybe(0.1)
                 else [],
+                **({"device_owner": "network:router_interface", "device_id": name("router", number % ROUTERS)}
+                   if joint else {}),
                 "binding:host_id": self.random.choice(
                     ("", "", "", f"host{self._below(HOSTS)}", f"node{self._below(HOSTS)}")
                 ),
             },
         )
 
-    def _fixed_ips(self, number: int) -> list[dict]:
+    def _four(self, number: int) -> dict[str, str]:
         """Ports of different networks have the same addresses; in a wild history those of one network too."""
         place = number // NETWORKS if self.tame else self._below(4)
         home = number % NETWORKS if self.tame else self._below(SUBNETS)
-        four = {"subnet_id": name("subnet", home), "ip_address": f"10.0.{home if self.tame else 0}.{10 + place}"}
+        return {"subnet_id": name("subnet", home), "ip_address": f"10.0.{home if self.tame else 0}.{10 + place}"}
+
+    def _fixed_ips(self, number: int) -> list[dict]:
+        place = number // NETWORKS if self.tame else self._below(4)
+        four = self._four(number)
         six = {"subnet_id": name("subnet", 2), "ip_address": f"2001:db8::{10 + place}"}
         return self.random.choice(([four], [four, six], [six], []))
 
@@ -165,6 +187,15 @@ class Chance:
             {"ip_address": self.random.choice(addresses), "mac_address": self.random.choice(macs)}
             for _ in range(self.random.randint(1, 2))
         ]
+
+    def router(self) -> Operation:
+        number = self._below(ROUTERS)
+        hops = [{"destination": self.random.choice(("10.7.0.0/16", "0.0.0.0/0")), "nexthop": f"10.0.{self._below(NETWORKS)}.9"}]
+        return Operation(
+            "router",
+            name("router", number),
+            {"key": number + 1, "admin_state_up": self._maybe(0.9), "routes": hops if self._maybe(0.5) else []},
+        )
 
     def group(self) -> Operation:
         number = self._below(GROUPS)
@@ -230,7 +261,21 @@ class Chance:
                 "switch_id": None if gone else name("switch", host),
                 "name": f"tap{number}",
                 "ofport": None if self._maybe(0.05) else number + 1,
-                "port_id": name("port", self._below(PORTS + 2)),
+                "port_id": name("port", self.random.randrange(NETWORKS if self.tame else 0, PORTS + 2)),
+            },
+        )
+
+    def uplink(self) -> Operation:
+        host, wire = self._below(HOSTS), self._below(WIRES)
+        gone = not self.tame and self._maybe(0.1)
+        return Operation(
+            "uplink",
+            f"host{host}/physnet{wire}",
+            {
+                "host_id": name("host", host),
+                "switch_id": None if gone else name("switch", host),
+                "physical_network": f"physnet{wire}",
+                "ofport": None if self._maybe(0.05) else 65100 + wire + (10 if self._maybe(0.2) else 0),
             },
         )
 
@@ -247,10 +292,13 @@ class Chance:
                 ("network", NETWORKS),
                 ("host", HOSTS),
                 ("switch", HOSTS),
+                ("uplink", HOSTS * WIRES),
+                ("router", ROUTERS),
             )
         )
         number = self._below(number)
-        return Operation(kind, f"host{number % HOSTS}/tap{number}" if kind == "interface" else name(kind, number), None)
+        ids = {"interface": f"host{number % HOSTS}/tap{number}", "uplink": f"host{number % HOSTS}/physnet{number % WIRES}"}
+        return Operation(kind, ids.get(kind) or name(kind, number), None)
 
 
 def furnish(seed: int, *, tame: bool = False) -> list[Batch]:
@@ -263,6 +311,8 @@ def furnish(seed: int, *, tame: bool = False) -> list[Batch]:
         (chance.group, GROUPS),
         (chance.host, HOSTS),
         (chance.switch, HOSTS),
+        (chance.uplink, HOSTS),
+        (chance.router, ROUTERS),
         (chance.rule, RULES // 2),
         (chance.port, PORTS // 2),
         (chance.interface, PORTS),

@@ -18,6 +18,8 @@ def client():
 def things(client):
     """What the requests of the table refer to."""
     network = client.create("network", provider__network_type="vxlan", provider__segmentation_id=9)
+    client.create("network", provider__network_type="vlan", provider__physical_network="physnet1", provider__segmentation_id=9)
+    client.create("network", provider__network_type="flat", provider__physical_network="physnet1")
     subnet = client.create("subnet", network_id=network["id"], ip_version=4, cidr="10.0.0.0/24")
     full = client.create("network")
     client.create("subnet", network_id=full["id"], ip_version=4, cidr="10.5.0.0/30")
@@ -38,6 +40,11 @@ def subnet(**more):
 
 def port(**more):
     return {"port": {"network_id": "{network}", **more}}
+
+
+def provider(kind, wire=None, key=None):
+    given = {"provider:network_type": kind, "provider:physical_network": wire, "provider:segmentation_id": key}
+    return {"network": {name: value for name, value in given.items() if value is not None}}
 
 
 def rule(**more):
@@ -67,6 +74,13 @@ TABLE = [
     ("POST", "ports", port(fixed_ips=[{"subnet_id": "{subnet}", "ip_address": "192.0.2.1"}]), 400, "InvalidIpForSubnet"),
     ("POST", "ports", port(fixed_ips=[{"ip_address": "192.0.2.1"}]), 400, "InvalidIpForNetwork"),
     ("POST", "networks", {"network": {"provider:network_type": "vxlan", "provider:segmentation_id": 9}}, 409, "TunnelIdInUse"),
+    ("POST", "networks", provider("vlan", "physnet1", 9), 409, "VlanIdInUse"),
+    ("POST", "networks", provider("vlan", "physnet1", 4095), 400, "InvalidInput"),
+    ("POST", "networks", provider("vlan", "physnet1"), 400, "InvalidInput"),
+    ("POST", "networks", provider("vlan"), 400, "InvalidInput"),
+    ("POST", "networks", provider("flat", "physnet1"), 409, "FlatNetworkInUse"),
+    ("POST", "networks", provider("flat", "physnet2", 9), 400, "InvalidInput"),
+    ("POST", "networks", provider("vxlan", "physnet1"), 400, "InvalidInput"),
     ("POST", "networks", {"network": {"project_id": "poor"}}, 409, "OverQuota"),
     ("POST", "subnets", subnet(allocation_pools=[{"start": "10.9.0.9", "end": "10.9.0.2"}]), 400, "InvalidAllocationPool"),
     ("POST", "subnets", subnet(allocation_pools=[{"start": "10.8.0.1", "end": "10.8.0.9"}]), 400, "OutOfBoundsAllocationPool"),
@@ -85,7 +99,7 @@ TABLE = [
     ("POST", "security-group-rules", rule(protocol="112", port_range_min=1, port_range_max=2), 400, "SecurityGroupInvalidProtocolForPort"),
     ("POST", "ports", port(port_security_enabled=False, security_groups=["{group}"]), 409, "PortSecurityAndIPRequiredForSecurityGroups"),
     ("POST", "networks", {"network": {"nonsense": 1}}, 400, "InvalidInput"),
-    ("POST", "networks", {"network": {"provider:network_type": "vlan"}}, 501, "NotImplemented"),
+    ("POST", "networks", {"network": {"provider:network_type": "local"}}, 501, "NotImplemented"),
     ("GET", "networks?nonsense=1", None, 400, "HTTPBadRequest"),
     ("GET", "nothing", None, 404, "HTTPNotFound"),
     ("PATCH", "networks", None, 405, "HTTPMethodNotAllowed"),

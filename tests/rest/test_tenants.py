@@ -188,3 +188,26 @@ def test_listing_groups_of_a_project_nobody_has_creates_none(api, people):
     for query in ("", "?project_id=ghost", "?tenant_id=ghost&name=default"):
         people["admin"].get(f"/v2.0/security-groups{query}")
     assert api.model.rows["security_group"] == before
+
+
+def test_an_external_network_is_seen_by_all_and_used_by_its_owner(people):
+    admin, bob = people["admin"], people["bob"]
+    before = bob.get("/v2.0/networks?router:external=false")["networks"]
+    outside = admin.create("network", provider__network_type="flat", provider__physical_network="wan", router__external=True)
+    admin.create("subnet", network_id=outside["id"], ip_version=4, cidr="198.51.100.0/24")
+    seen = bob.get("/v2.0/networks?router:external=true")["networks"]
+    assert [one["id"] for one in seen] == [outside["id"]] and seen[0]["router:external"] is True
+    assert bob.get(f"/v2.0/networks/{outside['id']}")["network"] == seen[0]
+    assert {one["id"] for one in bob.get("/v2.0/networks")["networks"]} == {one["id"] for one in before + seen}
+    assert bob.get(f"/v2.0/subnets?network_id={outside['id']}")["subnets"] == []
+    assert outside["id"] not in {one["id"] for one in admin.get("/v2.0/networks?router:external=false")["networks"]}
+    block = {"network_id": outside["id"], "ip_version": 4, "cidr": "10.0.0.0/8"}
+    for method, path, body in (("POST", "ports", {"port": {"network_id": outside["id"]}}),
+                               ("POST", "subnets", {"subnet": block}),
+                               ("PUT", f"networks/{outside['id']}", {"network": {"name": "mine"}}),
+                               ("DELETE", f"networks/{outside['id']}", None),
+                               ("POST", "networks", {"network": {"router:external": True}})):
+        refused = bob.ask(method, f"/v2.0/{path}", body)
+        assert (refused.status, refused.error["type"]) == (403, "PolicyNotAuthorized"), (method, path)
+    assert admin.ask("PUT", f"/v2.0/networks/{outside['id']}", {"network": {"shared": True}}).status == 200
+    assert bob.create("port", network_id=outside["id"])["project_id"] == "two"

@@ -1,0 +1,117 @@
+"""Provider networks: networks that physical ones carry, as they are (flat) or in a VLAN.
+
+    to a port here             as in any network: `switching.py` sets RECEIVER
+    to anybody else            RECEIVER is the uplink: remote ports and machines of others are found by the physical
+                               switches; ports here that may own unknown addresses get a copy
+    broadcast, multicast       a copy for each port here and one for the uplink
+    from the uplink            to the ports here and never back: SENDER stays 0, as from a tunnel
+
+The tag is put on in DELIVER and taken off in ADMIT. Nothing that is tagged already goes out: in a flat network it
+would be another network's frame. A router that many hosts are at once sends from a MAC of each host's own; physical
+switches would otherwise see its MAC move from port to port all the time.
+"""
+from hashlib import blake2s
+
+from apps.pipeline import ADMIT, COMMIT, COPIES, DELIVER, FORWARD, NETWORK, RECEIVER, SENDER, UPLINK
+from apps.places import ROUTER_PORTS, everywhere, on_wire, reach, switches_of, uplink_of
+from controller.app import flows, spread
+from controller.openflow.actions import drop, output, pop_vlan, push_vlan, resubmit, set_field
+from controller.openflow.match import match
+
+APP = 10
+GROUP_BIT = ("01:00:00:00:00:00", "01:00:00:00:00:00")
+NOT_TAGGED, TAGGED = 0, 0x1000
+TAGS = (0x8100, 0x88a8)                  # IEEE 802.1Q, 802.1ad
+
+
+@flows(per="switch", on=everywhere)
+def stand(world, switch):
+    yield DELIVER, "no_uplink", match({RECEIVER: UPLINK}), (
+        drop("its physical network is not here, or it has a tag of its own"),)
+
+
+@flows(per="uplink", on=lambda world, uplink: (uplink.switch_id,) if uplink.switch_id else ())
+def refuse_double_tags(world, uplink):
+    """Inside a second tag Open vSwitch sees no addresses to hold against rules, and receivers may look inside."""
+    if uplink.ofport:
+        for tag in TAGS:
+            yield ADMIT, "never", match(in_port=uplink.ofport, eth_type=tag), (drop("a tag inside a tag"),)
+
+
+def lives(world, network):
+    """Where frames of the network come in."""
+    return spread(switches_of(world, network.id)) if on_wire(network) else ()
+
+
+def may_send(world, network):
+    """Where frames of the network may go out."""
+    return reach(world, network.id) if on_wire(network) else ()
+
+
+def way_out(world, network, switch_id):
+    """The uplink that the network has on a switch, or None."""
+    return world.ask(uplink_of, switch_id, network.provider_physical_network) if on_wire(network) else None
+
+
+@flows(per="network", on=lives, each=True)
+def admit_from_uplink(world, network, switch_id):
+    uplink = way_out(world, network, switch_id)
+    if uplink:
+        tag = network.provider_segmentation_id
+        yield ADMIT, "known", match(in_port=uplink.ofport, vlan_vid=TAGGED | tag if tag else NOT_TAGGED), (
+            *((pop_vlan(),) if tag else ()), set_field({NETWORK: network.key}), FORWARD)
+
+
+@flows(per="network", on=may_send)
+def send_to_uplink(world, network):
+    """Copies of a broadcast are not committed: nobody replies to a connection with a group address."""
+    leave = set_field({RECEIVER: UPLINK})
+    yield FORWARD, "flood", match({NETWORK: network.key, "eth_dst": GROUP_BIT}), (leave, resubmit(DELIVER), COPIES)
+    yield FORWARD, "unknown", match({NETWORK: network.key}), (leave, resubmit(COMMIT), COPIES)
+
+
+@flows(per="network", on=may_send, each=True)
+def deliver_to_uplink(world, network, switch_id):
+    uplink = way_out(world, network, switch_id)
+    if uplink:
+        yield DELIVER, "known", leaving(network), out(network, uplink)
+
+
+def leaving(network, **more):
+    return match({RECEIVER: UPLINK, NETWORK: network.key, "vlan_vid": NOT_TAGGED, **more})
+
+
+def out(network, uplink):
+    """Out of the uplink; what comes after for ports here is as it was."""
+    if not network.provider_segmentation_id:
+        return (output(uplink.ofport),)
+    return (push_vlan(), set_field(vlan_vid=TAGGED | network.provider_segmentation_id), output(uplink.ofport), pop_vlan())
+
+
+# ---- routers that are on every host
+
+def may_route(world, port):
+    network = world.get("network", port.network_id)
+    return may_send(world, network) if port.device_owner in ROUTER_PORTS and network else ()
+
+
+@flows(per="port", on=may_route, each=True)
+def deliver_routed(world, port, switch_id):
+    network = world.need("network", port.network_id)
+    uplink = way_out(world, network, switch_id)
+    if uplink:
+        yield DELIVER, "routed", leaving(network, eth_src=port.mac_address), (
+            set_field(eth_src=host_mac(switch_id)), *out(network, uplink), set_field(eth_src=port.mac_address))
+
+
+@flows(per="port", on=may_route)
+def keep_out(world, port):
+    """A frame for such a router may come from the wire to many hosts: each of them would route it."""
+    network = world.need("network", port.network_id)
+    yield FORWARD, "outside", match({NETWORK: network.key, SENDER: 0, "eth_dst": port.mac_address}), (
+        drop("this router is for machines of the hosts only"),)
+
+
+def host_mac(switch_id):
+    """A MAC of the host's own, locally administered, from which it sends in the name of routers."""
+    return "0e:" + blake2s(switch_id.encode(), digest_size=5).digest().hex(":")

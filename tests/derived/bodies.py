@@ -1,13 +1,21 @@
 """A right body for every resource, made from its declaration; only what no declaration says stands here."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from controller.resource import Resource
+from tests.kit.outside import behind, external, leading
 from tests.kit.worlds import ADMIN, World
 
 # What hooks ask for beyond the declaration.
-MORE: dict[str, dict[str, Any]] = {"subnet": {"cidr": "10.0.0.0/24"}, "quota": {"project_id": "some"}}
+MORE: dict[str, dict[str, Any]] = {"subnet": {"cidr": "10.0.0.0/24"}, "subnetpool": {"name": "pool"},
+                                    "quota": {"project_id": "some"}}
+
+# What must be of a certain kind, and is made for it.
+MADE: dict[str, Callable[[World], dict[str, Any]]] = {
+    "floatingip": lambda world: {"floating_network_id": external(world).id},
+    "port_forwarding": lambda world: _forwarding(world)}
 
 # What certain values need beside them.
 BESIDE: dict[tuple[str, str, Any], dict[str, Any]] = {
@@ -23,11 +31,18 @@ def right_body(world: World, resource: Resource) -> dict[str, Any]:
         if attribute.required and attribute.settable in ("always", "create"):
             body[attribute.name] = _referred(world, attribute.refers_to) if attribute.refers_to \
                 else attribute.examples()[0]
-    return {**body, **MORE.get(resource.kind, {})}
+    return {**body, **MORE.get(resource.kind, {}), **MADE.get(resource.kind, lambda _: {})(world)}
 
 
 def _referred(world: World, kind: str) -> str:
     return world.writer.create(ADMIN, kind, [right_body(world, world.resources[kind])])[0][0]
+
+
+def _forwarding(world: World) -> dict[str, Any]:
+    network = external(world)
+    floating = world.make("floatingip", ADMIN, floating_network_id=network.id)
+    port = behind(world, leading(world, network, ADMIN), by=ADMIN)
+    return {"floatingip_id": floating.id, "internal_port_id": port.id, "internal_port": 80, "external_port": 8080}
 
 
 def state(world: World) -> tuple:

@@ -21,7 +21,7 @@ from controller.errors import Invalid, Unsupported
 from controller.resource import Attribute
 from tests.kit.worlds import core
 
-KINDS = {"network": "networks", "subnet": "subnets", "port": "ports", "router": "routers",
+KINDS = {"network": "networks", "subnet": "subnets", "port": "ports", "router": "routers", "floatingip": "floatingips",
          "security_group": "security_groups", "security_group_rule": "security_group_rules",
          "subnetpool": "subnetpools", "address_scope": "address_scopes"}
 # The last definition read wins where extensions widen one: those that make it settable come last.
@@ -89,6 +89,8 @@ REASONS: dict[tuple[str, str, str], str] = {
     ("router", "ha", "default"): "says that it is off",
     ("router", "routes", "default"): "an empty list, which is what Neutron makes of it",
     ("router", "availability_zones", "default"): "there are none, and the answer says so",
+    ("floatingip", "distributed", "visible"): NOT_OFFERED,
+    ("floatingip", "subnet_id", "visible"): "says what the address outside is part of",
     ("subnetpool", "name", "default"): "it must be given and not be empty, which is found in the next step",
     ("security_group", "shared", "default"): "read-only; groups are not shared",
 }
@@ -111,6 +113,7 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
                           [{"start": "10.0.0.1", "end": "10.0.0.1"}] * 2], A_LIST + "; the same pool twice overlaps"),
     "dns_nameservers": ([{}, ""], A_LIST),
     "cidr": (["10.0.0.1"], "a block needs its length; Neutron refuses it in its next step"),
+    "external_gateway_info": ([[], "", 0], "none is an object; null and {} stand for no gateway"),
     "mac_address": (["1", 1, True, "01:00:5e:00:00:01"], "an interface has no multicast address; a number is no MAC"),
     "fixed_ips": ([[{"nonsense": 1}], [{}] * 33], "unknown members are refused by name; 32 addresses are the most"),
 }
@@ -160,7 +163,7 @@ def _differences() -> Iterator[tuple[tuple[str, str, str], str]]:
             yield (kind, name, "there"), "Hadron has no such attribute"
             continue
         said = {"post": ours.settable in ("always", "create"), "put": ours.settable in ("always", "update"),
-                "visible": ours.visible != "nobody"}
+                "visible": ours.visible in ("everyone", "admin")}
         wanted = {"post": theirs["allow_post"], "put": theirs["allow_put"], "visible": theirs["is_visible"]}
         for what, value in said.items():
             if value != wanted[what]:

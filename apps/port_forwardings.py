@@ -39,13 +39,13 @@ def ends(text: str) -> tuple[int, int]:
 
 
 def create(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: None) -> None:
-    _check(write, document, asked)
+    _check(write, document, asked, None)
 
 
 def update(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: Any) -> None:
     if "internal_port_id" in asked and "internal_ip_address" not in asked and asked["internal_port_id"] != before.internal_port_id:
         document["internal_ip_address"] = None
-    _check(write, document, asked)
+    _check(write, document, asked, before)
 
 
 def delete(write: Any, document: Mapping[str, Any], asked: Mapping[str, Any], before: Any) -> None:
@@ -57,9 +57,9 @@ def delete(write: Any, document: Mapping[str, Any], asked: Mapping[str, Any], be
 
 # ---- what must hold of one
 
-def _check(write: Any, document: dict[str, Any], asked: Mapping[str, Any]) -> None:
+def _check(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: Any) -> None:
     for side in _SIDES:
-        _settle_ports(document, asked, side)
+        _settle_ports(document, asked, before, side)
     outside, inside = (ends(document[f"{side}_port_range"]) for side in _SIDES)
     if inside[0] != inside[1] and inside[1] - inside[0] != outside[1] - outside[0]:
         raise _bad("The relation between internal and external ports does not match the pattern 1:N and N:N")
@@ -76,7 +76,7 @@ def _check(write: Any, document: dict[str, Any], asked: Mapping[str, Any]) -> No
     _settle_router(write, document, floating, port, fixed)
 
 
-def _settle_ports(document: dict[str, Any], asked: Mapping[str, Any], side: str) -> None:
+def _settle_ports(document: dict[str, Any], asked: Mapping[str, Any], before: Any, side: str) -> None:
     """A range and a single port are two ways to say the same; the one that is asked for counts."""
     one, many = f"{side}_port", f"{side}_port_range"
     single, span = asked.get(one), asked.get(many)
@@ -84,8 +84,8 @@ def _settle_ports(document: dict[str, Any], asked: Mapping[str, Any], side: str)
         raise Invalid(many, f"cannot be given together with {one}")
     if single is not None:
         span = f"{single}:{single}"
-    elif span is None:
-        span = document[many]
+    elif span is None and before is not None:
+        span = getattr(before, many)
     if span is None:
         raise Invalid(one, f"is required, or {many}")
     first, last = ends(span)

@@ -279,6 +279,7 @@ def test_a_floating_ip_forwards_ports(world: World, network: Any, port: Any) -> 
     forward(world, one, port, protocol="udp")
     changed = world.change(made, external_port=8081, internal_port_range="90")
     assert (changed.external_port_range, changed.internal_port, changed.internal_port_range) == ("8081:8081", 90, "90:90")
+    assert world.change(made, external_port=None, internal_port_range=None) == changed
     for each in world.model.find("port_forwarding", "floatingip_id", one.id):
         assert world.now(one).router_id is not None
         world.drop(each)

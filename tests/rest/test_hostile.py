@@ -31,11 +31,26 @@ def right(client):
     network = client.create("network")
     client.create("subnet", network_id=network["id"], ip_version=4, cidr="10.0.0.0/16")
     group = client.create("security_group", name="right")
-    return {"network": {}, "subnet": {"network_id": network["id"], "ip_version": 4, "cidr": "10.99.0.0/24"},
+    outside, inside, floating = _outside(client)
+    PATHS["port_forwarding"] = f"/v2.0/floatingips/{floating['id']}/port_forwardings"
+    return {"floatingip": {"floating_network_id": outside["id"]},
+            "port_forwarding": {"protocol": "tcp", "internal_port_id": inside["id"], "internal_port": 80, "external_port": 80},
+            "network": {}, "subnet": {"network_id": network["id"], "ip_version": 4, "cidr": "10.99.0.0/24"},
             "port": {"network_id": network["id"]}, "router": {"name": "right"},
             "subnetpool": {"name": "right", "prefixes": ["10.0.0.0/8"]}, "address_scope": {"ip_version": 4},
             "security_group": {"name": "another"},
             "security_group_rule": {"security_group_id": group["id"], "direction": "ingress", "ethertype": "IPv4"}}
+
+
+def _outside(client):
+    """An external network, a port behind a router that leads there, and a floating IP."""
+    outside = client.create("network", provider__network_type="flat", provider__physical_network="wan", router__external=True)
+    client.create("subnet", network_id=outside["id"], ip_version=4, cidr="203.0.113.0/24")
+    inner = client.create("subnet", network_id=client.create("network")["id"], ip_version=4, cidr="10.0.0.0/24")
+    router = client.create("router", external_gateway_info={"network_id": outside["id"]})
+    client.ask("PUT", f"/v2.0/routers/{router['id']}/add_router_interface", {"subnet_id": inner["id"]})
+    return (outside, client.create("port", network_id=inner["network_id"]),
+            client.create("floatingip", floating_network_id=outside["id"]))
 
 
 def snapshot(model):

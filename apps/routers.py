@@ -10,9 +10,9 @@ from typing import Any
 
 from apps import external_gateways
 from apps.addresses import GATEWAY, INTERFACE
-from apps.router_ports import bad, both, check_apart, drop, interfaces, needed_by, subnets_of
+from apps.router_ports import bad, check_apart, drop, gateway, interfaces, needed_by, subnets_of
 from controller import values
-from controller.errors import Conflict, Invalid, Missing
+from controller.errors import Conflict, Invalid, Missing, Unsupported
 from controller.policy import SYSTEM
 from controller.types import Record
 
@@ -31,7 +31,7 @@ def create(write: Any, document: dict[str, Any], asked: Mapping[str, Any], befor
 
 def update(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: Any) -> None:
     external_gateways.settle(write, document, asked, before)
-    if "routes" in asked or document["external_gateway_info"] != before.external_gateway_info:
+    if "routes" in asked:
         _check_routes(write, before, document["routes"])
 
 
@@ -195,10 +195,15 @@ def _check_routes(write: Any, router: Any, routes: tuple[Record, ...]) -> None:
     if len(routes) > MOST_ROUTES:
         raise Invalid("", f"Unable to complete operation for {router.id}. The number of routes exceeds the maximum "
                           f"{MOST_ROUTES}.", type="RoutesExhausted")
-    fixed_ips = [fixed for port in both(write, router.id) for fixed in port.fixed_ips]
+    fixed_ips = [fixed for port in interfaces(write, router.id) for fixed in port.fixed_ips]
+    leading = gateway(write, router.id)
+    outside = [values.prefix(subnet.cidr) for subnet in subnets_of(write, leading.fixed_ips if leading else ())]
     own = {fixed.ip_address for fixed in fixed_ips}
     blocks = [values.prefix(subnet.cidr) for subnet in subnets_of(write, fixed_ips)]
     for route in routes:
+        if any(route.nexthop in block for block in outside):
+            raise Unsupported("routes", f"{route.destination} by {route.nexthop}: routes by machines outside are not served "
+                                        "yet")
         if not any(route.nexthop in block for block in blocks):
             raise _bad_route(route, "the nexthop is not connected with router")
         if route.nexthop in own:

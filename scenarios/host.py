@@ -3,6 +3,7 @@
 eth0 is on the management network; eth1 is the underlay's, inside the bridge br-phy, whose own port carries the tunnel
 address: only there does the userspace datapath find the route for what it encapsulates. Every host knows the others' MAC
 addresses from the start: that datapath drops the first packet to a tunnel's other end while it asks, which kernels do not.
+In a cloud with a physical network eth2 leads there, inside the bridge br-ex (outside.py).
 """
 
 import functools
@@ -28,9 +29,11 @@ ovsdb-server $D/conf.db --remote=punix:$D/db.sock --remote=db:Open_vSwitch,Open_
   --bootstrap-ca-cert=db:Open_vSwitch,SSL,ca_cert \\
   --unixctl=$D/ovsdb-server.ctl --pidfile=$D/ovsdb-server.pid -vconsole:err --detach --no-chdir --log-file=$D/ovsdb-server.log
 """
-SWITCH = """
+VSWITCHD = """
 ovs-vswitchd unix:$D/db.sock --unixctl=$D/ovs-vswitchd.ctl --pidfile=$D/ovs-vswitchd.pid -vconsole:err --detach --no-chdir \\
   --disable-system --enable-dummy --log-file=$D/ovs-vswitchd.log
+"""
+SWITCH = VSWITCHD + """
 ip addr replace $TUNNEL/24 dev br-phy
 ip link set br-phy up
 for host in $HOSTS; do ovs-appctl -t $D/ovs-vswitchd.ctl tnl/neigh/set br-phy ${host%=*} ${host#*=} >/dev/null; done
@@ -48,6 +51,13 @@ ovs-vsctl --no-wait -- init -- set Open_vSwitch . ovs_version=$VERSION external_
   other_config:hwaddr=\\"$MAC\\" \\
   -- add-port br-phy eth1
 """ + SWITCH
+EXTERNAL = """
+ip link set eth2 up
+ethtool -K eth2 tx off >/dev/null 2>&1
+ovs-vsctl --timeout=10 add-br br-ex -- set Bridge br-ex datapath_type=netdev fail_mode=standalone \\
+  other_config:disable-in-band=true -- add-port br-ex eth2 \\
+  -- set Open_vSwitch . external_ids:hadron-bridge-mappings=physnet1:br-ex
+"""
 
 
 class Host:
@@ -68,11 +78,11 @@ class Host:
                               for each in range(1, hosts + 1) if each != number),
         })
 
-    def start(self, database: Path) -> None:
-        """Bring up the links and Open vSwitch, with a copy of this empty database."""
+    def start(self, database: Path, *, external: bool = False) -> None:
+        """Bring up the links and Open vSwitch, with a copy of this empty database; br-ex too, if there is a wire outside."""
         self.directory.mkdir()
         shutil.copy(database, self.directory / "conf.db")
-        self.namespace.script(FIRST)
+        self.namespace.script(FIRST + (EXTERNAL if external else ""))
 
     def run(self, command: Sequence[str], *, check: bool = True,
             timeout: float = 30) -> "subprocess.CompletedProcess[str]":
@@ -109,9 +119,11 @@ class Host:
         try:
             pid = int((self.directory / f"{daemon}.pid").read_text())
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+            threads = len(os.listdir(f"/proc/{pid}/task"))
         except (OSError, ValueError):
             return None
-        return None if state in "ZX" else pid  # one that has ended may wait seconds for init to take notice
+        # One that has ended may wait seconds for init to take notice; while threads end it still holds its files' locks.
+        return None if state in "ZX" and threads < 2 else pid
 
     def stop(self, daemon: str = "ovs-vswitchd", *, kill: bool = False) -> None:
         """End a daemon: in good order, or as a crash would."""

@@ -12,10 +12,11 @@ from typing import Any
 
 from apps.router_ports import bad, check_serves, router_between
 from controller import values
-from controller.errors import Conflict, Invalid
+from controller.errors import Conflict, Invalid, Unsupported
 from controller.types import Record, Type
 
 _SIDES = ("external", "internal")
+MOST_SHIFTED = 256
 _bad = partial(bad, resource="port_forwarding")
 
 
@@ -63,6 +64,9 @@ def _check(write: Any, document: dict[str, Any], asked: Mapping[str, Any], befor
     outside, inside = (ends(document[f"{side}_port_range"]) for side in _SIDES)
     if inside[0] != inside[1] and inside[1] - inside[0] != outside[1] - outside[0]:
         raise _bad("The relation between internal and external ports does not match the pattern 1:N and N:N")
+    if inside[0] != inside[1] and inside != outside and outside[1] - outside[0] >= MOST_SHIFTED:
+        raise Unsupported("internal_port_range", f"other numbers than outside are served for {MOST_SHIFTED} ports at most: "
+                                                 "each is a flow of its own")
     floating, port = write.get("floatingip", document["floatingip_id"]), write.get("port", document["internal_port_id"])
     if floating.port_id is not None:
         raise Conflict("FloatingIPPortAlreadyAssociated",

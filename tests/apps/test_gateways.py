@@ -49,8 +49,8 @@ class Cloud:
     def out(self, sender: Port, port: int = 80, *, source_port: int = 40000, **more) -> Said:
         return Said(sender, frames.tcp(sender.mac, self.within().mac, sender.ip, self.away.ip, source_port, port, **more))
 
-    def floating(self, port: Port) -> Thing:
-        wish = {"floating_network_id": self.world.id, "port_id": port.id, "project_id": "acme"}
+    def floating(self, port: Port | None = None) -> Thing:
+        wish = {"floating_network_id": self.world.id, "port_id": port and port.id, "project_id": "acme"}
         (row,) = self.net.writer.create(self.net._asker("acme"), "floatingip", [wish])
         self.net.settle()
         return Thing(self.net, "floatingip", row.id, row.floating_ip_address)
@@ -107,8 +107,8 @@ def test_without_snat_addresses_go_out_as_they_are_and_are_reached_by_them(net):
     from_outside(net, cloud, direct).reaches(a)
 
 
-def open_group(net: Net) -> Thing:
-    made = net.group("open")
+def open_group(net: Net, name: str = "open") -> Thing:
+    made = net.group(name)
     net.rule(made, "ingress", "tcp", 22)
     return made
 
@@ -142,6 +142,28 @@ def test_a_floating_address_is_the_ports_in_both_directions_if_its_groups_allow(
     from_outside(net, cloud, syn(23)).reaches_nobody("receiver")
     net.change(floating, port_id=None)
     from_outside(net, cloud, syn(22)).reaches_nobody()
+
+
+def test_ports_of_one_address_lead_to_machines_on_both_hosts(net, cloud):
+    web, ssh = (net.port(name, on=host, network=cloud.inside, groups=[open_group(net, name)])
+                for name, host in (("web", "host1"), ("ssh", "host2")))
+    address = cloud.floating()
+    for port, outside, inside in ((web, "8000:8003", "22:22"), (ssh, "2000:2002", "21:23")):
+        wish = {"floatingip_id": address.id, "protocol": "tcp", "internal_port_id": port.id,
+                "external_port_range": outside, "internal_port_range": inside}
+        net.writer.create(net._asker("acme"), "port_forwarding", [wish])
+        net.settle()
+
+    def syn(port: int) -> bytes:
+        return frames.tcp(cloud.away.mac, cloud.gateway.mac, cloud.away.ip, address.floating_ip_address, 5000, port)
+    for number_outside in (8000, 8003):
+        assert from_outside(net, cloud, syn(number_outside)).reaches(web).arrived["tcp_dst"] == 22
+    assert from_outside(net, cloud, syn(2001)).reaches(ssh).arrived["tcp_dst"] == 22
+    from_outside(net, cloud, syn(2000)).reaches_nobody("receiver")            # leads to 21, which no group allows
+    from_outside(net, cloud, syn(8004)).reaches_nobody("no NAT entry")
+    answer = cloud.out(ssh, 5000, source_port=22, flags=0x12)
+    arrived = net.send(answer).reaches(cloud.away).arrived
+    assert (arrived["ipv4_src"], arrived["tcp_src"]) == (number(address.floating_ip_address), 2001)
 
 
 def test_two_machines_meet_by_their_floating_addresses(net, cloud):

@@ -24,7 +24,7 @@ from controller.values import prefix
 APP = 8
 IPV6, ICMPV6 = 0x86dd, 58
 LIFETIME = 9000                     # seconds of a router or route, the most that RFC 4861 §6.2.1 allows
-AGAIN = 1800                        # seconds between tellings (MaxRtrAdvInterval): four may be lost
+AGAIN = 600                         # seconds between tellings (RFC 4861 §6.2.1, MaxRtrAdvInterval): many may be lost
 SMALLEST = 1280                     # every link carries an IPv6 packet of this size, and an MTU below it is none
 FLAGS = {"slaac": 0, "dhcpv6-stateless": icmp6.OTHER, "dhcpv6-stateful": icmp6.MANAGED}
 MOST_SERVERS = 20                   # in one option

@@ -7,7 +7,7 @@
     @answers(of=rule)               what a packet that the rule's flows sent to us is answered with: frames, back to
                                     where it came from; (port or actions, frame), elsewhere; Fact(kind, document), what
                                     it teaches
-    @every(1800, per="network", to=seats)   what to say to these places now and again, and at once when it changes
+    @every(600, per="network", to=seats)    what to say to these places now and again, and at once when it changes
 
 A rule yields flows as (table, level, match, actions): the level is one of the table's named priorities; or a
 Group or a Meter. Rules are pure: they read only through `world`, and import no os_ken, time, random or socket.

@@ -89,7 +89,7 @@ def test_a_hundred_hostile_peers_take_nothing_from_the_fabric(fabric: Fabric, ne
     assert status == 200 and len(answer["alarms"]) < 20, "nor the list of alarms"
     print(f"\n{made} hostile connections; bind to ping {alone:.2f} s alone, among them {min(times):.2f} to {max(times):.2f} s")
     # Open vSwitch itself loses a packet now and then when ports come and go on a bridge.
-    assert made > 200 and counted.lost <= 5 and max(times) < 3
+    assert made > 200 and counted.lost <= 5 and max(times) < 5
     assert {name: now[name]["address"] for name in connected} == connected, "no switch of ours was hung up on"
     until(fabric.whole)
 
@@ -107,7 +107,7 @@ def test_a_switch_that_stops_reading_holds_up_no_other(fabric: Fabric, network: 
         vm, = fabric.machines(network, active=False, f=2)
         began = time.monotonic()
         fabric.reached(a, vm, b)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5
         assert not fabric.in_step(3)
     finally:
         os.kill(frozen, signal.SIGCONT)

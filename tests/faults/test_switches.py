@@ -48,7 +48,7 @@ def test_a_restarted_vswitchd_has_all_its_flows_again_at_once(fabric: Fabric, ki
     fabric.becomes(before, first=2)
     took = time.monotonic() - began
     print(f"\nvswitchd {'killed' if kill else 'restarted'}: up after {up:.3f} s, all {len(before['flows'])} flows after {took:.3f} s")
-    assert took < 3
+    assert took < 5
 
 
 def test_a_database_server_that_dies_is_followed_again(fabric: Fabric, machines: list[VM]) -> None:

@@ -14,8 +14,9 @@ from apps.router_advertisements import AGAIN, tell_all
 from controller.announcements import PORTION, TURN, Announcements
 from controller.app import SAYINGS
 from tests.kit.net import Net, Port, Thing
+from tests.laws.chance import Chance, furnish
 from tests.laws.fabric import Fabric, load
-from tests.laws.operations import Chance, apply, furnish
+from tests.laws.operations import apply
 
 SLAAC = {"ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}
 NOW = 1_700_000_000

@@ -10,8 +10,9 @@ import pytest
 
 import controller.compile
 import controller.world
+from tests.laws.chance import Chance, furnish
 from tests.laws.fabric import Fabric, from_scratch, holds_for, same
-from tests.laws.operations import Batch, Chance, furnish
+from tests.laws.operations import Batch
 
 SEEDS, LENGTH = 24, 120  # 2 880 operations
 NOTE = "self._asking[-1].add("

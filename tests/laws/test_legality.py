@@ -16,8 +16,9 @@ from controller.openflow.actions import PORT_CONTROLLER, PORT_IN_PORT
 from controller.openflow.buckets import read_group
 from controller.openflow.fields import FIELDS
 from tests.kit.worlds import core
+from tests.laws.chance import Chance, furnish
 from tests.laws.fabric import Fabric, holds_for
-from tests.laws.operations import Batch, Chance, furnish, name
+from tests.laws.operations import Batch, name
 
 SEEDS, LENGTH = 12, 80
 RESERVED = {PORT_IN_PORT, PORT_CONTROLLER, *TUNNEL_PORT.values()}
@@ -149,8 +150,9 @@ class Law:
                 _must(table is None or self._onward(entry, table), f"tracks back to {table}")
                 _must(action.nat is None or bool(action.nat.kind), "translation that knows no address")
             case decode.SetField(field, value, _) if "reg" in field.name:
-                register = PIPELINE.registers.get(field.name)
-                _must(register is not None and not value >> register.bits, f"{value:#x} does not fit into {field.name}")
+                parts = [PIPELINE.registers.get(part) for part in WIDE.get(field.name, (field.name,))]
+                room = sum(part.bits for part in parts if part is not None)
+                _must(None not in parts and not value >> room, f"{value:#x} does not fit into {field.name}")
             case decode.Conjunction(id, 2, _):
                 _must(
                     isinstance(entry, Flow) and (entry.table.number, id) in self.joins,

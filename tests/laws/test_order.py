@@ -9,8 +9,9 @@ import pytest
 
 from controller.compile import Compiler
 from controller.model import Change
+from tests.laws.chance import Chance, furnish
 from tests.laws.fabric import Fabric, from_scratch, holds_for, load, same
-from tests.laws.operations import Batch, Chance, Operation, apply, furnish, operations
+from tests.laws.operations import Batch, Operation, apply, operations
 
 SEEDS, LENGTH = 10, 80
 

@@ -9,8 +9,8 @@ import pytest
 from controller.switch.sync import difference
 from tests.kit.dummy_ovs import Bridge, DummyOvs, dummy_ovs
 from tests.kit.mirror import tell
+from tests.laws.chance import Chance, furnish
 from tests.laws.fabric import Fabric
-from tests.laws.operations import Chance, furnish
 
 __all__ = ["dummy_ovs"]
 SEEDS, LENGTH = 3, 60

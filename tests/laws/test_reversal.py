@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import pytest
 
 from controller.compile import Compiler
+from tests.laws.chance import Chance, furnish
 from tests.laws.fabric import Fabric, Held, holds_for, same
-from tests.laws.operations import Batch, Chance, Operation, furnish, operations
+from tests.laws.operations import Batch, Operation, operations
 
 SEEDS, LENGTH = 12, 60
 SEEN = ("host", "switch")

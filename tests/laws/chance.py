@@ -1,0 +1,322 @@
+"""Chance draws the operations of which histories are made.
+
+`wild` histories also hold what a tenant cannot ask for (two ports with one address, a rule of a group that is gone, a
+router twice on a subnet); `tame` ones only what the write path lets through, whatever the order in which it arrives.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from tests.laws.operations import Batch, Operation, name
+
+NETWORKS, SUBNETS, PORTS, GROUPS, RULES, HOSTS, WIRES, ROUTERS = 4, 6, 24, 5, 14, 6, 2, 3
+JOINTS = range(100, 100 + ROUTERS * SUBNETS)  # numbers of ports that are interfaces of routers
+MODES = ("slaac", "dhcpv6-stateless", "dhcpv6-stateful")
+
+
+class Chance:
+    """Draws operations."""
+
+    def __init__(self, seed: int, *, tame: bool = False) -> None:
+        self.random, self.tame = random.Random(seed), tame
+        self._draw: list[tuple[int, Callable[[], Operation]]] = [
+            (8, self.port),
+            (6, self.interface),
+            (4, self.rule),
+            (2, self.group),
+            (2, self.subnet),
+            (2, self.network),
+            (2, self.host),
+            (1, self.switch),
+            (2, self.uplink),
+            (2, self.router),
+            (4, self.joint),
+            (5, self.removal),
+        ]
+
+    def history(self, operations: int) -> list[Batch]:
+        """So many operations in batches of one to four."""
+        batches = []
+        while operations > 0:
+            batches.append(tuple(self.operation() for _ in range(min(operations, self.random.randint(1, 4)))))
+            operations -= len(batches[-1])
+        return batches
+
+    def operation(self) -> Operation:
+        weights = [weight for weight, _ in self._draw]
+        return self.random.choices(self._draw, weights)[0][1]()
+
+    def _maybe(self, chance: float) -> bool:
+        return self.random.random() < chance
+
+    def _below(self, number: int) -> int:
+        return self.random.randrange(number)
+
+    def _some(self, kind: str, number: int, most: int) -> list[str]:
+        return [name(kind, each) for each in self.random.sample(range(number), self._below(most + 1))]
+
+    # ---- what tenants ask for
+    def network(self) -> Operation:
+        number = self._below(NETWORKS)
+        tunnel = number if self.tame else self._below(NETWORKS)
+        return Operation(
+            "network",
+            name("network", number),
+            {
+                "key": number + 1,
+                "admin_state_up": self._maybe(0.8),
+                "mtu": self.random.choice((1450, 9000)),
+                **self._carrier(number, 100 + tunnel),
+            },
+        )
+
+    def _carrier(self, number: int, key: int) -> dict[str, Any]:
+        """A tunnel or a physical network; of two tame networks only one is a physical network's untagged one."""
+        wire = number % WIRES
+        kinds = ["vxlan", "geneve", "gre", "vlan"] + (["flat"] if number == wire or not self.tame else [])
+        kind = self.random.choice(kinds)
+        return {
+            "provider:network_type": kind,
+            "provider:physical_network": f"physnet{wire}" if kind in ("vlan", "flat") else None,
+            "provider:segmentation_id": None if kind == "flat" else key,
+        }
+
+    def subnet(self) -> Operation:
+        number = self._below(SUBNETS)
+        v6 = number % 3 == 2
+        mode = self.random.choice((None, *MODES)) if v6 else None
+        return Operation(
+            "subnet",
+            name("subnet", number),
+            {
+                "network_id": name("network", number % NETWORKS if self.tame else self._below(NETWORKS)),
+                "ip_version": 6 if v6 else 4,
+                "cidr": f"{address(number, 0)}/{64 if v6 else 24}",
+                "enable_dhcp": self._maybe(0.8),
+                "ipv6_ra_mode": mode,
+                "ipv6_address_mode": mode if self._maybe(0.8) else None,
+                "gateway_ip": self.random.choice((None, address(number, 1))),
+                "dns_nameservers": ["9.9.9.9"] if self._maybe(0.2) else [],
+                "host_routes": [{"destination": "10.9.0.0/16", "nexthop": f"10.0.{number}.9"}]
+                if self._maybe(0.2)
+                else [],
+            },
+        )
+
+    def port(self) -> Operation:
+        number = self._below(PORTS)
+        secure = self._maybe(0.8)
+        return Operation(
+            "port",
+            name("port", number),
+            {
+                "key": number + 16,
+                "project_id": ("acme", "other")[number % 2 if self.tame else self._below(2)],
+                "network_id": name("network", number % NETWORKS if self.tame else self._below(NETWORKS)),
+                "mac_address": f"fa:16:3e:00:00:{number:02x}",
+                "admin_state_up": self._maybe(0.9),
+                "port_security_enabled": secure,
+                "fixed_ips": self._fixed_ips(number),
+                "allowed_address_pairs": self._pairs() if secure and self._maybe(0.3) else [],
+                "security_groups": self._some("security_group", GROUPS, 2) if secure or not self.tame else [],
+                "extra_dhcp_opts": [{"opt_name": "mtu", "opt_value": "1400", "ip_version": 4}]
+                if self._maybe(0.1)
+                else [],
+                "binding:host_id": self.random.choice(
+                    ("", "", "", f"host{self._below(HOSTS)}", f"node{self._below(HOSTS)}")
+                ),
+            },
+        )
+
+    def _fixed_ips(self, number: int) -> list[dict]:
+        """Ports of different networks have the same addresses; in a wild history those of one network too."""
+        place = number // NETWORKS if self.tame else self._below(4)
+        home = number % NETWORKS if self.tame else self._below(SUBNETS)
+        four = {"subnet_id": name("subnet", home), "ip_address": f"10.0.{home if self.tame else 0}.{10 + place}"}
+        six = {"subnet_id": name("subnet", 2), "ip_address": f"2001:db8::{10 + place}"}
+        return self.random.choice(([four], [four, six], [six], []))
+
+    def _pairs(self) -> list[dict]:
+        addresses = ("10.0.0.77", "10.0.1.0/28", "2001:db8::77", "0.0.0.0/0", "::/0", "10.0.0.12")
+        macs = (None, "fa:16:3e:aa:00:00", "fa:16:3e:00:00:03")
+        return [
+            {"ip_address": self.random.choice(addresses), "mac_address": self.random.choice(macs)}
+            for _ in range(self.random.randint(1, 2))
+        ]
+
+    def router(self) -> Operation:
+        number = self._below(ROUTERS)
+        routes = [{"destination": self.random.choice(blocks), "nexthop": hop}
+                  for blocks, hop in (
+                      (("10.7.0.0/16", "10.7.7.0/24", "0.0.0.0/0"), f"10.0.{self._below(NETWORKS)}.{self._below(14)}"),
+                      (("2001:db8:77::/48", "::/0"), f"2001:db8::{self._below(14)}"),
+                  ) for _ in range(self._below(3))]  # fmt: skip
+        return Operation(
+            "router", name("router", number), {"key": number + 1, "admin_state_up": self._maybe(0.9), "routes": routes}
+        )
+
+    def joint(self) -> Operation:
+        """A router's interface, with the address of the subnet's gateway or the next; a tame one has one on a subnet."""
+        number = self.random.choice(JOINTS)
+        router, subnet = divmod(number - JOINTS[0], SUBNETS)
+        home = subnet % NETWORKS
+        if not self.tame:
+            router, subnet, home = self._below(ROUTERS + 1), self._below(SUBNETS), self._below(NETWORKS)
+        return Operation(
+            "port",
+            name("port", number),
+            {
+                "key": number + 16,
+                "project_id": "acme",
+                "network_id": name("network", home),
+                "mac_address": f"fa:16:3e:00:01:{number:02x}",
+                "admin_state_up": self._maybe(0.9),
+                "port_security_enabled": False,
+                "fixed_ips": [{"subnet_id": name("subnet", subnet), "ip_address": address(subnet, router + 1)}],
+                "device_owner": "network:router_interface",
+                "device_id": name("router", router),
+                "binding:host_id": "",
+            },
+        )
+
+    def group(self) -> Operation:
+        number = self._below(GROUPS)
+        return Operation(
+            "security_group", name("security_group", number), {"key": number + 1, "stateful": self._maybe(0.7)}
+        )
+
+    def rule(self) -> Operation:
+        v6 = self._maybe(0.4)
+        protocol, least, most = self.random.choice(
+            (
+                (None, None, None),
+                ("tcp", 80, 80),
+                ("tcp", 8000, 8099),
+                ("udp", 53, 53),
+                ("icmp", None, None),
+                ("icmp", 8, 0),
+                ("sctp", 5, 9),
+                ("47", None, None),
+                ("vrrp", None, None),
+            )
+        )
+        prefix = "2001:db8:7::/48" if v6 else self.random.choice(("10.0.0.0/8", "0.0.0.0/0"))
+        remote = self.random.choice((None, "group", "group", "prefix"))
+        return Operation(
+            "security_group_rule",
+            name("security_group_rule", self._below(RULES)),
+            {
+                "security_group_id": name("security_group", self._below(GROUPS)),
+                "ethertype": "IPv6" if v6 else "IPv4",
+                "direction": self.random.choice(("ingress", "egress")),
+                "protocol": protocol,
+                "port_range_min": least,
+                "port_range_max": most,
+                "remote_group_id": name("security_group", self._below(GROUPS)) if remote == "group" else None,
+                "remote_ip_prefix": prefix if remote == "prefix" else None,
+            },
+        )
+
+    # ---- what is seen of the fabric
+    def host(self) -> Operation:
+        number = self._below(HOSTS)
+        address = self.random.choice(
+            (None, f"192.0.2.{number + 1}", f"192.0.2.{number + 1}", f"2001:db8:f::{number + 1}")
+        )
+        return Operation("host", name("host", number), {"hostname": f"node{number}", "tunnel_ip": address})
+
+    def switch(self) -> Operation:
+        number = self._below(HOSTS)
+        host = number if self.tame or self._maybe(0.8) else self._below(HOSTS)
+        return Operation("switch", name("switch", number), {"host_id": name("host", host), "bridge": "br-int"})
+
+    def interface(self) -> Operation:
+        """A tame host never shows two interfaces with one OpenFlow port number."""
+        number = self._below(PORTS + 4)
+        host = number % HOSTS
+        gone = not self.tame and self._maybe(0.1)
+        return Operation(
+            "interface",
+            f"host{host}/tap{number}",
+            {
+                "host_id": name("host", host),
+                "switch_id": None if gone else name("switch", host),
+                "name": f"tap{number}",
+                "ofport": None if self._maybe(0.05) else number + 1,
+                "port_id": name("port", self.random.choice(JOINTS) if self._maybe(0.1) else self._below(PORTS + 2)),
+            },
+        )
+
+    def uplink(self) -> Operation:
+        host, wire = self._below(HOSTS), self._below(WIRES)
+        gone = not self.tame and self._maybe(0.1)
+        return Operation(
+            "uplink",
+            f"host{host}/physnet{wire}",
+            {
+                "host_id": name("host", host),
+                "switch_id": None if gone else name("switch", host),
+                "physical_network": f"physnet{wire}",
+                "ofport": None if self._maybe(0.05) else 65100 + wire + (10 if self._maybe(0.2) else 0),
+            },
+        )
+
+    def removal(self) -> Operation:
+        kind, number = self.random.choice(
+            (
+                ("port", PORTS),
+                ("port", PORTS),
+                ("interface", PORTS + 4),
+                ("interface", PORTS + 4),
+                ("security_group_rule", RULES),
+                ("security_group", GROUPS),
+                ("subnet", SUBNETS),
+                ("network", NETWORKS),
+                ("host", HOSTS),
+                ("switch", HOSTS),
+                ("uplink", HOSTS * WIRES),
+                ("router", ROUTERS),
+                ("joint", len(JOINTS)),
+                ("joint", len(JOINTS)),
+            )
+        )
+        number = self._below(number)
+        if kind == "joint":
+            return Operation("port", name("port", JOINTS[number]), None)
+        ids = {"interface": f"host{number % HOSTS}/tap{number}", "uplink": f"host{number % HOSTS}/physnet{number % WIRES}"}
+        return Operation(kind, ids.get(kind) or name(kind, number), None)
+
+
+def address(subnet: int, number: int) -> str:
+    """An address of a subnet; every third subnet is IPv6. Ports have theirs from 10 on."""
+    if subnet % 3 == 2:
+        return f"2001:db8::{number or ''}" if subnet == 2 else f"2001:db8:{subnet}::{number or ''}"
+    return f"10.0.{subnet}.{number}"
+
+
+def furnish(seed: int, *, tame: bool = False) -> list[Batch]:
+    """A history that begins with a fabric where nothing is missing: networks, subnets, groups, hosts, some ports."""
+    chance = Chance(seed, tame=tame)
+    wanted: dict[tuple[str, str], Operation] = {}
+    for draw, number in (
+        (chance.network, NETWORKS),
+        (chance.subnet, SUBNETS),
+        (chance.group, GROUPS),
+        (chance.host, HOSTS),
+        (chance.switch, HOSTS),
+        (chance.uplink, HOSTS),
+        (chance.router, ROUTERS),
+        (chance.joint, len(JOINTS) // 2),
+        (chance.rule, RULES // 2),
+        (chance.port, PORTS // 2),
+        (chance.interface, PORTS),
+    ):
+        found: dict[tuple[str, str], Operation] = {}
+        while len(found) < number:
+            one = draw()
+            found[one.kind, one.id] = one
+        wanted.update(found)
+    return [tuple(wanted.values())]

@@ -180,19 +180,24 @@ def back():
 def route_connected(world, port):
     """To the subnets of this interface."""
     router, network = router_of(world, port), world.need("network", port.network_id)
-    for fixed in port.fixed_ips:
+    for fixed in () if router.paired else port.fixed_ips:
         subnet = world.need("subnet", fixed.subnet_id)
         yield route(router, network, port, subnet.cidr, None)
 
 
-def route(router, network, port, destination, hop):
-    """The flow that sends a destination out through an interface, to a hop or else to the destination itself."""
+def route(router, network, port, destination, hop, source=None):
+    """The flow that sends a destination out through an interface, to a hop or else to the destination itself.
+
+    If it is for one `source` only, what others send there finds no route.
+    """
     six = ":" in destination
     address, into = ("ipv6_dst", HOP6) if six else ("ipv4_dst", HOP)
     wanted = {ROUTER: router.key, "eth_type": IPV6 if six else IPV4}
     length = prefix(destination).length
     if length:
         wanted[address] = destination
+    if source:
+        wanted["ipv6_src" if six else "ipv4_src"] = source
     return ROUTE, ("route", length), match(wanted), (
         dec_ttl(), set_field({NETWORK: network.key}), set_field(eth_src=port.mac_address),
         move(address, into) if hop is None else set_field({into: ip_number(hop)}), FORGET_IN_PORT, NEXT_HOP)

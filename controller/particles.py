@@ -292,8 +292,9 @@ def _linked(resources: Resources) -> Resources:
             for index, target in attribute.references:
                 resources.referrers.setdefault(target, []).append((one.kind, attribute, index))
         for (kind, verb), work in one.prepare_others.items():
-            if kind not in resources:
-                raise BadModel(f"{one.source}: {one.kind}.prepare_others: there is no {kind}")
+            if kind not in resources or verb not in (*_VERBS, *resources[kind].actions):
+                there = f"{kind} cannot {verb}" if kind in resources else f"there is no {kind}"
+                raise BadModel(f"{one.source}: {one.kind}.prepare_others: {there}")
             resources.others.setdefault((kind, verb), []).append(work)
     return resources
 

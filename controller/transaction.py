@@ -13,7 +13,7 @@ from controller.draft import Draft, Rows
 from controller.errors import Conflict, Exhausted, Forbidden, Missing, OverQuota, camel
 from controller.numbers import Claim, Full, Spans, Taken
 from controller.policy import SYSTEM, Context
-from controller.resource import Action, Attribute, Resource
+from controller.resource import Attribute, Resource
 from controller.rows import Row, as_dict
 
 if TYPE_CHECKING:
@@ -152,12 +152,16 @@ class Transaction:
         self._revise(resource, row)
         return row
 
-    def act(self, kind: str, row: Row, action: Action, asked: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    def act(self, kind: str, row: Row, name: str, asked: Mapping[str, Any], *, by: Context | None = None) -> Any:
         """Do what an action does; its answer, or None for the row as it is now."""
-        for index, referred in action.body.references:
-            for id in _named(asked, index.partition(".")[2]):
-                self._check_reference(self.context, referred, id)
-        return action.run(self, row, asked)
+        action = self.resources[kind].actions[name]
+        with self._by(by or self.context) as context:
+            for index, referred in action.body.references:
+                for id in _named(asked, index.partition(".")[2]):
+                    self._check_reference(context, referred, id)
+            for hook in self.resources.others.get((kind, name), ()):
+                hook(self, as_dict(row), asked, row)
+            return action.run(self, row, asked)
 
     def remove(self, kind: str, row: Row) -> None:
         """Take a row out, and what goes with it; Conflict if something else still uses it."""

@@ -140,8 +140,7 @@ class Writer:
         resource = self._writable(context, kind)
         with self._transaction(context) as transaction:
             before = self._find(transaction, resource, id, "update", revision)
-            action = resource.actions[name]
-            answer = transaction.act(kind, before, action, action.read(body))
+            answer = transaction.act(kind, before, name, resource.actions[name].read(body))
             return transaction.get(kind, id), answer
 
     def _writable(self, context: Context, kind: str) -> Resource:

@@ -159,8 +159,6 @@ WRONG = [
     ("objects: {A: {api: {name: a}, attributes: {}, checks: [{call: nowhere.check}]}}",
      "A.checks: nowhere.check: .*is not there"),
     ("objects: {A: {api: {name: a}, attributes: {}, prepare: {paint: x.y}}}", "A.prepare: paint is not a word"),
-    ("objects: {A: {api: {name: a}, attributes: {}, prepare_others: {b: {paint: x.y}}}}",
-     "A.prepare_others.b: paint is not a word"),
     ("objects: {A: {api: {name: a}, attributes: {}, actions: {go: x.y}}}", "A.actions.go: an action is a mapping"),
     ("objects: {A: {api: {name: a}, attributes: {}, actions: {go: {call: x.y, verb: GET}}}}",
      "A.actions.go: verb is not a word"),
@@ -261,9 +259,10 @@ def test_a_kind_has_actions_and_a_say_in_changes_of_others(tmp_path: Path) -> No
     world.drop(match, ADMIN)
 
 
-def test_a_say_in_changes_of_what_is_not_there_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text(
-        "objects: {A: {api: {name: a}, attributes: {}, prepare_others: {nothing: {delete: a.keep}}}}")
+@pytest.mark.parametrize(("say", "why"), [("nothing: {delete: a.keep}", "there is no nothing"),
+                                          ("a: {paint: a.keep}", "a cannot paint")])
+def test_a_say_in_changes_that_there_are_not_is_refused(tmp_path: Path, say: str, why: str) -> None:
+    (tmp_path / "a.yaml").write_text(f"objects: {{A: {{api: {{name: a}}, attributes: {{}}, prepare_others: {{{say}}}}}}}")
     (tmp_path / "a.py").write_text("def keep(write, document, asked, before): pass\n")
-    with pytest.raises(BadModel, match="a.prepare_others: there is no nothing"):
+    with pytest.raises(BadModel, match=f"a.prepare_others: {why}"):
         load_all([tmp_path])

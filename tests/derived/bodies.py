@@ -15,7 +15,8 @@ MORE: dict[str, dict[str, Any]] = {"subnet": {"cidr": "10.0.0.0/24"}, "subnetpoo
 # What must be of a certain kind, and is made for it.
 MADE: dict[str, Callable[[World], dict[str, Any]]] = {
     "floatingip": lambda world: {"floating_network_id": external(world).id},
-    "port_forwarding": lambda world: _forwarding(world)}
+    "port_forwarding": lambda world: _forwarding(world),
+    "route": lambda world: _ends(world)}
 
 # What certain values need beside them.
 BESIDE: dict[tuple[str, str, Any], dict[str, Any]] = {
@@ -49,3 +50,10 @@ def state(world: World) -> tuple:
     """Everything that a refused write must leave as it was."""
     owners = {name: dict(pool.owners) for name, pool in world.writer.numbers.pools.items() if pool.owners}
     return {kind: dict(rows) for kind, rows in world.model.rows.items()}, owners, world.store.load()[0]
+
+
+def _ends(world: World) -> dict[str, Any]:
+    """Two subnets that do not overlap."""
+    return {f"subnet_{name}_id": world.writer.create(ADMIN, "subnet", [{
+        "network_id": world.make("network", ADMIN).id, "ip_version": 4, "cidr": cidr}])[0].id
+        for name, cidr in (("a", "10.1.0.0/24"), ("b", "10.2.0.0/24"))}

@@ -21,7 +21,7 @@ def test_quotas_are_shown_set_kept_and_reset(client):
     defaults = client.get(f"{path}/default")["quota"]
     assert defaults == client.get(path)["quota"]
     assert defaults.items() >= {"network": 100, "subnet": 100, "port": 500, "security_group": 10,
-                                "security_group_rule": 100, "router": 10, "subnetpool": -1}.items()
+                                "security_group_rule": 100, "router": 10, "subnetpool": -1, "route": 50}.items()
     assert put(client, path, network=1) == {**defaults, "network": 1}
     assert "tiny" in [one["project_id"] for one in client.get("/v2.0/quotas")["quotas"]]
     client.create("network", project_id="tiny")

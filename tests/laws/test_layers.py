@@ -62,6 +62,7 @@ KNOWN_TO_ALL = {
     "apps.pipeline",
     "apps.places",
     "apps.guards",
+    "apps.outside",
     "apps.protocols",
     "apps.addresses",
     "apps.prefixes",

@@ -21,6 +21,7 @@ from typing import Any
 
 from scenarios.cloud import Cloud, Plug
 from scenarios.controller import ADMIN, Hadron, free_port
+from scenarios.outside import Outsider
 from scenarios.sockets import Nic
 from scenarios.vm import VM
 
@@ -58,7 +59,7 @@ class Wish:
 class Machine:
     """A virtual machine, its port, and its network card."""
 
-    def __init__(self, vm: VM, port: dict[str, Any]) -> None:
+    def __init__(self, vm: VM | Outsider, port: dict[str, Any]) -> None:
         self.vm, self.port, self.name = vm, port, vm.name
         self.nic = Nic(vm.namespace.name)
 
@@ -99,10 +100,10 @@ class Machine:
 class Site:
     """A cloud under Hadron; goes away at the end of the `with`."""
 
-    def __init__(self, hosts: int = 2, **config: Any) -> None:
+    def __init__(self, hosts: int = 2, *, external: bool = False, **config: Any) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="hadron-site-")
         self.machines_by_name: dict[str, Machine] = {}
-        self.cloud = Cloud(hosts=hosts)
+        self.cloud = Cloud(hosts=hosts, external=external)
         address = self.cloud.controller_address
         # Ports of its own: somebody who tries Hadron on this machine may listen to all addresses on the usual ones.
         self.ovsdb_port = free_port(address)
@@ -184,6 +185,18 @@ class Site:
             machine.take_addresses()
         self.wait_active(*found)
         return found
+
+    def outsider(self, name: str, number: int, vlan: int | None = None) -> Machine:
+        """A machine on the physical network, in a VLAN of it or none, with addresses like a network's machines."""
+        made = self.cloud.external(name, f"10.0.0.{number}/24", vlan)
+        addresses = [{"ip_address": f"10.0.0.{number}"}, {"ip_address": f"2001:db8::{number}"}]
+        found = self.machines_by_name[name] = Machine(made, {"mac_address": made.mac, "fixed_ips": addresses})
+        found.take_addresses()
+        return found
+
+    def wait_uplinks(self, count: int, seconds: float = 10) -> None:
+        """Until so many hosts have said that they reach a physical network."""
+        wait(lambda: len(self.ask("GET", "/v2.0/uplinks")["uplinks"]) == count, "uplinks are not known", seconds)
 
     def wait_active(self, *machines: Machine, seconds: float = 20) -> None:
         wait(lambda: all(self.status(machine.id) == "ACTIVE" for machine in machines), "ports are not ACTIVE", seconds)

@@ -1,0 +1,190 @@
+"""The way outside with real packets: SNAT, floating addresses, port forwarding, and who may not come in."""
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.scenarios.site import Machine, Site, Wish, wait
+
+pytestmark = pytest.mark.root
+WORLD = "203.0.113.0/24"
+# Says who it is to everybody who connects, and from which address they came.
+SERVER = """
+import socket, sys
+listener = socket.create_server(("", int(sys.argv[1])), backlog=256)
+print("ready", flush=True)
+while True:
+    connection, (address, port) = listener.accept()
+    connection.sendall(f"{sys.argv[2]} {address}".encode()); connection.close()
+"""
+# Connects so many times from the same source ports, round after round; prints how many were answered.
+CLIENT = """
+import socket, struct, sys
+address, port, first, count, rounds = sys.argv[1], *map(int, sys.argv[2:6])
+good, said = 0, b""
+for _ in range(rounds):
+    for number in range(count):
+        with socket.socket() as one:
+            one.settimeout(3)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            if first: one.bind(("", first + number))
+            try:
+                one.connect((address, port)); said = one.recv(64); good += bool(said)
+            except OSError as error:
+                print(error, file=sys.stderr)
+print(good, said.decode())
+"""
+
+
+class Outside:
+    """A site whose external network leads to one machine outside, `away`."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.world = site.create("network", **{"name": "world", "provider:network_type": "flat",
+                                               "provider:physical_network": "physnet1", "router:external": True})
+        site.create("subnet", network_id=self.world["id"], ip_version=4, cidr=WORLD, gateway_ip="203.0.113.1", enable_dhcp=False)
+        self.away = site.cloud.external("away", "203.0.113.1/24")
+        self._servers: list[subprocess.Popen[bytes]] = []
+
+    def tenant(self, project: str, *places: int, **more: Any) -> tuple[dict[str, Any], list[Machine]]:
+        """A network behind a router that leads outside, and a machine on each of these hosts; they know their gateway."""
+        network = self.site.network(project, subnets=("10.0.0.0/24",))
+        (subnet,) = self.site.ask("GET", f"/v2.0/subnets?network_id={network['id']}")["subnets"]
+        router = self.site.create("router", name=project, project_id=project,
+                                  external_gateway_info={"network_id": self.world["id"]})
+        self.site.ask("PUT", f"/v2.0/routers/{router['id']}/add_router_interface", {"subnet_id": subnet["id"]})
+        wishes = [Wish(f"{project}{place}", network, host, 0, {"fixed_ips": [{"ip_address": f"10.0.0.{10 + place}"}], **more})
+                  for place, host in enumerate(places)]
+        machines = self.site.machines(*wishes)
+        for machine in machines:
+            machine.vm.run(["ip", "route", "replace", "default", "via", "10.0.0.1"])
+        return router, machines
+
+    def router_address(self, router: dict[str, Any]) -> str:
+        info = self.site.ask("GET", f"/v2.0/routers/{router['id']}")["router"]["external_gateway_info"]
+        return str(info["external_fixed_ips"][0]["ip_address"])
+
+    def floating(self, machine: Machine, project: str = "red") -> dict[str, Any]:
+        return self.site.create("floatingip", floating_network_id=self.world["id"], project_id=project, port_id=machine.id)
+
+    def serve(self, start: Callable[..., subprocess.Popen[bytes]], port: int, name: str) -> None:
+        server = start([sys.executable, "-c", SERVER, str(port), name])
+        self._servers.append(server)
+        assert server.stdout and b"ready" in server.stdout.readline()
+
+    def close(self) -> None:
+        for server in self._servers:
+            server.kill()
+            server.wait(5)
+
+
+def connect(run: Callable[..., Any], address: str, port: int, *, first: int = 0, count: int = 1, rounds: int = 1) -> tuple[int, str]:
+    """How many connections were answered, and what the last one heard."""
+    done = run([sys.executable, "-c", CLIENT, address, str(port), str(first), str(count), str(rounds)], timeout=240)
+    good, _, said = done.stdout.strip().partition(" ")
+    return int(good), said
+
+
+@pytest.fixture(scope="module")
+def outside() -> Iterator[Outside]:
+    if os.geteuid() != 0:
+        pytest.skip("makes network namespaces")
+    with Site(hosts=3, external=True) as site:
+        made = Outside(site)
+        made.serve(made.away.start, 80, "away")
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def red(outside: Outside) -> tuple[dict[str, Any], list[Machine]]:
+    group = outside.site.group("red", "ssh")
+    outside.site.rule(group, protocol="tcp", port_range_min=22, port_range_max=22)
+    outside.site.rule(group, protocol="icmp")
+    return outside.tenant("red", 1, 2, 3, security_groups=[group])
+
+
+@pytest.fixture(scope="module")
+def blue(outside: Outside) -> tuple[dict[str, Any], list[Machine]]:
+    return outside.tenant("blue", 1, 2)
+
+
+def test_machines_of_all_hosts_share_the_routers_address_outside_and_overlapping_tenants_do_not_meet(outside, red, blue):
+    for router, machines in (red, blue):
+        own = outside.router_address(router)
+        for machine in machines:
+            wait(lambda vm=machine.vm: vm.ping("203.0.113.1"), f"{machine} does not reach outside")
+            assert connect(machine.vm.run, "203.0.113.1", 80) == (1, f"away {own}")
+    assert outside.router_address(red[0]) != outside.router_address(blue[0])
+
+
+def test_the_router_answers_echo_from_outside(outside, red):
+    assert outside.away.ping(outside.router_address(red[0]), 3)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_floating_address_is_the_machines_both_ways_and_its_groups_judge(outside, red, place):
+    machine = red[1][place]
+    address = outside.floating(machine)["floating_ip_address"]
+    outside.serve(machine.vm.start, 22, machine.name)
+    wait(lambda: outside.away.ping(address), f"{address} is not reached")
+    assert connect(outside.away.run, address, 22) == (1, f"{machine.name} 203.0.113.1")
+    assert connect(machine.vm.run, "203.0.113.1", 80) == (1, f"away {address}")
+    outside.serve(machine.vm.start, 23, machine.name)
+    assert connect(outside.away.run, address, 23) == (0, ""), "no rule allows port 23"
+
+
+def test_ports_of_one_address_are_services_of_two_machines(outside, red):
+    _, (first, second, _) = outside.tenant("green", 1, 2, 3, security_groups=[outside.site.open_group("green")])
+    address = outside.site.create("floatingip", floating_network_id=outside.world["id"], project_id="green")
+    for machine, port in ((first, 8001), (second, 8002)):
+        outside.serve(machine.vm.start, 9000, machine.name)
+        outside.site.ask("POST", f"/v2.0/floatingips/{address['id']}/port_forwardings", {"port_forwarding": {
+            "protocol": "tcp", "external_port": port, "internal_port": 9000, "internal_port_id": machine.id,
+            "internal_ip_address": machine.ip}})
+    for machine, port in ((first, 8001), (second, 8002)):
+        assert connect(outside.away.run, address["floating_ip_address"], port) == (1, f"{machine.name} 203.0.113.1")
+    assert connect(outside.away.run, address["floating_ip_address"], 8003) == (0, "")
+
+
+def test_nothing_reaches_an_address_that_no_nat_entry_opens(outside, red):
+    """From outside, by a route to the tenants' addresses through each router."""
+    router, machines = red
+    own = outside.router_address(router)
+    outside.away.run(["ip", "route", "replace", "10.0.0.0/24", "via", own])
+    try:
+        assert not outside.away.ping(machines[0].ip)
+        assert connect(outside.away.run, machines[0].ip, 22) == (0, "")
+    finally:
+        outside.away.run(["ip", "route", "del", "10.0.0.0/24"])
+    for port in (22, 80, 6653):
+        assert connect(outside.away.run, own, port) == (0, "")
+
+
+def test_source_ports_may_be_used_again_and_again(outside, blue):
+    """Three rounds over the same ports, with security groups on: what Open vSwitch 3.1 drops with address-less NAT."""
+    machine = blue[1][1]
+    assert connect(machine.vm.run, "203.0.113.1", 80, first=20000, count=300, rounds=3)[0] == 900
+    assert all(host.pid() for host in outside.site.cloud.hosts), "every ovs-vswitchd lives"
+
+
+def test_a_floating_address_moves_between_hosts_in_less_than_a_second(outside):
+    _, (here, there, _) = outside.tenant("violet", 1, 2, 3, security_groups=[outside.site.open_group("violet")])
+    floating = outside.floating(here, "violet")
+    address = floating["floating_ip_address"]
+    wait(lambda: outside.away.ping(address), f"{address} is not reached")
+    pinging = outside.away.start(["ping", "-n", "-i", "0.02", "-c", "150", address])
+    wait(lambda: (pinging.stdout.readline() or b"").startswith(b"64 bytes"), "no answer")
+    outside.site.change("floatingip", floating["id"], port_id=there.id)
+    said = pinging.communicate(timeout=30)[0].decode()
+    received = int(said.split(" received")[0].split()[-1])
+    assert received >= 150 - 50, f"lost more than a second of pings: {said[-300:]}"
+
+

@@ -256,7 +256,6 @@ class File:
     def _prepare_others(self, name: str, whole: dict) -> dict[tuple[str, str], Any]:
         where, found = f"{name}.prepare_others", {}
         for kind, given in (whole.get("prepare_others") or {}).items():
-            self._only(f"{where}.{kind}", given, set(_VERBS))
             found.update({(kind, verb): hook(self, where, path) for verb, path in given.items()})
         return found
 

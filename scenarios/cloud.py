@@ -6,6 +6,9 @@
         a.dhcp()
         assert a.ping("10.0.0.7")
 
+With Cloud(external=True) each host also has a bridge br-ex on a physical network, physnet1; `cloud.external("out",
+"198.51.100.9/24", vlan=101)` is a machine out there.
+
 The controller runs in the root namespace and listens on `controller_address` (or on everything). Needs root, Open vSwitch,
 iproute2, ethtool, tcpdump, ping and busybox. Clouds with different prefixes do not see each other. A cloud goes away with the
 process that made it, even if that is killed, unless `keep=True`.
@@ -21,9 +24,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from scenarios import leftovers, underlay
+from scenarios import leftovers, outside, underlay
 from scenarios.host import Host, empty_database
 from scenarios.namespace import CommandFailed, ip_batch
+from scenarios.outside import Outsider, Spot, Wire
 from scenarios.vm import VM, Plug, attach, build
 
 _numbers = itertools.count()
@@ -32,25 +36,32 @@ _numbers = itertools.count()
 class Cloud:
     """Hosts 1 to `hosts` and the virtual machines plugged into them."""
 
-    def __init__(self, hosts: int = 3, prefix: str | None = None, *, underlay_mtu: int = 1500, keep: bool = False) -> None:
+    def __init__(self, hosts: int = 3, prefix: str | None = None, *, underlay_mtu: int = 1500, keep: bool = False,
+                 external: bool = False) -> None:
         if not 0 < hosts <= underlay.MAX_HOSTS:
             raise ValueError(f"hosts: {hosts} is not between 1 and {underlay.MAX_HOSTS}")
         prefix = leftovers.check_prefix(prefix or f"t{_short(os.getpid())}x{_short(next(_numbers))}")
-        self._claim(prefix, hosts, None if keep else os.getpid())
+        self.mtu = underlay_mtu
+        self._claim(prefix, hosts, None if keep else os.getpid(), external)
         self._watchdog = None if keep else leftovers.Watchdog(prefix)
         try:
             underlay.lay(self.prefix, self.number, hosts, underlay_mtu)
             database = empty_database(self.directory / "empty.db")
+            if self.wire:
+                outside.lay(self.prefix, hosts, underlay_mtu)
+                self.wire.start(database, hosts)
             with ThreadPoolExecutor(8) as pool:
-                list(pool.map(lambda host: host.start(database), self.hosts))
+                list(pool.map(lambda host: host.start(database, external=external), self.hosts))
         except BaseException:
             self.down()
             raise
 
-    def _claim(self, prefix: str, hosts: int, owner: int | None) -> None:
+    def _claim(self, prefix: str, hosts: int, owner: int | None, external: bool) -> None:
         """Take the prefix and a free management network, or leave everything as it is."""
         self.prefix, self.directory, self._owner = prefix, leftovers.RUN_DIRECTORY / prefix, owner
         self.vms: dict[str, VM] = {}
+        self.outsiders: dict[str, Outsider] = {}
+        self.wire = Wire(prefix, self.directory) if external else None
         with underlay.claiming():
             if self.directory.exists() or leftovers.namespaces(prefix):
                 raise FileExistsError(f"{prefix}: a cloud of this name exists; `hadron-cloud down --prefix {prefix}` removes it")
@@ -65,13 +76,17 @@ class Cloud:
         cloud = cls.__new__(cls)
         cloud.prefix, cloud.directory = leftovers.check_prefix(prefix), leftovers.RUN_DIRECTORY / prefix
         try:
-            state: dict[str, Any] = json.loads((cloud.directory / "state.json").read_text())
+            state: dict[str, Any] = {"mtu": 1500, "external": False, "outsiders": [],
+                                     **json.loads((cloud.directory / "state.json").read_text())}
         except FileNotFoundError:
             raise LookupError(f"{prefix}: no such cloud; `hadron-cloud up 3 --prefix {prefix}` makes one") from None
         cloud.number, cloud._owner, cloud._watchdog = state["number"], state["owner"], None
         cloud.hosts = [Host(prefix, number, cloud.directory, cloud.number, state["hosts"])
                        for number in range(1, state["hosts"] + 1)]
         plugs = [Plug(**each) for each in state["vms"]]
+        cloud.mtu, cloud.wire = state["mtu"], Wire(prefix, cloud.directory) if state["external"] else None
+        spots = [Spot(**each) for each in state["outsiders"]]
+        cloud.outsiders = {spot.name: Outsider(prefix, spot, cloud.directory) for spot in spots}
         cloud.vms = {plug.name: VM(prefix, plug, cloud.host(plug.host), cloud.directory) for plug in plugs}
         return cloud
 
@@ -110,8 +125,7 @@ class Cloud:
         """Many new virtual machines at once, with one Open vSwitch transaction for each host; all or none."""
         plugs = list(plugs)
         for plug in plugs:
-            if plug.name in self.vms or plug.name.startswith("h") and plug.name[1:].isdigit() or plug.name == "ul":
-                raise ValueError(f"name: {plug.name} is taken")
+            self._check_name(plug.name)
         made = [VM(self.prefix, plug, self.host(plug.host), self.directory) for plug in plugs]
         try:
             build(self.prefix, plugs)
@@ -123,6 +137,24 @@ class Cloud:
             raise
         self.vms.update({vm.name: vm for vm in made})
         self._save()
+        return made
+
+    def _check_name(self, name: str) -> None:
+        ours = name in ("ul", outside.NAME) or name.startswith("h") and name[1:].isdigit()
+        if ours or name in self.vms or name in self.outsiders:
+            raise ValueError(f"name: {name} is taken")
+
+    def external(self, name: str, address: str, vlan: int | None = None) -> Outsider:
+        """A new machine on the physical network outside, with an address and its prefix length, in a VLAN if one is given."""
+        if self.wire is None:
+            raise LookupError("this cloud has nothing outside: make it with external=True")
+        self._check_name(name)
+        number = max((one.spot.number for one in self.outsiders.values()), default=0) + 1
+        made = Outsider(self.prefix, Spot(number, name, vlan), self.directory)
+        self.wire.add(made, self.mtu)
+        self.outsiders[name] = made
+        self._save()
+        made.address(address)
         return made
 
     def unplug(self, *vms: VM) -> None:
@@ -160,8 +192,9 @@ class Cloud:
             self._watchdog = None
 
     def _save(self) -> None:
-        state = {"number": self.number, "hosts": len(self.hosts), "owner": self._owner,
-                 "vms": [asdict(vm.plug) for vm in self.vms.values()]}
+        state = {"number": self.number, "hosts": len(self.hosts), "owner": self._owner, "mtu": self.mtu,
+                 "external": self.wire is not None, "vms": [asdict(vm.plug) for vm in self.vms.values()],
+                 "outsiders": [asdict(one.spot) for one in self.outsiders.values()]}
         file = self.directory / "state.json"
         file.with_suffix(".new").write_text(json.dumps(state))
         os.replace(file.with_suffix(".new"), file)
@@ -178,4 +211,4 @@ def clouds() -> list[str]:
     return sorted(state.parent.name for state in Path(leftovers.RUN_DIRECTORY).glob("*/state.json"))
 
 
-__all__ = ["VM", "Cloud", "CommandFailed", "Host", "Plug", "clouds"]
+__all__ = ["VM", "Cloud", "CommandFailed", "Host", "Outsider", "Plug", "clouds"]

@@ -4,6 +4,7 @@
     hadron-cloud connect                      on each host: ovs-vsctl set-manager tcp:<controller>:6640
     hadron-cloud plug 1 vm1 --port ID --mac MAC     a machine on host 1, as the interface of a port
     hadron-cloud dhcp vm1                     take a lease with a real client
+    hadron-cloud outside out 198.51.100.9/24  a machine on the physical network outside (after up --external)
     hadron-cloud exec vm1 ping 10.0.0.5       any command in a machine, or on a host: exec h1 ovs-vsctl show
     hadron-cloud status | down
 """
@@ -54,10 +55,15 @@ def _parser() -> argparse.ArgumentParser:
     up = command("up", _up, "make hosts, each with an Open vSwitch of its own")
     up.add_argument("hosts", type=int, nargs="?", default=3)
     up.add_argument("--mtu", type=int, default=1500, help="of the underlay between the hosts")
+    up.add_argument("--external", action="store_true", help="with a physical network outside, physnet1, on br-ex of each host")
     up.add_argument("--manager", metavar="TARGET", help="put the hosts under this controller, such as tcp:10.99.1.254:6640")
     connect = command("connect", _connect, "put all hosts under a controller")
     connect.add_argument("target", nargs="?", help="default: tcp:<the root namespace's address>:6640")
     _plug_words(command("plug", _plug, "make a machine and plug it into a host's integration bridge"))
+    out = command("outside", _outside, "make a machine on the physical network outside")
+    out.add_argument("name")
+    out.add_argument("address", help="with its prefix length")
+    out.add_argument("--vlan", type=int, help="the VLAN that it is in; none if not given")
     command("unplug", _unplug, "remove a machine").add_argument("name")
     dhcp = command("dhcp", _dhcp, "take an IPv4 lease in a machine, with a real client")
     dhcp.add_argument("name")
@@ -80,7 +86,7 @@ def _plug_words(plug: argparse.ArgumentParser) -> None:
 
 
 def _up(choice: argparse.Namespace) -> int:
-    cloud = Cloud(choice.hosts, choice.prefix, underlay_mtu=choice.mtu, keep=True)
+    cloud = Cloud(choice.hosts, choice.prefix, underlay_mtu=choice.mtu, keep=True, external=choice.external)
     if choice.manager:
         cloud.set_manager(choice.manager)
     print(f"{len(cloud.hosts)} hosts; they reach a controller at {cloud.controller_address}")
@@ -94,6 +100,11 @@ def _connect(choice: argparse.Namespace) -> int:
 
 def _plug(choice: argparse.Namespace) -> int:
     Cloud.attach(choice.prefix).plug(choice.host, choice.name, port_id=choice.port, mac=choice.mac, mtu=choice.mtu)
+    return 0
+
+
+def _outside(choice: argparse.Namespace) -> int:
+    Cloud.attach(choice.prefix).external(choice.name, choice.address, choice.vlan)
     return 0
 
 
@@ -120,7 +131,7 @@ def _machine(cloud: Cloud, name: str):
 def _exec(choice: argparse.Namespace) -> int:
     cloud = Cloud.attach(choice.prefix)
     places: dict[str, Namespace] = {f"h{host.number}": host.namespace for host in cloud.hosts}
-    places |= {vm.name: vm.namespace for vm in cloud.vms.values()}
+    places |= {machine.name: machine.namespace for machine in (*cloud.vms.values(), *cloud.outsiders.values())}
     if choice.name not in places:
         raise LookupError(f"{choice.name}: no such place; there are: {', '.join(places)}")
     command = choice.command[1:] if choice.command[:1] == ["--"] else choice.command
@@ -138,7 +149,8 @@ def _status(choice: argparse.Namespace) -> int:
         hosts = [{"name": f"h{host.number}", "address": host.management_address, "tunnel": host.tunnel_address,
                   "ovs-vswitchd": host.pid()} for host in cloud.hosts]
         found.append({"prefix": prefix, "controller": cloud.controller_address, "hosts": hosts,
-                      "machines": [asdict(vm.plug) for vm in cloud.vms.values()]})
+                      "machines": [asdict(vm.plug) for vm in cloud.vms.values()],
+                      "outside": [asdict(one.spot) for one in cloud.outsiders.values()]})
     if choice.json:
         print(json.dumps(found, indent=1))
         return 0
@@ -156,6 +168,8 @@ def _print_cloud(cloud: dict[str, Any]) -> None:
         print(f"  {host['name']:<8} {host['address']:<15} tunnels {host['tunnel']:<15} {state}")
     for machine in cloud["machines"]:
         print(f"  {machine['name']:<8} on h{machine['host']}, port {machine['port_id']}, {machine['mac']}")
+    for machine in cloud["outside"]:
+        print(f"  {machine['name']:<8} outside, {'VLAN ' + str(machine['vlan']) if machine['vlan'] else 'no VLAN'}")
 
 
 def _down(choice: argparse.Namespace) -> int:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from apps.provider_networks import host_mac
-from tests.apps.test_routing import Router
-from tests.apps.test_routing import ping as routed_ping
 from tests.kit import frames
 from tests.kit.net import Net, Port, Thing
+from tests.kit.router import Router
+from tests.kit.router import ping as routed_ping
 from tests.kit.talk import Said, broadcast, multicast, ping, raw, tcp, to_unknown, udp
 from tests.kit.wires import Outsider, attach, flat, unwire, vlan, wire
 

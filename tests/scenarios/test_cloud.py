@@ -160,10 +160,31 @@ def test_a_cloud_goes_away_when_its_owner_is_killed_half_way_through():
     wait(lambda: nothing_of(prefix))
 
 
+def test_machines_outside_reach_their_own_vlan_and_the_hosts_bridges():
+    with Cloud(hosts=1, external=True) as cloud:
+        a, b, c, d = (cloud.external(name, f"10.0.0.{number}/24", vlan)
+                      for number, (name, vlan) in enumerate((("a", 101), ("b", 101), ("c", 102), ("d", None)), 1))
+        assert a.ping("10.0.0.2") and not any(a.ping(other, wait=0.3) for other in ("10.0.0.3", "10.0.0.4"))
+        host = cloud.host(1)
+        assert set(host.vsctl("list-ports", "br-ex").split()) == {"eth2"}
+        assert host.vsctl("get", "Open_vSwitch", ".", "external_ids:hadron-bridge-mappings") == '"physnet1:br-ex"'
+        host.run(["ip", "addr", "add", "10.0.0.100/24", "dev", "br-ex"])
+        host.run(["ip", "link", "set", "br-ex", "up"])
+        assert d.ping("10.0.0.100") and not a.ping("10.0.0.100", wait=0.3)
+        with host.capture("arp", device="eth2") as seen:
+            a.ping("10.0.0.77", wait=0.1)
+            assert seen.wait(1)[0][12:16] == b"\x81\x00\x00\x65"
+        again = Cloud.attach(cloud.prefix)
+        assert again.outsiders["b"].ping("10.0.0.1") and again.outsiders["b"].mac == b.mac
+        with pytest.raises(ValueError, match="taken"):
+            cloud.external("a", "10.0.0.9/24")
+    assert nothing_of(cloud.prefix)
+
+
 def test_the_command_makes_a_cloud_that_stays_until_it_is_taken_down(capfd):
     prefix = f"c{os.getpid():x}"
     try:
-        assert cloud_command.main(["up", "1", "--prefix", prefix]) == 0
+        assert cloud_command.main(["up", "1", "--external", "--prefix", prefix]) == 0
         assert cloud_command.main(["up", "1", "--prefix", prefix]) == 1
         assert "exists" in capfd.readouterr().err
         host = command(prefix, "exec", "h1", "ovs-vsctl", "add-br", "br-int")
@@ -171,7 +192,10 @@ def test_the_command_makes_a_cloud_that_stays_until_it_is_taken_down(capfd):
         assert "br-phy" in host and "br-int" in host
         command(prefix, "plug", "1", "vm1", "--port", PORT_A, "--mac", MAC_A)
         assert MAC_A in command(prefix, "exec", "vm1", "ip", "link", "show", "eth0")
-        assert "vm1" in command(prefix, "status")
+        command(prefix, "outside", "out", "198.51.100.9/24", "--vlan", "101")
+        assert "198.51.100.9/24" in command(prefix, "exec", "out", "ip", "addr")
+        status = command(prefix, "status")
+        assert "vm1" in status and "outside, VLAN 101" in status
         assert cloud_command.main(["exec", "--prefix", prefix, "nobody", "true"]) == 1
         assert "vm1" in capfd.readouterr().err
     finally:

@@ -1,12 +1,15 @@
 """A small cloud in which every rule has something to say: `hadron pipeline` draws what its flows do.
 
-Two hosts; a network of machines with stateful groups, one with stateless groups and one that nobody guards. A test
-fails when a rule of an app has no flow here: give the example what that rule is about.
+Two hosts; a network of machines with stateful groups, one with stateless groups and one that nobody guards; a
+router and a way outside (`example_routed.py`). A test fails when a rule of an app has no flow here: give the example
+what that rule is about.
 """
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+
+from apps import example_routed
 
 PROJECT = "example"
 Document = dict[str, Any]
@@ -25,9 +28,12 @@ def documents() -> Iterator[tuple[str, Document]]:
     yield "subnet", _owned("subnet", 2, name="blue-v6", network_id=_id("network", 1), ip_version=6,
                            cidr="2001:db8::/64", gateway_ip="2001:db8::1", enable_dhcp=True,
                            ipv6_ra_mode="slaac", ipv6_address_mode="slaac")
+    yield "subnet", _owned("subnet", 5, name="blue-more", network_id=_id("network", 1), ip_version=4,
+                           cidr="10.2.0.0/24", gateway_ip="10.2.0.1", enable_dhcp=True)
     yield from _groups()
     for number, (name, host, group) in enumerate((("web", 1, 1), ("db", 2, 1), ("log", 1, 2), ("tap", 1, None)), 1):
         yield from _port(number, name, host, group)
+    yield from example_routed.documents(_id, _owned)
 
 
 def _id(kind: str, number: int) -> str:

@@ -61,6 +61,7 @@ LAYERS = {
 KNOWN_TO_ALL = {
     "apps.pipeline",
     "apps.places",
+    "apps.example_routed",
     "apps.guards",
     "apps.outside",
     "apps.protocols",

@@ -188,7 +188,7 @@ def test_an_audit_finds_and_repairs_what_others_did() -> None:
         assert {(one["what"], one["text"].partition(",")[0]) for one in first["examples"]} == {
             ("alien", "table=admit"), ("missing", "table=deliver")}
         missing = next(one for one in first["examples"] if one["what"] == "missing")
-        assert missing["rule"].startswith("apps.switching.") and missing["called"]
+        assert missing["rule"].startswith("apps.") and missing["called"]
         assert second["state"] == "read" and second["repaired"] is None and second["alien"] == 0
         assert not answer["fine"] and switch.held() == right
         assert answer["recompute"]["differ"] == 0 and answer["recompute"]["units"] > 30

@@ -1,0 +1,51 @@
+"""The part of the example cloud that is routed: a router, a VLAN of a physical network, a way outside and back in."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+Document = dict[str, Any]
+
+
+def documents(id_of: Callable[[str, int], str], owned: Callable[..., Document]) -> Iterator[tuple[str, Document]]:
+    """A router joins `blue` and `green`, leads outside by host 2's wire, and is passed by floating addresses."""
+    for number, name, kind, tag, wire in ((2, "green", "vlan", 101, "physnet1"), (3, "world", "flat", None, "physnet2")):
+        yield "network", owned("network", number, name=name, key=number, mtu=1500, admin_state_up=True, **{
+            "provider:network_type": kind, "provider:segmentation_id": tag, "provider:physical_network": wire,
+            "router:external": name == "world"})
+        yield "uplink", {"id": f"host2/{wire}", "host_id": "host2", "switch_id": f"{2:016x}", "physical_network": wire,
+                         "ofport": 65100 + number}
+    for number, network, cidr, gateway in ((3, 2, "10.1.0.0/24", "10.1.0.1"), (4, 3, "203.0.113.0/24", "203.0.113.1")):
+        yield "subnet", owned("subnet", number, network_id=id_of("network", network), ip_version=4, cidr=cidr,
+                              gateway_ip=gateway, enable_dhcp=False)
+    yield "router", owned("router", 1, name="router", key=1, zone=9, admin_state_up=True,
+                          routes=[{"destination": "198.51.100.0/24", "nexthop": "10.0.0.11"}],
+                          external_gateway_info={"network_id": id_of("network", 3), "enable_snat": True,
+                                                 "external_fixed_ips": []})
+    yield from _ports(id_of, owned)
+    yield "neighbour", {"id": "world/203.0.113.1", "network_id": id_of("network", 3), "ip_address": "203.0.113.1",
+                        "mac_address": "02:00:00:00:00:01"}
+    for number, fixed in ((1, "10.0.0.11"), (2, None)):
+        yield "floatingip", owned("floatingip", number, floating_network_id=id_of("network", 3), router_id=id_of("router", 1),
+                                  floating_ip_address=f"203.0.113.{10 + number}", fixed_ip_address=fixed,
+                                  port_id=id_of("port", 1) if fixed else None)
+    yield "port_forwarding", {"id": id_of("port_forwarding", 1), "floatingip_id": id_of("floatingip", 2), "protocol": "tcp",
+                              "external_port_range": "8080:8080", "internal_port_range": "80:80",
+                              "internal_port_id": id_of("port", 2), "internal_ip_address": "10.0.0.12"}
+    yield "route", owned("route", 1, subnet_a_id=id_of("subnet", 1), subnet_b_id=id_of("subnet", 3),
+                         router_id=id_of("router", 1))
+
+
+def _ports(id_of: Callable[[str, int], str], owned: Callable[..., Document]) -> Iterator[tuple[str, Document]]:
+    for number, network, subnet, address, owner in (
+            (11, 1, 1, "10.0.0.1", "network:router_interface"), (12, 1, 2, "2001:db8::1", "network:router_interface"),
+            (13, 2, 3, "10.1.0.1", "network:router_interface"), (14, 3, 4, "203.0.113.2", "network:router_gateway")):
+        yield "port", owned("port", number, key=15 + number, network_id=id_of("network", network), device_owner=owner,
+                            device_id=id_of("router", 1), mac_address=f"fa:16:3e:00:00:{number:02x}", admin_state_up=True,
+                            fixed_ips=[{"subnet_id": id_of("subnet", subnet), "ip_address": address}],
+                            security_groups=[], port_security_enabled=False)
+    yield "port", owned("port", 21, name="far", key=36, network_id=id_of("network", 2), mac_address="fa:16:3e:00:00:21",
+                        fixed_ips=[{"subnet_id": id_of("subnet", 3), "ip_address": "10.1.0.9"}], admin_state_up=True,
+                        security_groups=[id_of("security_group", 1)], port_security_enabled=True)
+    yield "interface", {"id": "host2/far", "host_id": "host2", "switch_id": f"{2:016x}", "name": "far",
+                        "port_id": id_of("port", 21), "ofport": 21, "link_state": "up", "mtu": 1500}

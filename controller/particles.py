@@ -19,6 +19,7 @@ from controller.hooks import hook
 from controller.resource import Action, Attribute, Check, Resource, Resources, View
 from controller.rules import BadRule, parse
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)         # the one in C, where there is one: a tenth of the time
 _FILE_WORDS = {"file_version", "imports", "info", "objects", "settings"}
 _OBJECT_WORDS = {"api", "extends", "attributes", "policies", "checks", "quota", "columns", "indexes", "fact", "prepare",
                  "description", "attribute_per", "prepare_others", "actions", "view"}
@@ -107,7 +108,7 @@ class File:
 
     def _read(self, path: Path) -> dict:
         try:
-            whole = yaml.safe_load(path.read_text())
+            whole = yaml.load(path.read_text(), LOADER)
         except OSError as wrong:
             raise self.bad("", f"cannot read {path}: {wrong.strerror}") from None
         except (yaml.YAMLError, UnicodeDecodeError) as wrong:

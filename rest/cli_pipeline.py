@@ -42,7 +42,10 @@ class _Lines:
     def __init__(self, tables: list[Mapping[str, Any]]) -> None:
         self.place = {table["name"]: number for number, table in enumerate(tables)}
         first: dict[str, int] = {}
+        self.again: dict[str, list[str]] = {}          # tables that later ones send packets back to
         for number, table in enumerate(tables):
+            for target in table["back"]:
+                self.again.setdefault(target, []).append(table["name"])
             for target in table["to"]:
                 first.setdefault(target, number)
         self.lane: dict[str, int] = {}
@@ -94,9 +97,11 @@ def _table(table: Mapping[str, Any], lines: _Lines) -> Iterator[str]:
     head = f"{table['number']:>3} {table['name']:<10} "
     room = WIDTH - lines.width - 1
     purpose = textwrap.wrap(table["purpose"], room - len(head))
-    yield f"{arrival:<{lines.width}}{'►' if arrival else ' '}{head}{purpose[0]}"
+    yield f"{arrival}►{head}{purpose[0]}" if arrival else lines.row(head + purpose[0])
     for line in purpose[1:]:
         yield lines.row(" " * len(head) + line)
+    if table["name"] in lines.again:
+        yield lines.row(f"{'from':>8}{'':<{_INDENT - 8}}{', '.join(lines.again[table['name']])}, again")
     for word, said in _details(table):
         for place, line in enumerate(textwrap.wrap(said, room - _INDENT)):
             yield lines.row(f"{word if not place else '':<{_INDENT}}{line}")
@@ -123,6 +128,8 @@ def _details(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", "; ".join(registers)
     for drop in table["drops"]:
         yield f"{'':>4}drops", drop["reason"]
+    if table["back"]:
+        yield f"{'':>4}back", f"to {', '.join(table['back'])}"
     ends: dict[str, list[str]] = {}
     for one in table["ends"]:
         ends.setdefault(one["end"], []).append(_short(one["rule"]))
@@ -150,7 +157,7 @@ def dot(pipeline: Mapping[str, Any]) -> str:
     if pipeline["tables"]:
         found.append(f"  in -> {_quoted(pipeline['tables'][0]['name'])};")
     for table in pipeline["tables"]:
-        found += [f"  {_quoted(table['name'])} -> {_quoted(target)};" for target in table["to"]]
+        found += [f"  {_quoted(table['name'])} -> {_quoted(target)};" for target in table["to"] + table["back"]]
         found += [f"  {_quoted(table['name'])} -> {_quoted('end ' + end)} [style=dashed];"
                   for end in sorted({one["end"] for one in table["ends"]})]
     return "\n".join([*found, "}"]) + "\n"

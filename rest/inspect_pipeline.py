@@ -22,6 +22,7 @@ from rest.inspect_rules import rule_said
 _BACK, _CONTROLLER = 0xFFFFFFF8, 0xFFFFFFFD
 _ENDS = {_BACK: "back out of the port it came from", _CONTROLLER: "to the controller"}
 _OUT = "out of a port"
+_WIDE = {f"xxreg{wide}": [f"reg{4 * wide + part}" for part in range(4)] for wide in range(4)}
 
 
 def drawn(resources: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,12 +66,12 @@ class _Step:
         self.reads: set[str] = set()
         self.sets: set[str] = set()
         self.to: set[int] = set()
-        self._levels = {priority: name for name, priority in table.levels.items()}
+        self._levels = sorted((priority, name) for name, priority in table.levels.items())
 
     def take(self, rule: Any, flow: Flow) -> None:
         """Take a flow of this table in."""
         said = self.rules.setdefault(rule.name, {**rule_said(rule), "levels": {}, "ends": set()})
-        said["levels"][self._levels.get(flow.priority, str(flow.priority))] = flow.priority
+        said["levels"][self._level(flow.priority)] = flow.priority
         self.reads.update(self._registers(decode.read_match(flow.match)))
         if flow.why is not None and flow.why.reason:
             self.drops[flow.why.reason, rule.name] = None
@@ -79,6 +80,10 @@ class _Step:
             self.to.add(found.goto)
         for action in found.actions:
             self._act(action, said)
+
+    def _level(self, priority: int) -> str:
+        """The level of a priority: of that name, or the one it is above (a prefix's length above "route")."""
+        return next((name for at, name in reversed(self._levels) if at <= priority), "rest")
 
     def _act(self, action: decode.Action, said: dict[str, Any]) -> None:
         match action:
@@ -96,7 +101,8 @@ class _Step:
 
     def _registers(self, fields: Iterable[str]) -> list[str]:
         known = self.pipeline.registers
-        return [known[name].name or name for name in fields if name in known]
+        parts = [part for name in fields for part in _WIDE.get(name, (name,))]
+        return [known[name].name or name for name in parts if name in known]
 
     def said(self) -> dict[str, Any]:
         """The table as plain data."""
@@ -108,4 +114,5 @@ class _Step:
                 "drops": [{"reason": reason, "rule": rule} for reason, rule in sorted(self.drops)],
                 "ends": sorted(({"end": end, "rule": rule["rule"]} for rule in rules for end in rule["ends"]),
                                key=lambda one: (one["end"], one["rule"])),
-                "to": [self.pipeline.table_name(number) for number in sorted(self.to)]}
+                "to": [self.pipeline.table_name(number) for number in sorted(self.to) if number > self.table.number],
+                "back": [self.pipeline.table_name(number) for number in sorted(self.to) if number <= self.table.number]}

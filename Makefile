@@ -11,7 +11,7 @@ demo: setup            ## two tenants with the same addresses on three hosts, me
 
 test: APT += mininet
 test: setup lint       ## everything: style, types, all tests
-	$(PY) -m pytest -q tests
+	$(PY) -m pytest -q -n 2 --dist loadfile tests
 
 lint: setup
 	$(VENV)/bin/ruff check .

@@ -12,7 +12,7 @@ ARP and neighbour discovery for the router, and echo requests to it, are answere
 (time exceeded, no route, nobody at the next hop, a closed port) goes to the controller, so many a second; the error
 is routed like any packet of the router's own (RFC 792, RFC 4443, RFC 1812 §4.3).
 """
-from apps.pipeline import ANSWER, FORWARD, HOP, HOP6, LEAVE, ND_REPLY, NETWORK, NEXT_HOP, ROUTE, ROUTER
+from apps.pipeline import ANSWER, FORWARD, HOP, HOP6, LEAVE, ND_REPLY, NETWORK, NEXT_HOP, ROUTE, ROUTER, SENDER
 from apps.places import ROUTER_PORTS, everywhere, home, joints, plugged, reach
 from controller.app import Missing, answers, flows, query
 from controller.openflow.actions import (
@@ -178,11 +178,11 @@ def back():
 
 @flows(per="port", on=where_routed)
 def route_connected(world, port):
-    """To the subnets of this interface."""
+    """To the subnets of this interface; where routes decide who gets there, for the router's own ICMP errors only."""
     router, network = router_of(world, port), world.need("network", port.network_id)
-    for fixed in () if router.paired else port.fixed_ips:
+    for fixed in port.fixed_ips:
         subnet = world.need("subnet", fixed.subnet_id)
-        yield route(router, network, port, subnet.cidr, None)
+        yield route(router, network, port, subnet.cidr, None, fixed.ip_address if router.paired else None)
 
 
 def route(router, network, port, destination, hop, source=None):
@@ -293,4 +293,4 @@ def say_why(world, router, frame):
         why = icmp_errors.TIME_EXCEEDED if seen.left < 2 else icmp_errors.NO_ROUTE
     beside = [port for port in ports if port.network_id == entered.network_id and port.id != entered.id]
     error = icmp_errors.error(frame, [ip for port in (entered, *beside) for ip in addresses(port)], why) if why else None
-    return ((set_field({ROUTER: router.key}) + resubmit(ROUTE), error),) if error else ()
+    return ((set_field({ROUTER: router.key, SENDER: entered.key}) + resubmit(ROUTE), error),) if error else ()

@@ -9,6 +9,7 @@ import pytest
 
 from tests.kit.golden import golden
 from tests.kit.net import Net
+from tests.kit.router import Router
 from tests.kit.wires import flat, vlan, wire
 
 FOLDER = Path(__file__).parent / "golden"
@@ -79,6 +80,16 @@ def dhcp(net: Net) -> None:
     net.port("other", network=blue, on="host2", ip="10.0.0.5", groups=[])
 
 
+def routing(net: Net) -> None:
+    """A router between two dual-stack networks, with an extra route; of three hosts the last has neither network."""
+    red = net.network("red", subnets=("10.1.0.0/24", "2001:db8:1::/64"), tunnel_key=1001)
+    blue = net.network("blue", subnets=("10.2.0.0/24",), tunnel_key=1002)
+    net.port("web", network=red, on="host1", ip=["10.1.0.5", "2001:db8:1::5"], groups=[])
+    net.port("db", network=blue, on="host2", ip="10.2.0.5", groups=[], pairs=["10.2.0.50", "10.2.0.64/28"])
+    net.host("host3")
+    Router(net).join(red, blue).route(("192.0.2.0/24", "10.2.0.5"))
+
+
 def questions(net: Net) -> None:
     """What is asked where only DHCPv4 is served, on a dual-stack network, and where others advertise the router."""
     four = net.network("four", subnets=("10.0.0.0/24",))
@@ -95,7 +106,7 @@ def router_advertisements(net: Net) -> None:
 
 
 @pytest.mark.parametrize(
-    "make", (switching, provider_networks, port_security, neighbours, security_groups, dhcp, questions, router_advertisements), ids=lambda make: make.__name__
+    "make", (switching, provider_networks, routing, port_security, neighbours, security_groups, dhcp, questions, router_advertisements), ids=lambda make: make.__name__
 )
 def test_the_flows_are_those_that_were_read_and_agreed_to(
     net: Net, make: Callable[[Net], None], request: pytest.FixtureRequest

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import apps.routing  # declares rules
+import apps.routes  # noqa: F401  declares rules
+import apps.routing
 from controller.packet import icmp_errors
 from tests.apps.cases import FAMILIES
 from tests.kit import frames
@@ -162,6 +163,18 @@ def test_no_route_and_nobody_there_and_a_closed_port_are_said_so(net: Net, red: 
             assert says(told(net, udp(a, gateway, own, v=v, left=left)), unreachable(v, 3, 4, gateway))
     net.unplug(b, "host1")
     assert says(told(net, udp(a, gateway, b, v=v)), unreachable(v, 1, 3, gateway))
+
+
+def test_where_routes_decide_who_gets_there_errors_come_back_all_the_same(net: Net, red: Thing, blue: Thing) -> None:
+    a, b = net.port("a", on="host1", network=red), net.port("b", on="host1", network=blue)
+    ends = [net.model.find("subnet", "network_id", network.id)[0] for network in (red, blue)]
+    one = net._create("route", "one", "acme", {"subnet_a_id": ends[0].id, "subnet_b_id": ends[1].id})
+    (row,) = net.model.find("port", "network_id+ip_address", (red.id, ends[0].gateway_ip))
+    gateway = Port(net, "port", row.id, "gateway")
+    net.send(ping(a, gateway, b)).reaches(b)
+    assert told(net, udp(a, gateway, b, left=1))["ipv4_src"] == number_of(gateway.ip)
+    assert says(told(net, udp(a, gateway, "10.2.0.99")), unreachable(4, 1, 3, gateway))
+    net.remove(one)
 
 
 def test_an_error_comes_back_to_a_machine_whose_groups_let_nothing_in(net: Net, red: Thing, blue: Thing, server: Thing) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 from apps.guards import realm
 from apps.pipeline import PIPELINE, TUNNEL_KEY, TUNNEL_PORT, UPLINK
+from apps.routing import METERS
 from controller.openflow.group import Entry
 from controller.openflow.text import entry_text
+from controller.values import ip_number
 from tests.kit import frames
 from tests.kit.net import Net
 
@@ -19,7 +22,7 @@ class Names:
 
     def __init__(self, net: Net, host: str) -> None:
         rows = net.model.rows
-        ports = {row.key: row.name for row in rows["port"].values()}
+        ports = {row.key: _called(net, row) for row in rows["port"].values()}
         tunnels = {key: f"{kind} tunnel" for kind, key in TUNNEL_KEY.items()} | {UPLINK: "uplink"}
         here = net.model.find("interface", "host_id", host)
         ofports = {seen.ofport: seen.name for seen in here} | {
@@ -34,6 +37,9 @@ class Names:
             "NETWORK": {row.key: row.name for row in rows["network"].values()},
             "tun_id": {row.provider_segmentation_id: row.name for row in rows["network"].values()
                        if row.provider_network_type in TUNNEL_KEY},
+            "ROUTER": {row.key: row.name for row in rows["router"].values()},
+            "HOP": {ip_number(fixed.ip_address): fixed.ip_address
+                    for row in rows["port"].values() for fixed in row.fixed_ips if ":" not in fixed.ip_address},
             "GUARDS": {0: "nobody", 1: "stateful", 2: "stateless"},
         }
         self.numbers = [(rf"(\b{name}=)(0x[0-9a-f]+)(?![0-9a-f/])", known) for name, known in registers.items()]
@@ -41,13 +47,13 @@ class Names:
         groups = {row.key: f"{row.name} of {row.project_id}" for row in rows["security_group"].values()}
         self.numbers += [
             (r"(\bin_port=|\boutput:)(\d+)\b", ofports),
-            (r"(\bmeter[:=])(\d+)\b", ports),
+            (r"(\bmeter[:=])(\d+)\b", ports | {METERS + row.key: row.name for row in rows["router"].values()}),
             (r"(\bconj_id=|\bconjunction\()(\d+)\b", groups),
         ]
         self.texts = {f"tun_dst={net.things['host', host].tunnel_ip},RECEIVER": "tun_dst=<its own>,RECEIVER"}
         for row in rows["port"].values():
-            self.texts[row.mac_address] = f"<MAC of {row.name}>"
-            self.texts[frames.link_local(row.mac_address)] = f"<link-local of {row.name}>"
+            self.texts[row.mac_address] = f"<MAC of {_called(net, row)}>"
+            self.texts[frames.link_local(row.mac_address)] = f"<link-local of {_called(net, row)}>"
 
     def say(self, line: str) -> str:
         """A line of ovs-ofctl text with names."""
@@ -56,6 +62,13 @@ class Names:
         for text, name in self.texts.items():
             line = line.replace(text, name)
         return line
+
+
+def _called(net: Net, port: Any) -> str:
+    """A port's name; an interface of a router has none of its own."""
+    router, network = net.model.get("router", port.device_id), net.model.get("network", port.network_id)
+    first = "".join(fixed.ip_address for fixed in port.fixed_ips[:1])
+    return port.name or (f"{router.name} in {network.name}, {first}" if router and network else "")
 
 
 def _named(known: dict[int, str], found: re.Match[str]) -> str:

@@ -46,7 +46,7 @@ def examine(fabric: Fabric, refused: Iterable[Mapping[str, Any]] = (), broken: I
     found = [Finding("bad", one["called"] or f"switch {one['switch']}", f"{one['host']} refuses its flow: {one['said']}",
                      f"hadron why '{one['text']}'") for one in refused]
     found += [Finding("bad", "rules", f"one failed: {text}", "hadron audit; the log has more") for text in broken]
-    found += [finding for check in (_hosts, _versions, _addresses, _switches, _interfaces, _ports, _connections)
+    found += [finding for check in (_hosts, _versions, _addresses, _switches, _interfaces, _ports, _uplinks, _connections)
               for finding in check(fabric)]
     return sorted(_together(found), key=lambda one: (one.severity != "bad", one.about, one.text))
 
@@ -160,6 +160,19 @@ def _ports(fabric: Fabric) -> Iterator[Finding]:
         names = ", ".join(unseen[:MOST_NAMED]) + (", ..." if len(unseen) > MOST_NAMED else "")
         yield Finding("note", "ports", f"{len(unseen)} bound to a host without an interface there: {names}",
                       "a machine that is off has none; else set external_ids:iface-id of its interface to the port's id")
+
+
+def _uplinks(fabric: Fabric) -> Iterator[Finding]:
+    """Ports on hosts that do not reach the physical network of their network."""
+    wired = {(seen.switch_id, seen.physical_network) for seen in fabric.model.find("uplink", "all", True) if seen.ofport}
+    for network in fabric.model.find("network", "all", True):
+        wire = network.provider_physical_network
+        homes = {fabric.home(port.id) for port in fabric.model.find("port", "network_id", network.id)} if wire else ()
+        for switch in sorted(home for home in homes if home and (home, wire) not in wired):
+            at = fabric.model.get("switch", switch)
+            yield Finding("bad", f"host {_host(fabric, at.host_id if at else None)}",
+                          f"has ports of network {network.name or network.id}, and no uplink to {wire}: others do not reach them",
+                          f"ovs-vsctl set Open_vSwitch . external_ids:hadron-bridge-mappings={wire}:BRIDGE")
 
 
 def _connections(fabric: Fabric) -> Iterator[Finding]:

@@ -25,7 +25,9 @@ def some(*parts: tuple[str, Any]) -> Any:
 BODIES = {
     "network": some(("shared", st.booleans()), ("mtu", st.sampled_from([0, 1400, 9000])),
                     ("port_security_enabled", st.booleans()),
-                    ("provider:network_type", st.sampled_from(["vxlan", "gre"])),
+                    ("provider:network_type", st.sampled_from(["vxlan", "gre", "vlan", "flat"])),
+                    ("provider:physical_network", st.sampled_from(["physnet1", "physnet1", "physnet2"])),
+                    ("router:external", st.booleans()),
                     ("provider:segmentation_id", st.integers(1, 4))),
     "subnet": some(("network_id", PICK), ("cidr", st.sampled_from(["10.0.0.0/29", "10.0.1.0/30", "fd00::/64"])),
                    ("ip_version", st.sampled_from([4, 6])), ("gateway_ip", st.none() | IPS),
@@ -104,8 +106,12 @@ def check_numbers(world: World) -> None:
     owned = {(name, number): owner for name, pool in world.writer.numbers.pools.items()
              for number, owner in pool.owners.items()}
     held = {("network_key", row.key): row.id for row in world.model.rows["network"].values()}
+    networks = world.model.rows["network"].values()
+    wires = [(row.provider_physical_network, row.provider_segmentation_id) for row in networks
+             if row.provider_network_type in ("vlan", "flat")]
+    assert len(wires) == len(set(wires)) and all(wire for wire, _ in wires)
     held |= {(f"segmentation_id/{row.provider_network_type}", row.provider_segmentation_id): row.id
-             for row in world.model.rows["network"].values()}
+             for row in networks if row.provider_physical_network is None}
     held |= {("port_key", row.key): row.id for row in world.model.rows["port"].values()}
     held |= {("group_key", row.key): row.id for row in world.model.rows["security_group"].values()}
     assert owned == held
@@ -114,7 +120,7 @@ def check_numbers(world: World) -> None:
 @settings(max_examples=200, deadline=None)
 @given(STEPS, st.booleans())
 def test_what_must_always_hold_holds_and_a_restart_finds_the_same(steps: Any, grouped: bool) -> None:
-    world = World()
+    world = World(settings={"vlan_ranges": {"physnet1": [2, 3]}})
     network = world.network("10.0.0.0/29", by=ADMIN, shared=True)
     world.make("port", network_id=network.id)
     for step in steps:

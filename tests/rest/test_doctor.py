@@ -63,9 +63,18 @@ FAULTS = {
         it.put("port", PORT, binding_host_id="two"), it.homes.clear()),
     "note: ports: 1 bound to a host without an interface there: web": lambda it: (
         it.model.remove("interface", "one/tap"), it.homes.clear()),
+    "bad: host one: has ports of network net, and no uplink to physnet1": lambda it: it.put(
+        "network", "net", provider_network_type="flat", provider_physical_network="physnet1"),
     "bad: host one: its database is not connected": lambda it: it.peers.pop(0),
     "bad: host two: hadron-ip is nonsense": lambda it: setattr(it.peers[1], "problems", ("hadron-ip is nonsense",)),
 }
+
+
+def test_a_host_that_reaches_the_physical_network_is_healthy() -> None:
+    clinic = Clinic()
+    clinic.put("network", "net", provider_network_type="flat", provider_physical_network="physnet1")
+    clinic.put("uplink", "one/physnet1", host_id="one", switch_id=HOME, physical_network="physnet1", ofport=65100)
+    assert clinic.findings() == []
 
 
 @pytest.mark.parametrize("said", FAULTS)

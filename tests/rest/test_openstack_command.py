@@ -44,6 +44,24 @@ def test_networks_and_subnets(openstack):
     assert "net2" in openstack.fails("network show net2")
 
 
+def test_networks_on_a_physical_network(openstack):
+    made = openstack("network create --provider-network-type vlan --provider-physical-network physnet1 --provider-segment 101 "
+                     "--external --share vlan101")
+    assert (made["provider:network_type"], made["provider:physical_network"], made["provider:segmentation_id"]) == \
+        ("vlan", "physnet1", 101)
+    assert (made["router:external"], made["shared"], made["mtu"]) == (True, True, 1500)
+    openstack("network create --provider-network-type flat --provider-physical-network physnet1 flat1")
+    found = openstack("network list --external")
+    assert [one["ID"] for one in found] == [made["id"]]
+    assert [one["Name"] for one in openstack("network list --provider-physical-network physnet1 --internal")] == ["flat1"]
+    assert [one["Name"] for one in openstack("network list --provider-segment 101")] == ["vlan101"]
+    openstack("network set --internal vlan101")
+    assert openstack("network show vlan101")["router:external"] is False
+    assert "is in use" in openstack.fails("network create --provider-network-type vlan --provider-physical-network physnet1 "
+                                          "--provider-segment 101 twice")
+    openstack("network delete vlan101 flat1")
+
+
 def test_ports(openstack):
     openstack("network create net")
     openstack("subnet create --network net --subnet-range 10.1.0.0/24 sub")

@@ -15,6 +15,7 @@ from tests.apps.test_neighbours import *  # noqa: F403
 from tests.apps.test_port_security import *  # noqa: F403
 from tests.apps.test_questions import *  # noqa: F403
 from tests.apps.test_remote_groups import *  # noqa: F403
+from tests.apps.test_routes import *  # noqa: F403
 from tests.apps.test_routing import *  # noqa: F403
 from tests.apps.test_routing_answers import *  # noqa: F403
 from tests.apps.test_security_groups import *  # noqa: F403

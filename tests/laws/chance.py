@@ -14,6 +14,7 @@ from tests.laws.operations import Batch, Operation, name
 
 NETWORKS, SUBNETS, PORTS, GROUPS, RULES, HOSTS, WIRES, ROUTERS = 4, 6, 24, 5, 14, 6, 2, 3
 JOINTS = range(100, 100 + ROUTERS * SUBNETS)  # numbers of ports that are interfaces of routers
+PAIRS = [(one, other) for other in range(SUBNETS) for one in range(other) if (one % 3 == 2) == (other % 3 == 2)]
 MODES = ("slaac", "dhcpv6-stateless", "dhcpv6-stateful")
 
 
@@ -34,6 +35,7 @@ class Chance:
             (2, self.uplink),
             (2, self.router),
             (4, self.joint),
+            (3, self.route),
             (5, self.removal),
         ]
 
@@ -155,8 +157,17 @@ class Chance:
                       (("2001:db8:77::/48", "::/0"), f"2001:db8::{self._below(14)}"),
                   ) for _ in range(self._below(3))]  # fmt: skip
         return Operation(
-            "router", name("router", number), {"key": number + 1, "admin_state_up": self._maybe(0.9), "routes": routes}
+            "router",
+            name("router", number),
+            {"key": number + 1, "admin_state_up": self._maybe(0.9), "routes": routes, "paired": self._maybe(0.3)},
         )
+
+    def route(self) -> Operation:
+        """Between two subnets of one IP version; a tame one is the only one between them."""
+        number = self._below(ROUTERS * len(PAIRS))
+        router, pair = divmod(number, len(PAIRS)) if self.tame else (self._below(ROUTERS + 1), self._below(len(PAIRS)))
+        ends = dict(zip(("subnet_a_id", "subnet_b_id"), (name("subnet", one) for one in PAIRS[pair]), strict=True))
+        return Operation("route", name("route", number), {**ends, "router_id": name("router", router)})
 
     def joint(self) -> Operation:
         """A router's interface, with the address of the subnet's gateway or the next; a tame one has one on a subnet."""
@@ -281,6 +292,8 @@ class Chance:
                 ("router", ROUTERS),
                 ("joint", len(JOINTS)),
                 ("joint", len(JOINTS)),
+                ("route", ROUTERS * len(PAIRS)),
+                ("route", ROUTERS * len(PAIRS)),
             )
         )
         number = self._below(number)
@@ -310,6 +323,7 @@ def furnish(seed: int, *, tame: bool = False) -> list[Batch]:
         (chance.uplink, HOSTS),
         (chance.router, ROUTERS),
         (chance.joint, len(JOINTS) // 2),
+        (chance.route, len(PAIRS)),
         (chance.rule, RULES // 2),
         (chance.port, PORTS // 2),
         (chance.interface, PORTS),

@@ -96,8 +96,8 @@ def test_a_client_renews_its_lease_with_the_server_alone(machines: list[Machine]
         happened(file, "bound 10.0.0.11")
         client.send_signal(signal.SIGUSR1)              # `ip netns exec` has become the client
         happened(file, "renew 10.0.0.11")
-        asked = [frame for frame in seen.frames() if frame[6:12] == frames.raw_mac(machine.mac)]
-        assert asked[-1][30:34] == frames.raw_ip("10.0.0.254")
+        wait(lambda: [frame for frame in seen.frames() if frame[6:12] == frames.raw_mac(machine.mac)
+                      and frame[30:34] == frames.raw_ip("10.0.0.254")], "it did not ask the server alone")
 
 
 def answer(machine: Machine, frame: bytes) -> dhcp.Answer:

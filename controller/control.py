@@ -12,14 +12,17 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from controller.announcements import Announcements
 from controller.app import Fact
 from controller.compile import Compiler
+from controller.model import Change
 from controller.openflow.actions import output
+from controller.openflow.ports import LAST_PORT
+from controller.rows import as_dict
 from controller.store import StoreError
 from controller.switch import events
 from controller.switch.host_facts import HostFacts
@@ -76,7 +79,8 @@ class Control:
             events.SwitchConfirmed: self._confirmed, events.SwitchRefused: self._refused,
             events.PacketsWaiting: self._packets, events.SwitchTwice: self._twice,
             events.SwitchAccepted: lambda event: self._forgive(event.switch_id, event.key),
-            events.SwitchDemoted: self._demoted, HostFacts: self._facts, Tick: self._tick}
+            events.SwitchDemoted: self._demoted, events.PortChanged: self._port_changed, HostFacts: self._facts,
+            Tick: self._tick}
 
     # ---- what the desk calls
     def on_event(self, event: Any) -> None:
@@ -85,15 +89,17 @@ class Control:
             handle(event)
 
     def after_batch(self) -> None:
-        """Rows changed: let each switch concerned have its difference."""
+        """Rows changed: let each switch concerned have its difference; then save what was seen, which can wait so long."""
+        changes = self.writer.changes[:]
+        if changes:
+            del self.writer.changes[:len(changes)]
+            self._follow(changes)
         try:
             self.writer.flush()
         except StoreError as error:              # what was seen is followed all the same, and saved once that works
             self._alarm("unsaved", said=str(error))
-        changes = self.writer.changes[:]
-        if not changes:
-            return
-        del self.writer.changes[:len(changes)]
+
+    def _follow(self, changes: Sequence[Change]) -> None:
         delta = self.compiler.update(changes)
         self.announcements.take(changes, delta.news)
         for kind, id, *_ in changes:
@@ -234,6 +240,16 @@ class Control:
                 removes += [(other, seen.id) for other in ("interface", "uplink")
                             for seen in self.model.find(other, "switch_id", before.id) if seen.host_id != event.host_id]
         self.writer.learn(event.puts, removes)
+
+    def _port_changed(self, event: Any) -> None:
+        """A new port's number is in OpenFlow long before it is in the database, which Open vSwitch writes when it is done
+        with everything else: flows that wait for it then are carried out first. What the database says stands.
+        """
+        switch = self.model.get("switch", event.switch_id)
+        seen = self.model.get("interface", f"{switch.host_id}/{event.name}") if switch is not None else None
+        if seen is not None and seen.switch_id == event.switch_id and seen.ofport is None and not seen.error \
+                and event.state != "gone" and 0 < event.ofport <= LAST_PORT:
+            self.writer.learn([("interface", {**as_dict(seen), "ofport": event.ofport})])
 
     def _packets(self, _: Any) -> None:
         """Some of the packets that wait: the rest comes in its turn, after other work on the queue."""

@@ -18,6 +18,7 @@ _FLOW_MOD = struct.Struct("!BBHIQQBBHHHIIIHH")
 _ADD, _DELETE_STRICT = 0, 4
 _ANY = 0xFFFFFFFF
 _CACHE = 131072
+_SMALL = 512                # bytes of a body that may be wanted again; long ones are lists that are each their own
 
 
 class Why(NamedTuple):
@@ -69,9 +70,11 @@ def _encode(do: tuple[Any, ...]) -> tuple[bytes, int, str]:
     body = head + apply + tail
     if not body and not reason:
         raise ValueError("a flow without actions drops: say drop(reason)")
-    if len(_bodies) >= _CACHE:
-        _bodies.clear()
-    found = _bodies[do] = body, checksum(body), reason
+    found = body, checksum(body), reason
+    if len(body) <= _SMALL:
+        if len(_bodies) >= _CACHE:
+            _bodies.clear()
+        _bodies[do] = found
     return found
 
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from controller.openflow.frame import PORT_STATUS, Malformed, elements, expect
 
+LAST_PORT = 0xFFFFFEFF      # the largest number that a port can have (OFPP_MAX is 0xffffff00)
+
 _PORT = struct.Struct("!IH2x6s2x16sII")
 _PORT_DOWN, _LINK_DOWN = 1, 1
 

@@ -1,10 +1,14 @@
-"""Changes cut into batches, and a batch as the bytes that go to a switch."""
+"""Changes cut into batches, and a batch as the bytes that go to a switch.
+
+A batch goes out whole, the order to commit with it. Open vSwitch commits what it has understood of a bundle, refused
+entries or not, so waiting for refusals first would only cost a turn, and right after a port has come Open vSwitch is too
+busy to answer for tens of milliseconds.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from controller.openflow import messages as wire
@@ -20,33 +24,31 @@ LONGEST = 0xFFFF - 16       # bytes of a message that goes inside another
 Item = tuple[Key, Entry | None]
 
 
-class Step(StrEnum):
-    """How far a flight is."""
-
-    ADDING = "adding"
-    COMMITTING = "committing"
-
-
 @dataclass(slots=True)
 class Flight:
-    """Changes that are packed, or sent and not answered yet. `first`: xid of the first one; `bundle` 0: meters, no
-    bundle.
+    """Changes that are packed, or sent and not answered yet. `first`: xid of the first one; `plain`: so many of them, the
+    first ones, are meters, which cannot be in a bundle; `bundle` 0: all are.
     """
 
     items: list[Item]
+    plain: int
     bundle: int
     first: int
     data: bytes = b""           # what is to be sent, until it is
     since: float = 0.0
     doubt: int = -1             # xid of the echo that was asked for because no answer came
-    step: Step = Step.ADDING
     refusals: dict[int, Refusal] = field(default_factory=dict)
     failure: Refusal | None = None
 
     @property
-    def last(self) -> int:
-        """The xid of the question whose answer ends the present step."""
-        return self.first + len(self.items) + (1 if self.step is Step.COMMITTING else 0)
+    def barrier(self) -> int:
+        """The xid of what follows the changes: the barrier, or the order to close the bundle."""
+        return self.first + len(self.items)
+
+    @property
+    def commit(self) -> int:
+        """The xid of the order to commit."""
+        return self.barrier + 1
 
 
 def only_flows(items: list[Item]) -> bool:
@@ -55,16 +57,17 @@ def only_flows(items: list[Item]) -> bool:
 
 
 def wrapped(flight: Flight, messages: list[bytes]) -> Iterator[bytes]:
-    """A flight's messages under their own numbers, in a bundle or, for meters, before a barrier."""
-    first, last, number = flight.first, flight.first + len(messages), flight.bundle
+    """A flight's messages under their own numbers: meters, then a bundle of all else, or a barrier if that is all."""
+    number = flight.bundle
+    yield from map(wire.with_xid, messages[:flight.plain], range(flight.first, flight.barrier))
     if not number:
-        yield from map(wire.with_xid, messages, range(first, last))
-        yield wire.barrier_request(last)
+        yield wire.barrier_request(flight.barrier)
         return
-    yield wire.bundle_open(number, last + 2)
-    for xid, message in enumerate(messages, first):
+    yield wire.bundle_open(number, flight.commit + 1)
+    for xid, message in enumerate(messages[flight.plain:], flight.first + flight.plain):
         yield wire.bundle_add(number, message, xid)
-    yield wire.bundle_close(number, last)
+    yield wire.bundle_close(number, flight.barrier)
+    yield wire.bundle_commit(number, flight.commit)
 
 
 def plan(changes: Mapping[Key, Entry | None], limit: int) -> Iterator[list[Item]]:
@@ -86,7 +89,6 @@ def plan(changes: Mapping[Key, Entry | None], limit: int) -> Iterator[list[Item]
     if len(adds) + len(deletes) > limit:
         adds.sort(key=lambda item: item[0][0], reverse=True)
         deletes.sort(key=lambda item: item[0][0])
-    bundled = of("group", True) + adds + deletes + of("group", False)
-    for batch in (of("meter", True), bundled, of("meter", False)):
+    for batch in (of("meter", True) + of("group", True) + adds + deletes + of("group", False), of("meter", False)):
         for at in range(0, len(batch), limit):
             yield batch[at:at + limit]

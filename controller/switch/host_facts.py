@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from controller.openflow.ports import LAST_PORT
 from controller.switch.ovsdb_rows import Database, Row
 from controller.switch.provision import TUNNELS, is_datapath_id
 from controller.switch.uplinks import joined
@@ -19,7 +20,6 @@ from controller.switch.uplinks import joined
 HOST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,254}\Z")
 INTERFACE_NAME = re.compile(r"[!-.0-~]{1,255}\Z")
 MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}\Z")
-MAX_NUMBER = 0xFFFFFEFF     # the last port number that OpenFlow has for a port (OFPP_MAX is 0xffffff00)
 TUNNEL_NAMES = {tunnel.name: tunnel for tunnel in TUNNELS.values()}
 
 FactId = tuple[str, str]
@@ -184,14 +184,14 @@ class FactKeeper:
         given, name = row["external_ids"], row["name"]
         port_id, tunnel = _port_id(given.get("iface-id", "")), TUNNEL_NAMES.get(name)
         number, error = row["ofport"], row["error"]
-        if number is None and not error:
-            return None     # ovs-vswitchd has not looked at it yet
         if not INTERFACE_NAME.match(name) or not (port_id or tunnel):
             return None
+        if number is None and not error and tunnel:
+            return None     # ovs-vswitchd has not looked at it yet
         mac = given.get("attached-mac", "").lower()
         if tunnel and number != tunnel.port and not error:
             error = f"OpenFlow port {number} instead of {tunnel.port}"
-        usable = number is not None and 0 < number <= MAX_NUMBER and not error
+        usable = number is not None and 0 < number <= LAST_PORT and not error
         return {"id": f"{self.host_id}/{name}", "host_id": self.host_id, "switch_id": self._switch_id, "name": name,
                 "port_id": port_id, "ofport": number if usable else None, "mac_address": mac if MAC.match(mac) else None,
                 "mtu": row["mtu"], "link_state": row["link_state"], "error": error[:500] if error else None}

@@ -1,7 +1,7 @@
 """What a switch still has to be told, and one bundle of it on its way.
 
-Order: meters that come, then bundles (groups that come, flows, groups that go), then meters that go. A bundle is closed
-and its refusals awaited before it is committed: Open vSwitch commits what it has understood, refused entries or not.
+Order: meters that come, then bundles (groups that come, flows, groups that go), then meters that go. What is refused is set
+aside, and told; all else of a bundle is carried out, or nothing if it is the commit that fails.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from controller.switch.flight import (
     LONGEST,
     Flight,
     Item,
-    Step,
     only_flows,
     plan,
     wrapped,
@@ -116,8 +115,6 @@ class Sender:
 
     def hold(self) -> None:
         """Forget what is on its way, keep what is asked: the switch is read again before anything is sent."""
-        if self.flight is not None and self.flight.bundle and self.flight.step is Step.ADDING:
-            self._send(wire.bundle_discard(self.flight.bundle, self._xids(1)))
         for key, entry in self._unsent():
             self.pending.setdefault(key, entry)
         self.flight = None
@@ -166,15 +163,12 @@ class Sender:
                 self._plan.appendleft(packed)
 
     def _packed(self, items: list[Item]) -> Flight | None:
-        """A batch as bytes: meters plainly before a barrier, else a bundle that is closed, not committed. None if no
-        item of it can be sent.
-        """
-        bundled = items[0][0][0] != "meter"
+        """A batch as bytes. None if no item of it can be sent."""
         items, messages = self._encoded(items)
         if not items:
             return None
-        flight = Flight(items, 0, self._xids(len(items) + 3))
-        if bundled:
+        flight = Flight(items, sum(key[0] == "meter" for key, _ in items), 0, self._xids(len(items) + 3))
+        if flight.plain < len(items):
             self._bundle = flight.bundle = self._bundle % 0xFFFFFFFF + 1
         flight.data = b"".join(wrapped(flight, messages))
         return flight
@@ -214,27 +208,18 @@ class Sender:
         flight = self.flight
         if flight is None or reply.bundle != flight.bundle:
             return False
-        if reply.step == wire.CLOSE_REPLY and flight.step is Step.ADDING:
-            if flight.refusals or flight.failure:
-                self._send(wire.bundle_discard(flight.bundle, self._xids(1)))
-                self._again(flight)
-            else:
-                flight.step, flight.since, flight.doubt = Step.COMMITTING, now, -1
-                self._send(wire.bundle_commit(flight.bundle, flight.last))
-        elif reply.step == wire.COMMIT_REPLY and flight.step is Step.COMMITTING:
-            self._done(flight.items)
-            self.flight = None
+        if reply.step == wire.COMMIT_REPLY:
+            self._ended(flight)
+        else:
+            flight.since, flight.doubt = now, -1
         return True
 
     def passed(self, xid: int) -> bool:
         """A barrier has been passed: meters are carried out, but for those that were refused before it."""
         flight = self.flight
-        if flight is None or flight.bundle or xid != flight.last:
+        if flight is None or flight.bundle or xid != flight.barrier:
             return False
-        self._done([item for place, item in enumerate(flight.items) if place not in flight.refusals])
-        if flight.refusals:
-            self._again(flight, only_refused=True)
-        self.flight = None
+        self._ended(flight)
         return True
 
     def refused(self, refusal: Refusal) -> bool:
@@ -249,12 +234,12 @@ class Sender:
         if place >= len(flight.items):
             if place == len(flight.items) + 2:
                 raise BundleUnsupported(refusal.text)
-            if flight.step is not Step.COMMITTING or refusal.xid != flight.last:
+            if refusal.xid != flight.commit:
                 raise BundleLost(refusal.text)
             flight.failure = refusal
-            self._again(flight)
+            self._ended(flight)
         elif refusal.type == _BUNDLE_FAILED and refusal.code not in _ABOUT_THE_MESSAGE:
-            flight.failure = refusal
+            raise BundleLost(refusal.text)
         else:
             flight.refusals.setdefault(place, refusal)
         return True
@@ -280,22 +265,25 @@ class Sender:
             self._retried.add(key)
             self.pending.setdefault(key, entry)
 
-    def _again(self, flight: Flight, *, only_refused: bool = False) -> None:
-        """None of a bundle was carried out: set aside who is to blame, plan the others again.
+    def _ended(self, flight: Flight) -> None:
+        """It has been carried out but for what was refused or, if the commit failed, only its meters: set aside who is to
+        blame, plan the others again.
 
         If nobody is named, or only the first of several (a commit stops there), halves narrow it down.
         """
-        self.sent.discarded += 1 if flight.bundle else 0
         self.flight = None
-        blamed = {place for place, refusal in flight.refusals.items()
+        carried = len(flight.items) if flight.failure is None else flight.plain
+        self._done([item for place, item in enumerate(flight.items[:carried]) if place not in flight.refusals])
+        blamed = {place: refusal for place, refusal in flight.refusals.items()
                   if not self._correct(flight.items[place], refusal)}
-        if not flight.refusals and len(flight.items) == 1:
-            blamed = {0}
-        for place in sorted(blamed):
-            blame = flight.refusals.get(place) or flight.failure
-            self._set_aside(flight.items[place], blame.text if blame is not None else "refused")
+        if flight.failure is not None:
+            self.sent.discarded += 1
+            if len(flight.items) == flight.plain + 1 and flight.plain not in flight.refusals:
+                blamed[flight.plain] = flight.failure
+        for place, blame in sorted(blamed.items()):
+            self._set_aside(flight.items[place], blame.text)
         rest = [item for place, item in enumerate(flight.items)
-                if place not in blamed and (not only_refused or place in flight.refusals)]
+                if place not in blamed and (place >= carried or place in flight.refusals)]
         if flight.failure is not None and len(rest) > 1:
             half = len(rest) // 2
             self._plan.extendleft([rest[half:], rest[:half]])

@@ -99,6 +99,7 @@ def test_a_switch_that_stops_reading_is_closed_with_its_reason_and_holds_up_no_o
             fakes.add(name)
         desk.until(lambda: desk.confirmed.keys() >= {A, B})
         fakes.switches[A].faults.deaf = True
+        fakes.switches[A].socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)     # the kernel is not to read for it
         desk.order(A, flows(60_000))
         desk.switches.loop.call(flood_with_packets, desk, A)
         for number in range(20):                        # the other one is served as if nothing had happened

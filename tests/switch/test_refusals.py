@@ -4,7 +4,7 @@ from __future__ import annotations
 import pytest
 
 from controller.openflow import Flow, Group, match, output
-from controller.switch.events import SwitchAccepted, SwitchGone, SwitchRead, SwitchRefused
+from controller.switch.events import SwitchAccepted, SwitchConfirmed, SwitchGone, SwitchRead, SwitchRefused
 from tests.kit.fake_switch import FakeSwitches
 from tests.switch.desk import Clock, Desk
 from tests.switch.entries import FIRST, entries, flood, flow, flows, installed, limit, to_group, to_meter
@@ -114,20 +114,30 @@ def test_large_entries_make_smaller_bundles() -> None:
         assert switch.commits > 1 and switch.held() == installed(large)
 
 
-@pytest.mark.parametrize("lost", ["close", "commit"])
-def test_an_answer_that_is_lost_leads_to_reading_not_to_guessing(lost: str) -> None:
+def test_an_answer_that_is_lost_leads_to_reading_not_to_guessing() -> None:
     clock = Clock()
     with Desk(clock=clock) as desk, FakeSwitches(*desk.address) as fakes:
         desk.know(A, flows(10))
         switch = fakes.add(A)
         desk.until(lambda: desk.settled(A))
-        switch.faults.lose.append(lost)
+        switch.faults.lose.append("commit")
         desk.order(A, entries(flow(1, port=5), flow(20)))
         desk.until(lambda: not switch.faults.lose)
         clock.forward(11)
         desk.until(lambda: len(desk.seen(SwitchRead)) == 2 and desk.settled(A))
-        assert desk.differences[-1][1] == ({} if lost == "commit" else entries(flow(1, port=5), flow(20)))
+        assert desk.differences[-1][1] == {}
         assert switch.held() == installed(desk.desired[A]) and switch.connections == 1 and not switch.bundles
+
+
+def test_what_was_committed_is_confirmed_even_if_the_answer_before_is_lost() -> None:
+    with Desk() as desk, FakeSwitches(*desk.address) as fakes:
+        desk.know(A)
+        switch = fakes.add(A)
+        desk.until(lambda: desk.settled(A))
+        switch.faults.lose.append("close")
+        seq = desk.order(A, flows(3))
+        desk.until(lambda: desk.seen(SwitchConfirmed, switch_id=A, seq=seq))
+        assert switch.held() == installed(flows(3)) and len(desk.seen(SwitchRead)) == 1
 
 
 def test_a_switch_whose_answers_are_always_lost_is_given_up() -> None:
@@ -136,7 +146,7 @@ def test_a_switch_whose_answers_are_always_lost_is_given_up() -> None:
         desk.know(A)
         switch = fakes.add(A)
         desk.until(lambda: desk.settled(A))
-        switch.faults.lose += ["close"] * 10
+        switch.faults.lose += ["commit"] * 10
         desk.order(A, flows(3))
         for count in range(1, 5):
             desk.until(lambda count=count: len(switch.faults.lose) <= 10 - count)

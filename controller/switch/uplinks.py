@@ -39,17 +39,26 @@ def mapped(root: Row, bridge: str, problems: list[str]) -> dict[str, str]:
 
 
 def joined(database: Database, root: Row, bridge: Row) -> dict[str, int]:
-    """{physical network: OpenFlow port number} of the uplinks that are ready for use."""
+    """{physical network: OpenFlow port number} of the uplinks that are ready for use.
+
+    The error of a patch port says nothing: Open vSwitch 3.1 leaves "No usable peer" there after the peer has come.
+    """
     found = {}
     for name, other in mapped(root, bridge["name"], []).items():
-        here, there = port_of(database, OURS + name), port_of(database, WIRE + name)
         wire = database.named("Bridge", other)
-        interface = database.named("Interface", OURS + name)
-        if here and there and interface and wire and here in bridge["ports"] and there in wire[1]["ports"]:
-            row = interface[1]
-            if row["ofport"] is not None and 0 < row["ofport"] < 0xff00 and not row["error"]:
-                found[name] = row["ofport"]
+        number = _number(database, OURS, WIRE, name, bridge)
+        if number and wire and _number(database, WIRE, OURS, name, wire[1]):
+            found[name] = number
     return found
+
+
+def _number(database: Database, own: str, peer: str, name: str, bridge: Row) -> int | None:
+    """The OpenFlow port number of one end of a pair, if it is as it should be."""
+    found = database.named("Interface", own + name)
+    if port_of(database, own + name) not in bridge["ports"] or not found or found[1]["options"].get("peer") != peer + name:
+        return None
+    number = found[1]["ofport"]
+    return number if number is not None and 0 < number < 0xff00 else None
 
 
 def repair(made: Plan, database: Database, root: Row, uuid: str, bridge: Row) -> None:

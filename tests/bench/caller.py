@@ -20,6 +20,7 @@ class Caller:
         self.socket = socket.create_connection(address, timeout=120)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.token = token
+        self.head = b""                             # of the last answer, in lower case
 
     def request(self, method: str, path: str, body: bytes = b"") -> bytes:
         """The bytes of a request."""
@@ -32,7 +33,7 @@ class Caller:
         held = bytearray()
         while (end := held.find(b"\r\n\r\n")) < 0:
             self._more(held)
-        head = bytes(held[:end]).lower()
+        head = self.head = bytes(held[:end]).lower()
         at = head.find(b"content-length:")
         length = int(head[at + 15:].split(b"\r\n", 1)[0]) if at >= 0 else 0
         whole = end + 4 + length

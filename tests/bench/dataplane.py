@@ -17,7 +17,7 @@ from typing import Any
 from scenarios.cloud import Cloud, Plug
 from scenarios.controller import Hadron
 from scenarios.vm import VM
-from tests.bench.bind import NORMAL, make_network, wait_active
+from tests.bench.many import NORMAL, make_network, wait_active
 
 TALKER = Path(__file__).parent / "talker.py"
 TICKS = os.sysconf("SC_CLK_TCK")

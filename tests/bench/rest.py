@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from scenarios.controller import ADMIN, Hadron, free_port
-from tests.bench.bind import create_ports, make_network
+from tests.bench.many import create_ports, make_network
 
 CLIENTS = 8
 BULK = 100

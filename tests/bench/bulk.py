@@ -1,0 +1,82 @@
+"""Five thousand ports made and bound in bulk on five hosts, beside what Open vSwitch needs for as many without a controller;
+then the controller is killed and starts again, and then one host's ovs-vswitchd.
+"""
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from scenarios.cloud import Cloud
+from scenarios.controller import Hadron
+from scenarios.host import Host
+from tests.bench.many import create_ports, in_step, make_network, plug_everywhere, until, wait_active
+
+HOSTS = 5
+
+
+def run(*, quick: bool = False) -> dict[str, Any]:
+    count = 200 if quick else 5000
+    with tempfile.TemporaryDirectory() as directory, Cloud(hosts=HOSTS) as cloud, \
+            Hadron(Path(directory), address=cloud.controller_address, quotas={"port": -1}, audit_interval=0) as hadron:
+        cloud.set_manager()
+        until(lambda: len(in_step(hadron)) == HOSTS)
+        found: dict[str, Any] = {"ports": count}
+        ports = bind(cloud, hadron, found, count)
+        found["entries_on_a_host"] = len(cloud.host(1).dump_flows())
+        found["controller_restart"] = restart_controller(cloud, hadron)
+        found["vswitchd_restart"] = restart_vswitchd(cloud.host(1), len(ports) // HOSTS, hadron)
+    with Cloud(hosts=HOSTS) as cloud:
+        for host in cloud.hosts:
+            host.vsctl("add-br", "br-int", "--", "set", "Bridge", "br-int", "datapath_type=netdev", "fail_mode=secure")
+        began = time.monotonic()
+        plug_everywhere(cloud, ports)
+        found["plug_without_controller_s"] = round(time.monotonic() - began, 2)
+        alone = restart_vswitchd(cloud.host(1), len(ports) // HOSTS, None)
+        found["vswitchd_restart"]["without_controller_s"] = alone["ports_back_s"]
+    found["beyond_open_vswitch_s"] = round(found["bound_s"] - found["plug_without_controller_s"], 2)
+    return found
+
+
+def bind(cloud: Cloud, hadron: Hadron, found: dict[str, Any], count: int) -> list[dict[str, Any]]:
+    began = time.monotonic()
+    ports = create_ports(hadron, make_network(hadron), count)
+    created = time.monotonic()
+    plug_everywhere(cloud, ports)
+    plugged = time.monotonic()
+    wait_active(hadron, count)
+    active = time.monotonic()
+    found |= {"create_s": round(created - began, 2), "plug_s": round(plugged - created, 2),
+              "plugged_to_active_s": round(active - plugged, 2), "bound_s": round(active - created, 2)}
+    return ports
+
+
+def restart_controller(cloud: Cloud, hadron: Hadron) -> dict[str, Any]:
+    """Seconds from kill -9 to REST's first answer, and to all switches read, compared and confirmed; what was changed."""
+    began = time.monotonic()
+    hadron.kill()
+    hadron.start()
+    serving = time.monotonic() - began
+    found = until(lambda: len(in_step(hadron)) == HOSTS and in_step(hadron))
+    changed = sum(one["last_read"][what] for one in found for what in ("alien", "missing", "altered"))
+    return {"serving_s": round(serving, 2), "in_step_s": round(time.monotonic() - began, 2), "entries_changed": changed}
+
+
+def restart_vswitchd(host: Host, ports: int, hadron: Hadron | None) -> dict[str, Any]:
+    """Seconds from the kill of ovs-vswitchd until its ports are back and, under a controller, all flows."""
+    flows = len(host.dump_flows())
+    began = time.monotonic()
+    host.restart_vswitchd(kill=True)
+    until(lambda: host.ofctl("dump-ports-desc", "br-int").count("addr:") >= ports)
+    found = {"ports_back_s": round(time.monotonic() - began, 2)}
+    if hadron is not None:
+        until(lambda: len(host.dump_flows()) >= flows)
+        found["flows_back_s"] = round(time.monotonic() - began, 2)
+    return found
+
+
+if __name__ == "__main__":
+    json.dump(run(quick="--quick" in sys.argv), sys.stdout, indent=1)

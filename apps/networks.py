@@ -99,7 +99,7 @@ def _choose_wire(write: Any, document: dict[str, Any]) -> None:
         _choose_vlan(write, document)
     elif document[KEY] is not None:
         raise Invalid(KEY, "must be left out: a flat network has no tag")
-    elif any(other.provider_network_type == "flat" for other in write.find("network", "provider_physical_network", wire)):
+    elif any(one.provider_network_type == "flat" for one in write.find("network", "provider_physical_network", wire)):
         raise Conflict("FlatNetworkInUse", f"Unable to create the flat network. Physical network {wire} is in use.")
 
 
@@ -139,7 +139,8 @@ def largest_mtu(settings: Mapping[str, Any], network_type: str) -> int:
     """Bytes of an IP packet that fit through a tunnel of the underlay, or onto a physical network."""
     if network_type in PHYSICAL:
         return int(settings["underlay_mtu"])
-    return int(settings["underlay_mtu"] - OVERHEAD[network_type] - (_IPV6_MORE if settings["tunnel_overhead_ipv6"] else 0))
+    more = _IPV6_MORE if settings["tunnel_overhead_ipv6"] else 0
+    return int(settings["underlay_mtu"]) - OVERHEAD[network_type] - more
 
 
 def _check_unshared(write: Any, network: Any) -> None:
@@ -159,8 +160,8 @@ def _check_external(write: Any, document: Mapping[str, Any], before: Any) -> Non
     if before is None or document["router:external"] or not before.router_external:
         return
     if any(port.device_owner in GATEWAYS for port in write.find("port", "network_id", before.id)):
-        raise Conflict("ExternalNetworkInUse", f"External network {before.id} cannot be updated to be made non-external, "
-                                               "since it has existing gateway ports.")
+        raise Conflict("ExternalNetworkInUse", f"External network {before.id} cannot be updated to be made "
+                                               "non-external, since it has existing gateway ports.")
 
 
 def check_port(write: Any, port: Mapping[str, Any], asked: Mapping[str, Any], before: None) -> None:

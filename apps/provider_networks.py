@@ -85,7 +85,8 @@ def out(network, uplink):
     """Out of the uplink; what comes after for ports here is as it was."""
     if not network.provider_segmentation_id:
         return (output(uplink.ofport),)
-    return (push_vlan(), set_field(vlan_vid=TAGGED | network.provider_segmentation_id), output(uplink.ofport), pop_vlan())
+    tag = set_field(vlan_vid=TAGGED | network.provider_segmentation_id)
+    return (push_vlan(), tag, output(uplink.ofport), pop_vlan())
 
 
 # ---- routers that are on every host

@@ -1,8 +1,8 @@
 """What is outside of an emulated cloud: a physical switch that a wire leads to from each host, and machines on it.
 
-The switch is an Open vSwitch in a namespace of its own, which learns addresses and keeps VLANs apart as any switch does:
-kernels on which this runs may have no VLANs. Hosts are on trunk ports; a machine is on an access port of its VLAN, or sends
-and hears what has no tag.
+The switch is an Open vSwitch in a namespace of its own, which learns addresses and keeps VLANs apart as any switch
+does: kernels on which this runs may have no VLANs. Hosts are on trunk ports; a machine is on an access port of its
+VLAN, or sends and hears what has no tag.
 """
 
 import shutil
@@ -15,10 +15,14 @@ from scenarios.namespace import Namespace, ip_batch
 from scenarios.underlay import QUIET
 
 NAME, BRIDGE = "ex", "wire"
-START = DATABASE + """
+START = (
+    DATABASE
+    + """
 ovs-vsctl --no-wait -- init -- set Open_vSwitch . ovs_version=$VERSION \\
   -- add-br wire -- set Bridge wire datapath_type=netdev fail_mode=standalone other_config:disable-in-band=true
-""" + VSWITCHD
+"""
+    + VSWITCHD
+)
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,13 @@ class Wire:
     def add(self, machine: Outsider, mtu: int) -> None:
         """A new machine on a port of the switch."""
         spot, inside = machine.spot, machine.namespace.name
-        ip_batch([f"netns add {inside}", f"link add {spot.device} mtu {mtu} netns {self.namespace.name} type veth "
-                                         f"peer name eth0 address {spot.mac} mtu {mtu} netns {inside}"])
+        ip_batch(
+            [
+                f"netns add {inside}",
+                f"link add {spot.device} mtu {mtu} netns {self.namespace.name} type veth "
+                f"peer name eth0 address {spot.mac} mtu {mtu} netns {inside}",
+            ]
+        )
         begin(machine.namespace)
         self._add({spot.device: f"tag={spot.vlan or 0}"})
 
@@ -90,6 +99,9 @@ def lay(prefix: str, hosts: int, mtu: int) -> None:
     """Make the switch's namespace and the wires from it: eth2 in each host."""
     lines = [f"netns add {prefix}-{NAME}"]
     for host in range(1, hosts + 1):
-        lines.append(f"link add eth2 mtu {mtu} netns {prefix}-h{host} type veth peer name x{host} mtu {mtu} netns {prefix}-{NAME}")
+        lines.append(
+            f"link add eth2 mtu {mtu} netns {prefix}-h{host} type veth "
+            f"peer name x{host} mtu {mtu} netns {prefix}-{NAME}"
+        )
     ip_batch(lines)
     Namespace(f"{prefix}-{NAME}").script(QUIET)

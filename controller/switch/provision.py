@@ -1,8 +1,8 @@
 """What a host's database must hold for its switch to be ours, and the one transaction that makes it so.
 
-`plan` is a function of the rows alone: nothing remembers what has been done, so a first contact, a repair after someone's
-change and "all is well" are the same question. Only the integration bridge is touched, and on bridges of physical networks
-the one port that joins them with it.
+`plan` is a function of the rows alone: nothing remembers what has been done, so a first contact, a repair after
+someone's change and "all is well" are the same question. Only the integration bridge is touched, and on bridges of
+physical networks the one port that joins them with it.
 """
 
 from __future__ import annotations
@@ -105,7 +105,8 @@ def _create(made: Plan, database: Database, wanted: Wanted, root: tuple[str, Row
     ports += [_add_tunnel(made, tunnel) for tunnel in _missing_tunnels(made, database, wanted, root[1], frozenset())]
     config = {"disable-in-band": "true", "datapath-id": _own_id(root[1], wanted.bridge)}
     bridge = made.insert("Bridge", {
-        "name": wanted.bridge, "fail_mode": "secure", "protocols": set_of(PROTOCOLS), "datapath_type": datapath_type(root[1]),
+        "name": wanted.bridge, "fail_mode": "secure", "protocols": set_of(PROTOCOLS),
+        "datapath_type": datapath_type(root[1]),
         "other_config": map_of(config), "ports": set_of(ports),
         "controller": set_of(_add_controller(made, target) for target in wanted.controllers)}, "bridge")
     made.mutate(DATABASE, root[0], ["bridges", "insert", set_of([bridge])])
@@ -140,7 +141,8 @@ def _repair_config(made: Plan, wanted: Wanted, root: Row, uuid: str, bridge: Row
     if new:
         made.changes.append(", ".join(sorted(new)))
         # Deleted first: an insertion leaves a key alone that is there.
-        made.mutate("Bridge", uuid, ["other_config", "delete", set_of(sorted(new))], ["other_config", "insert", map_of(new)])
+        made.mutate("Bridge", uuid, ["other_config", "delete", set_of(sorted(new))],
+                    ["other_config", "insert", map_of(new)])
 
 
 def is_datapath_id(text: str) -> bool:

@@ -2,8 +2,8 @@
 
     ovs-vsctl set Open_vSwitch . external_ids:hadron-bridge-mappings=physnet1:br-ex,physnet2:br-data
 
-Each such bridge is joined with the integration bridge by a pair of patch ports. On bridges that are not ours nothing else
-is touched, and of two things with a name of ours only what is marked as ours.
+Each such bridge is joined with the integration bridge by a pair of patch ports. On bridges that are not ours nothing
+else is touched, and of two things with a name of ours only what is marked as ours.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from controller.switch.ovsdb_rows import Database, Row
 
 KEYS = ("hadron-bridge-mappings", "ovn-bridge-mappings", "bridge-mappings")
 """Of external_ids; the first that is there counts."""
-NAME = re.compile(r"[!-+\-.0-9;-~]{1,64}\Z")        # of a physical network: part of ids and URLs, so no slash
-FIRST_PORT, LAST_PORT = 65100, 65279                # OpenFlow port numbers of uplinks; 65280 is the first reserved one
-OURS, WIRE = "hv-to-", "hv-from-"                   # patch ports: on the integration bridge, on the other one
+NAME = re.compile(r"[!-+\-.0-9;-~]{1,64}\Z")  # of a physical network: part of ids and URLs, so no slash
+FIRST_PORT, LAST_PORT = 65100, 65279  # OpenFlow port numbers of uplinks; 65280 is the first reserved one
+OURS, WIRE = "hv-to-", "hv-from-"  # patch ports: on the integration bridge, on the other one
 
 
 def mapped(root: Row, bridge: str, problems: list[str]) -> dict[str, str]:
@@ -30,9 +30,13 @@ def mapped(root: Row, bridge: str, problems: list[str]) -> dict[str, str]:
     for pair in filter(None, map(str.strip, given.get(key, "").split(","))):
         name, _, other = map(str.strip, pair.partition(":"))
         if not NAME.match(name) or not other:
-            problems.append(f"external_ids:{key} must be like physnet1:br-ex,physnet2:br-data, and {pair[:80]!r} is not")
+            problems.append(
+                f"external_ids:{key} must be like physnet1:br-ex,physnet2:br-data, and {pair[:80]!r} is not"
+            )
         elif name in found or other in found.values() or other == bridge:
-            problems.append(f"external_ids:{key}: each physical network needs a bridge of its own, and {pair[:80]!r} has none")
+            problems.append(
+                f"external_ids:{key}: each physical network needs a bridge of its own, and {pair[:80]!r} has none"
+            )
         else:
             found[name] = other
     return found
@@ -55,16 +59,23 @@ def joined(database: Database, root: Row, bridge: Row) -> dict[str, int]:
 def _number(database: Database, own: str, peer: str, name: str, bridge: Row) -> int | None:
     """The OpenFlow port number of one end of a pair, if it is as it should be."""
     found = database.named("Interface", own + name)
-    if port_of(database, own + name) not in bridge["ports"] or not found or found[1]["options"].get("peer") != peer + name:
+    if (
+        port_of(database, own + name) not in bridge["ports"]
+        or not found
+        or found[1]["options"].get("peer") != peer + name
+    ):
         return None
     number = found[1]["ofport"]
-    return number if number is not None and 0 < number < 0xff00 else None
+    return number if number is not None and 0 < number < 0xFF00 else None
 
 
 def repair(made: Plan, database: Database, root: Row, uuid: str, bridge: Row) -> None:
     """Make the pairs as they should be: those of a mapping that went are removed, those that lack are added."""
-    wanted = {name: found for name, other in mapped(root, bridge["name"], made.problems).items()
-              if (found := _usable(made, database, root, bridge, name, other))}
+    wanted = {
+        name: found
+        for name, other in mapped(root, bridge["name"], made.problems).items()
+        if (found := _usable(made, database, root, bridge, name, other))
+    }
     for name in _known(database) - wanted.keys():
         _remove(made, database, name)
     numbers = _numbers(made, database, wanted)
@@ -83,10 +94,14 @@ def _usable(made: Plan, database: Database, root: Row, bridge: Row, name: str, o
         made.problems.append(f"physical network {name}: there is no bridge {other} yet")
         return None
     if (found[1]["datapath_type"] or "system") != (bridge["datapath_type"] or "system"):
-        made.problems.append(f"physical network {name}: {other} must have datapath_type {bridge['datapath_type'] or 'system'}, "
-                             f"as {bridge['name']} has: between datapaths nothing passes")
+        made.problems.append(
+            f"physical network {name}: {other} must have datapath_type {bridge['datapath_type'] or 'system'}, "
+            f"as {bridge['name']} has: between datapaths nothing passes"
+        )
         return None
-    strangers = [end + name for end in (OURS, WIRE) if port_of(database, end + name) and not is_ours(database, end + name)]
+    strangers = [
+        end + name for end in (OURS, WIRE) if port_of(database, end + name) and not is_ours(database, end + name)
+    ]
     if strangers:
         made.problems.append(f"physical network {name}: {strangers[0]} belongs to someone else and is left alone")
         return None
@@ -95,8 +110,12 @@ def _usable(made: Plan, database: Database, root: Row, bridge: Row, name: str, o
 
 def _known(database: Database) -> set[str]:
     """The physical networks of which a port of ours is there."""
-    return {port.removeprefix(end) for end in (OURS, WIRE) for port in database.own("Port")
-            if port.startswith(end) and is_ours(database, port)}
+    return {
+        port.removeprefix(end)
+        for end in (OURS, WIRE)
+        for port in database.own("Port")
+        if port.startswith(end) and is_ours(database, port)
+    }
 
 
 def _numbers(made: Plan, database: Database, wanted: Mapping[str, Any]) -> dict[str, int]:
@@ -111,13 +130,17 @@ def _numbers(made: Plan, database: Database, wanted: Mapping[str, Any]) -> dict[
     for name in sorted(wanted.keys() - numbers.keys()):
         number = next(free, None)
         if number is None:
-            made.problems.append(f"physical network {name}: there is room for {LAST_PORT - FIRST_PORT + 1} uplinks only")
+            made.problems.append(
+                f"physical network {name}: there is room for {LAST_PORT - FIRST_PORT + 1} uplinks only"
+            )
         else:
             numbers[name] = number
     return numbers
 
 
-def _repair_end(made: Plan, database: Database, name: str, peer: str, uuid: str, bridge: Row, number: int | None) -> None:
+def _repair_end(
+    made: Plan, database: Database, name: str, peer: str, uuid: str, bridge: Row, number: int | None
+) -> None:
     """One patch port of a pair. One that is on another bridge is removed first, and made anew by the next plan."""
     port, found = port_of(database, name), database.named("Interface", name)
     columns: dict[str, Any] = {"type": "patch", "options": {"peer": peer}}
@@ -129,7 +152,9 @@ def _repair_end(made: Plan, database: Database, name: str, peer: str, uuid: str,
             return
         made.changes.append(f"add {name} to {bridge['name']}")
         tag = f"uplink_{len(made.operations)}"
-        interface = made.insert("Interface", {"name": name, **columns, "options": map_of(columns["options"])}, f"{tag}i")
+        interface = made.insert(
+            "Interface", {"name": name, **columns, "options": map_of(columns["options"])}, f"{tag}i"
+        )
         row = {"name": name, "interfaces": interface, "external_ids": map_of(OWNER)}
         made.mutate("Bridge", uuid, ["ports", "insert", set_of([made.insert("Port", row, tag)])])
     elif port not in bridge["ports"] or found is None:

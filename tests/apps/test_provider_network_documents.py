@@ -1,4 +1,5 @@
 """Networks on physical networks, as documents: who may make them, which numbers they have, what is refused."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -10,7 +11,9 @@ from controller.store.memory import MemoryStore
 from tests.kit.worlds import ADMIN, ANN, BOB, World, refused
 
 
-def on_wire(world: World, kind: str = "vlan", key: int | None = None, wire: str | None = "physnet1", **more: Any) -> Any:
+def on_wire(
+    world: World, kind: str = "vlan", key: int | None = None, wire: str | None = "physnet1", **more: Any
+) -> Any:
     given = {"provider__network_type": kind, "provider__physical_network": wire, "provider__segmentation_id": key}
     return world.make("network", ADMIN, **{name: value for name, value in given.items() if value is not None}, **more)
 
@@ -36,18 +39,27 @@ def test_the_mtu_is_that_of_the_wire(kind: str) -> None:
     assert world.change(network, ADMIN, mtu=1500).mtu == 1500
 
 
-@pytest.mark.parametrize(("attributes", "words"), [
-    ({"kind": "vlan", "key": 7, "wire": None}, "provider:physical_network: is required for vlan networks"),
-    ({"kind": "flat", "wire": None}, "provider:physical_network: is required for flat networks"),
-    ({"kind": "vlan", "key": 7, "wire": ""}, "provider:physical_network: is required"),
-    ({"kind": "vlan", "key": None}, "provider:segmentation_id: is required"),
-    ({"kind": "vlan", "key": 4095}, "provider:segmentation_id: must be between 1 and 4094 for vlan"),
-    ({"kind": "vlan", "key": 0}, "provider:segmentation_id: must be between 1"),
-    ({"kind": "flat", "key": 7}, "provider:segmentation_id: must be left out"),
-    ({"kind": "vxlan", "key": 7}, "provider:physical_network: must be left out: vxlan networks are carried in tunnels"),
-    ({"kind": None, "key": None}, "provider:network_type: is needed together with provider:physical_network"),
-    ({"kind": "vlan", "key": 7, "wire": "physnet9"}, "provider:physical_network: physnet9 is not known; there are physnet1"),
-])
+@pytest.mark.parametrize(
+    ("attributes", "words"),
+    [
+        ({"kind": "vlan", "key": 7, "wire": None}, "provider:physical_network: is required for vlan networks"),
+        ({"kind": "flat", "wire": None}, "provider:physical_network: is required for flat networks"),
+        ({"kind": "vlan", "key": 7, "wire": ""}, "provider:physical_network: is required"),
+        ({"kind": "vlan", "key": None}, "provider:segmentation_id: is required"),
+        ({"kind": "vlan", "key": 4095}, "provider:segmentation_id: must be between 1 and 4094 for vlan"),
+        ({"kind": "vlan", "key": 0}, "provider:segmentation_id: must be between 1"),
+        ({"kind": "flat", "key": 7}, "provider:segmentation_id: must be left out"),
+        (
+            {"kind": "vxlan", "key": 7},
+            "provider:physical_network: must be left out: vxlan networks are carried in tunnels",
+        ),
+        ({"kind": None, "key": None}, "provider:network_type: is needed together with provider:physical_network"),
+        (
+            {"kind": "vlan", "key": 7, "wire": "physnet9"},
+            "provider:physical_network: physnet9 is not known; there are physnet1",
+        ),
+    ],
+)
 def test_what_does_not_go_together_is_refused_by_name(attributes: dict[str, Any], words: str) -> None:
     world = World(settings={"physical_networks": ["physnet1"]})
     with pytest.raises(Invalid, match=f"^{words}") as wrong:
@@ -119,9 +131,14 @@ def test_a_restart_changes_no_number_and_gives_flat_networks_none() -> None:
         on_wire(again, key=9)
 
 
-@pytest.mark.parametrize("attributes", [
-    {"provider__network_type": "vlan", "provider__physical_network": "physnet1", "provider__segmentation_id": 7},
-    {"provider__physical_network": "physnet1"}, {"router__external": True}])
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"provider__network_type": "vlan", "provider__physical_network": "physnet1", "provider__segmentation_id": 7},
+        {"provider__physical_network": "physnet1"},
+        {"router__external": True},
+    ],
+)
 def test_tenants_may_not_choose_the_wire(attributes: dict[str, Any]) -> None:
     with pytest.raises(Forbidden):
         World().make("network", **attributes)
@@ -134,6 +151,7 @@ def test_wrong_ranges_are_refused_at_the_start(ranges: Any) -> None:
 
 
 # ---- external networks
+
 
 def test_only_a_network_on_a_wire_leads_outside() -> None:
     world = World()

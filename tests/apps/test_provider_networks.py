@@ -1,4 +1,4 @@
-"""Provider networks: frames between ports, through the physical network that carries them, and to machines out there."""
+"""Provider networks: frames between ports, through the physical network that carries them, and from machines on it."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ def open_group(net: Net) -> Thing:
 
 # ---- between ports
 
+
 def test_ports_of_two_hosts_reach_each_other_through_the_physical_network(wired: Net, kind: Any) -> None:
     make, out = kind
     red = make(wired, "red")
@@ -67,8 +68,10 @@ def test_ports_of_one_host_need_no_wire(wired: Net, kind: Any) -> None:
 def test_a_broadcast_reaches_everybody_on_the_wire_once_and_nobody_else(wired: Net, kind: Any) -> None:
     make, out = kind
     red = make(wired, "red", subnets=())
-    members = [wired.port(name, network=red, on=host)
-               for name, host in (("a", "host1"), ("b", "host1"), ("c", "host2"), ("d", "host3"))]
+    members = [
+        wired.port(name, network=red, on=host)
+        for name, host in (("a", "host1"), ("b", "host1"), ("c", "host2"), ("d", "host3"))
+    ]
     strangers = [vlan(wired, "blue", 102, subnets=()), wired.network("green", subnets=())]
     for number, network in enumerate(strangers):
         for host in ("host1", "host2"):
@@ -82,8 +85,10 @@ def test_a_broadcast_reaches_everybody_on_the_wire_once_and_nobody_else(wired: N
 def test_multicast_reaches_everybody_too(wired: Net, kind: Any) -> None:
     make, out = kind
     red, group = make(wired, "red"), open_group(wired)
-    a, b, c = (wired.port(name, network=red, on=host, groups=[group])
-               for name, host in (("a", "host1"), ("b", "host1"), ("c", "host2")))
+    a, b, c = (
+        wired.port(name, network=red, on=host, groups=[group])
+        for name, host in (("a", "host1"), ("b", "host1"), ("c", "host2"))
+    )
     for v in (4, 6):
         wired.send(multicast(a, v=v)).reaches(b, c, out)
 
@@ -101,8 +106,11 @@ def test_what_comes_from_the_wire_never_goes_back_to_it(wired: Net, kind: Any) -
 def test_ports_that_may_have_any_address_hear_of_unknown_ones_wherever_they_are(wired: Net, kind: Any) -> None:
     make, out = kind
     red = make(wired, "red", subnets=())
-    a, near, far = (wired.port("a", network=red, on="host1"), wired.port("near", network=red, on="host1", security=False),
-                    wired.port("far", network=red, on="host2", security=False))
+    a, near, far = (
+        wired.port("a", network=red, on="host1"),
+        wired.port("near", network=red, on="host1", security=False),
+        wired.port("far", network=red, on="host2", security=False),
+    )
     wired.send(to_unknown(a)).reaches(near, far)
     wired.send(to_unknown(out)).reaches(near, far)
     wired.send(to_unknown(far)).reaches(near)
@@ -118,10 +126,19 @@ def test_tenant_networks_never_appear_on_the_wire(wired: Net) -> None:
 
 def test_vlans_and_physical_networks_are_kept_apart(wired: Net) -> None:
     wire(wired, "host1", "host2", to="physnet2")
-    made = {"red": vlan(wired, "red", 101, subnets=()), "blue": vlan(wired, "blue", 102, subnets=()),
-            "plain": flat(wired, "plain", subnets=()), "other": vlan(wired, "other", 101, wire="physnet2", subnets=())}
-    ports = {name: [wired.port(f"{name}{number}", network=network, on=f"host{number}", mac_address=f"fa:16:3e:aa:00:0{number}")
-                    for number in (1, 2)] for name, network in made.items()}
+    made = {
+        "red": vlan(wired, "red", 101, subnets=()),
+        "blue": vlan(wired, "blue", 102, subnets=()),
+        "plain": flat(wired, "plain", subnets=()),
+        "other": vlan(wired, "other", 101, wire="physnet2", subnets=()),
+    }
+    ports = {
+        name: [
+            wired.port(f"{name}{number}", network=network, on=f"host{number}", mac_address=f"fa:16:3e:aa:00:0{number}")
+            for number in (1, 2)
+        ]
+        for name, network in made.items()
+    }
     outside = {"red": [OUT], "blue": [ELSEWHERE], "plain": [PLAIN], "other": []}
     for name, (a, b) in ports.items():
         wired.send(raw(a, b)).reaches(b)
@@ -130,6 +147,7 @@ def test_vlans_and_physical_networks_are_kept_apart(wired: Net) -> None:
 
 
 # ---- machines on the wire
+
 
 def test_a_machine_on_the_wire_is_reached_and_answers(wired: Net, kind: Any) -> None:
     make, out = kind
@@ -175,7 +193,7 @@ def test_a_machine_in_another_vlan_reaches_nobody(wired: Net) -> None:
 
 
 def test_a_tag_inside_a_tag_is_refused(wired: Net) -> None:
-    """Who sees a tag where the addresses should be cannot hold them against rules; the receiver's kernel would look inside."""
+    """Who sees a tag instead of addresses cannot hold them against rules; the receiver's kernel would look inside."""
     a = wired.port("a", network=vlan(wired, "red", 101), on="host1", groups=[open_group(wired)])
     inner = tcp(OUT, a, 22).frame
     for ethertype in (frames.VLAN, frames.QINQ):
@@ -188,8 +206,10 @@ def test_a_tag_inside_a_tag_is_refused(wired: Net) -> None:
 def test_what_a_port_has_tagged_itself_stays_off_the_wire(wired: Net, kind: Any) -> None:
     """In a flat network it would be another network's frame."""
     red = kind[0](wired, "red", subnets=())
-    a, b, c = (wired.port(name, network=red, on=host, security=False)
-               for name, host in (("a", "host1"), ("b", "host1"), ("c", "host2")))
+    a, b, c = (
+        wired.port(name, network=red, on=host, security=False)
+        for name, host in (("a", "host1"), ("b", "host1"), ("c", "host2"))
+    )
     assert wired.send(a, frames.tagged(raw(a, b).frame, 102)).reaches(b).wires == []
     for frame in (raw(a, c).frame, broadcast(a).frame, to_unknown(a).frame, raw(a, ELSEWHERE).frame):
         journey = wired.send(a, frames.tagged(frame, 102))
@@ -197,6 +217,7 @@ def test_what_a_port_has_tagged_itself_stays_off_the_wire(wired: Net, kind: Any)
 
 
 # ---- uplinks come and go
+
 
 def test_without_an_uplink_a_host_keeps_to_itself(net: Net, kind: Any) -> None:
     red = kind[0](net, "red", subnets=())
@@ -253,14 +274,19 @@ def test_hosts_without_ports_of_the_network_take_nothing_from_the_wire(wired: Ne
 
 # ---- beside routers
 
+
 @pytest.fixture
 def joined(wired: Net) -> tuple[Net, Port, Port, Router]:
     """A tenant's network and a VLAN, joined by a router; a machine of each, on two hosts."""
     group = open_group(wired)
     green, red = wired.network("green", subnets=("10.1.0.0/24",)), vlan(wired, "red", 101, subnets=("10.0.0.0/24",))
     router = Router(wired).join(green, red)
-    return (wired, wired.port("a", network=green, on="host1", groups=[group]),
-            wired.port("b", network=red, on="host2", groups=[group]), router)
+    return (
+        wired,
+        wired.port("a", network=green, on="host1", groups=[group]),
+        wired.port("b", network=red, on="host2", groups=[group]),
+        router,
+    )
 
 
 def test_routed_frames_come_from_a_mac_of_the_host(joined: tuple[Net, Port, Port, Router]) -> None:
@@ -277,4 +303,6 @@ def test_routed_frames_come_from_a_mac_of_the_host(joined: tuple[Net, Port, Port
 def test_a_router_on_every_host_is_not_for_machines_on_the_wire(joined: tuple[Net, Port, Port, Router]) -> None:
     net, a, _, router = joined
     gateway = router.on(net.things["network", "red"])
-    net.send(Said(OUT, frames.echo(OUT.mac, gateway.mac, OUT.ip, a.ip))).reaches_nobody("for machines of the hosts only")
+    net.send(Said(OUT, frames.echo(OUT.mac, gateway.mac, OUT.ip, a.ip))).reaches_nobody(
+        "for machines of the hosts only"
+    )

@@ -166,17 +166,6 @@ def test_an_administrator_sees_and_chooses_how_a_network_is_carried(client):
     assert [one["id"] for one in found] == [chosen["id"]]
 
 
-def test_an_administrator_puts_networks_on_a_physical_network(client):
-    flat = client.create("network", provider__network_type="flat", provider__physical_network="rack")
-    vlan = client.create("network", provider__network_type="vlan", provider__physical_network="rack",
-                         provider__segmentation_id=101)
-    assert (flat["provider:physical_network"], flat["provider:segmentation_id"], flat["mtu"]) == ("rack", None, 1500)
-    assert (vlan["provider:network_type"], vlan["provider:segmentation_id"]) == ("vlan", 101)
-    found = client.get("/v2.0/networks?provider:physical_network=rack&provider:network_type=vlan")["networks"]
-    assert [one["id"] for one in found] == [vlan["id"]]
-    assert client.ask("PUT", f"/v2.0/networks/{vlan['id']}", {"network": {"provider:segmentation_id": 102}}).status == 400
-
-
 def test_a_network_says_its_mtu(client):
     assert client.create("network", provider__network_type="vxlan")["mtu"] == 1450
     assert client.create("network", provider__network_type="geneve")["mtu"] == 1442

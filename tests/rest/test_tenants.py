@@ -211,3 +211,15 @@ def test_an_external_network_is_seen_by_all_and_used_by_its_owner(people):
         assert (refused.status, refused.error["type"]) == (403, "PolicyNotAuthorized"), (method, path)
     assert admin.ask("PUT", f"/v2.0/networks/{outside['id']}", {"network": {"shared": True}}).status == 200
     assert bob.create("port", network_id=outside["id"])["project_id"] == "two"
+
+
+def test_an_administrator_puts_networks_on_a_physical_network(people):
+    client = people["admin"]
+    flat = client.create("network", provider__network_type="flat", provider__physical_network="rack")
+    vlan = client.create("network", provider__network_type="vlan", provider__physical_network="rack",
+                         provider__segmentation_id=101)
+    assert (flat["provider:physical_network"], flat["provider:segmentation_id"], flat["mtu"]) == ("rack", None, 1500)
+    assert (vlan["provider:network_type"], vlan["provider:segmentation_id"]) == ("vlan", 101)
+    found = client.get("/v2.0/networks?provider:physical_network=rack&provider:network_type=vlan")["networks"]
+    assert [one["id"] for one in found] == [vlan["id"]]
+    assert client.ask("PUT", f"/v2.0/networks/{vlan['id']}", {"network": {"provider:segmentation_id": 102}}).status == 400

@@ -1,4 +1,4 @@
-"""Networks on a physical network, with real packets: hosts' bridges, a switch that keeps VLANs apart, machines out there."""
+"""Networks on a physical network, with real packets: a switch that keeps VLANs apart, and machines out there."""
 
 from __future__ import annotations
 
@@ -44,8 +44,9 @@ def places(site: Site) -> dict[str, Place]:
         wire = {} if name == "green" else {"provider:physical_network": PHYSNET}
         network = site.network(name, kind=KIND_OF[name], **wire, **({"provider:segmentation_id": tag} if tag else {}))
         group = site.open_group(name)
-        here, there = site.machines(*(Wish(f"{name}{host}", network, host, 10 + host, {"security_groups": [group]})
-                                      for host in (1, 2)))
+        here, there = site.machines(
+            *(Wish(f"{name}{host}", network, host, 10 + host, {"security_groups": [group]}) for host in (1, 2))
+        )
         out = None if name == "green" else site.outsider(f"{name}-out", 99, tag)
         found[name] = Place(network, here, there, out)
     return found
@@ -71,12 +72,25 @@ def tags(frame: bytes) -> list[int]:
 
 # ---- between hosts
 
+
 @pytest.mark.parametrize("name", ("red", "plain"))
-def test_machines_of_two_hosts_reach_each_other_through_the_physical_network(site: Site, places: dict[str, Place], name: str) -> None:
+def test_machines_of_two_hosts_reach_each_other_through_the_physical_network(
+    site: Site, places: dict[str, Place], name: str
+) -> None:
     network, here, there, _ = places[name]
     assert network["mtu"] == 1500
-    settles(reached=[said for v in (4, 6) for said in (tcp(here, there, 80, v), tcp(there, here, 80, v), udp(here, there, 53, v),
-                                                       ping(there, here, v))])
+    settles(
+        reached=[
+            said
+            for v in (4, 6)
+            for said in (
+                tcp(here, there, 80, v),
+                tcp(there, here, 80, v),
+                udp(here, there, 53, v),
+                ping(there, here, v),
+            )
+        ]
+    )
     word = new_word()
     with on_wire(site, 1) as wire, site.cloud.host(1).capture() as underlay:
         here.nic.send(frames.udp(here.mac, there.mac, here.ip, there.ip, 5000, 5000, word))
@@ -98,10 +112,15 @@ def test_tenants_networks_never_appear_on_the_wire(site: Site, places: dict[str,
     words, last = [new_word() for _ in range(4)], new_word()
     with ExitStack() as recording:
         wires = [recording.enter_context(on_wire(site, number)) for number in (1, 2)]
-        targets = ((there.mac, there.ip), (frames.TO_ALL, "10.0.0.255"), ("01:00:5e:01:02:03", "239.1.2.3"), ("fa:16:3e:ff:ff:ff", there.ip))
+        targets = (
+            (there.mac, there.ip),
+            (frames.TO_ALL, "10.0.0.255"),
+            ("01:00:5e:01:02:03", "239.1.2.3"),
+            ("fa:16:3e:ff:ff:ff", there.ip),
+        )
         for word, (mac, ip) in zip(words, targets, strict=True):
             here.nic.send(frames.udp(here.mac, mac, here.ip, ip, 5000, 5000, word))
-        for number, name in ((1, "here"), (2, "there")):     # what is meant for the wire, sent later, is there
+        for number, name in ((1, "here"), (2, "there")):  # what is meant for the wire, sent later, is there
             machine = getattr(places["red"], name)
             machine.nic.send(frames.udp(machine.mac, frames.TO_ALL, machine.ip, "10.0.0.255", 5000, 5000, last))
             heard(wires[number - 1], last)
@@ -111,19 +130,36 @@ def test_tenants_networks_never_appear_on_the_wire(site: Site, places: dict[str,
 
 # ---- the physical network
 
+
 @pytest.mark.parametrize("name", ("red", "plain"))
 def test_a_machine_outside_and_machines_of_the_network_reach_each_other(places: dict[str, Place], name: str) -> None:
     _, here, there, out = places[name]
-    settles(reached=[said for v in (4, 6) for inside in (here, there)
-                     for said in (tcp(out, inside, 80, v), tcp(inside, out, 80, v), ping(out, inside, v), udp(inside, out, 53, v))])
+    settles(
+        reached=[
+            said
+            for v in (4, 6)
+            for inside in (here, there)
+            for said in (
+                tcp(out, inside, 80, v),
+                tcp(inside, out, 80, v),
+                ping(out, inside, v),
+                udp(inside, out, 53, v),
+            )
+        ]
+    )
 
 
-def test_a_machine_outside_gets_in_where_the_group_allows_and_its_answers_always(site: Site, places: dict[str, Place]) -> None:
+def test_a_machine_outside_gets_in_where_the_group_allows_and_its_answers_always(
+    site: Site, places: dict[str, Place]
+) -> None:
     network, *_, out = places["red"]
     group = site.group("red", "web")
     site.rule(group, protocol="tcp", port_range_min=80, port_range_max=80)
     (web,) = site.machines(Wish("web", network, 1, 31, {"security_groups": [group]}))
-    settles(reached=[tcp(out, web, 80), tcp(web, out, 22), ping(web, out)], refused=[tcp(out, web, 22), ping(out, web), udp(out, web, 80)])
+    settles(
+        reached=[tcp(out, web, 80), tcp(web, out, 22), ping(web, out)],
+        refused=[tcp(out, web, 22), ping(out, web), udp(out, web, 80)],
+    )
     with Conversation(tcp(out, web, 80)) as talk:
         for rule in site.rules(group):
             if rule["direction"] == "ingress":
@@ -146,7 +182,9 @@ def test_nobody_in_another_vlan_hears_a_frame(places: dict[str, Place], name: st
             for word in words:
                 heard(at_own, word)
             for place in others:
-                place.here.nic.send(frames.udp(place.here.mac, frames.TO_ALL, place.here.ip, "10.0.0.255", 5000, 5000, last))
+                place.here.nic.send(
+                    frames.udp(place.here.mac, frames.TO_ALL, place.here.ip, "10.0.0.255", 5000, 5000, last)
+                )
             for capture, machine in zip(at_strangers, strangers, strict=True):
                 if not any(machine is place.here for place in others):
                     heard(capture, last)
@@ -163,7 +201,9 @@ def test_each_frame_arrives_once(places: dict[str, Place]) -> None:
             sender.nic.send(frames.udp(sender.mac, frames.TO_ALL, sender.ip, "10.0.0.255", 5000, 5000, word))
         for receiver in receivers:
             got: list[bytes] = []
-            wait(lambda receiver=receiver, got=got, last=last: got.extend(receiver.nic.frames()) or last in b"".join(got))
+            wait(
+                lambda receiver=receiver, got=got, last=last: got.extend(receiver.nic.frames()) or last in b"".join(got)
+            )
             assert [sum(word in frame for frame in got) for word in words] == [1] * len(words)
 
 
@@ -173,7 +213,10 @@ def test_a_tag_inside_the_tag_does_not_pass_by_the_rules(site: Site, places: dic
     (shut,) = site.machines(Wish("shut", network, 1, 32, {"security_groups": [site.group("red", "shut")]}))
     words, last = [new_word() for _ in range(4)], new_word()
     kinds = (None, frames.VLAN, frames.QINQ, frames.VLAN)
-    cable = Nic(f"{site.cloud.prefix}-ex", "x1"), Nic(f"{site.cloud.prefix}-ex", "x2")      # the switch would mend such frames
+    cable = (
+        Nic(f"{site.cloud.prefix}-ex", "x1"),
+        Nic(f"{site.cloud.prefix}-ex", "x2"),
+    )  # the switch would mend such frames
     with shut.vm.capture(direction="in") as seen, there.vm.capture(direction="in") as at_there:
         for word, ethertype, vid in zip(words, kinds, (0, 0, 0, VLAN), strict=True):
             for nic, machine in zip(cable, (shut, there), strict=True):
@@ -191,11 +234,15 @@ def test_a_tag_inside_the_tag_does_not_pass_by_the_rules(site: Site, places: dic
 
 def test_what_a_machine_has_tagged_itself_stays_off_the_wire(site: Site, places: dict[str, Place]) -> None:
     for name in ("plain", "red"):
-        (free,) = site.machines(Wish(f"{name}-free", places[name].network, 1, 33, {"port_security_enabled": False, "security_groups": []}))
+        (free,) = site.machines(
+            Wish(f"{name}-free", places[name].network, 1, 33, {"port_security_enabled": False, "security_groups": []})
+        )
         word, last = new_word(), new_word()
         with on_wire(site, 1) as wire:
             for target in (frames.TO_ALL, "fa:16:3e:ff:ff:ff", places[name].there.mac):
-                free.nic.send(frames.tagged(frames.udp(free.mac, target, free.ip, "10.0.0.12", 5000, 5000, word), OTHER_VLAN))
+                free.nic.send(
+                    frames.tagged(frames.udp(free.mac, target, free.ip, "10.0.0.12", 5000, 5000, word), OTHER_VLAN)
+                )
             free.nic.send(frames.udp(free.mac, frames.TO_ALL, free.ip, "10.0.0.255", 5000, 5000, last))
             heard(wire, last)
             assert word not in b"".join(wire.frames())
@@ -203,16 +250,24 @@ def test_what_a_machine_has_tagged_itself_stays_off_the_wire(site: Site, places:
 
 # ---- routers, uplinks that come and go, restarts
 
+
 def test_a_tenants_network_is_routed_to_a_vlan_and_the_routers_mac_stays_off_the_wire(site: Site) -> None:
     west = site.network("west", subnets=("10.1.0.0/24",))
-    east = site.network("east", kind="vlan", subnets=("10.0.0.0/24",), **{"provider:physical_network": PHYSNET, "provider:segmentation_id": 103})
+    east = site.network(
+        "east",
+        kind="vlan",
+        subnets=("10.0.0.0/24",),
+        **{"provider:physical_network": PHYSNET, "provider:segmentation_id": 103},
+    )
     router = site.create("router", name="r")
     for network in (west, east):
         (subnet,) = site.ask("GET", f"/v2.0/subnets?network_id={network['id']}")["subnets"]
         site.ask("PUT", f"/v2.0/routers/{router['id']}/add_router_interface", {"subnet_id": subnet["id"]})
     groups = {name: site.open_group(name) for name in ("west", "east")}
-    a, b = site.machines(Wish("wa", west, 1, port={"fixed_ips": [{"ip_address": "10.1.0.11"}], "security_groups": [groups["west"]]}),
-                         Wish("eb", east, 2, port={"fixed_ips": [{"ip_address": "10.0.0.12"}], "security_groups": [groups["east"]]}))
+    a, b = site.machines(
+        Wish("wa", west, 1, port={"fixed_ips": [{"ip_address": "10.1.0.11"}], "security_groups": [groups["west"]]}),
+        Wish("eb", east, 2, port={"fixed_ips": [{"ip_address": "10.0.0.12"}], "security_groups": [groups["east"]]}),
+    )
     for machine, gateway in ((a, "10.1.0.1"), (b, "10.0.0.1")):
         machine.vm.namespace.script(f"ip route replace default via {gateway}")
     with on_wire(site, 1) as wire:

@@ -58,7 +58,7 @@ def get(host, row, column, table="Interface"):
 
 
 def said(hosts, words, seconds=10):
-    """Wait until the problem is named; none at all, if there are no words. (Hosts.wait would keep the server from answering.)"""
+    """Wait until the problem is named; none at all, if there are no words. (Hosts.wait would stop the server.)"""
     deadline = time.monotonic() + seconds
     while words not in str(found := hosts.server.peers()[0].problems) or bool(words) != bool(found):
         assert time.monotonic() < deadline, f"not in {seconds} s; there are {found}"
@@ -75,9 +75,15 @@ def test_a_mapped_bridge_is_joined_and_told_as_an_uplink(host):
         assert hosts.of(host.name, "uplink") == {}
         map_to(host, "physnet1:br-ex")
         hosts.wait(lambda: hosts.of(host.name, "uplink"))
-        assert hosts.of(host.name, "uplink") == {f"{host.name}/physnet1": {
-            "id": f"{host.name}/physnet1", "host_id": host.name, "physical_network": "physnet1", "ofport": 65100,
-            "switch_id": next(iter(hosts.of(host.name, "switch")))}}
+        assert hosts.of(host.name, "uplink") == {
+            f"{host.name}/physnet1": {
+                "id": f"{host.name}/physnet1",
+                "host_id": host.name,
+                "physical_network": "physnet1",
+                "ofport": 65100,
+                "switch_id": next(iter(hosts.of(host.name, "switch"))),
+            }
+        }
         assert host.vsctl("list-ports", "br-ex") == "hv-from-physnet1"
         assert "hv-to-physnet1" in host.vsctl("list-ports", "br-int").split()
         for name, peer in (("hv-to-physnet1", "hv-from-physnet1"), ("hv-from-physnet1", "hv-to-physnet1")):
@@ -105,17 +111,38 @@ def test_a_new_host_has_its_uplinks_and_keeps_their_numbers(host):
         assert transactions(host) == before
 
 
-@pytest.mark.parametrize("change", [
-    ["del-port", "hv-to-physnet1"],
-    ["del-port", "hv-from-physnet1"],
-    ["set", "Interface", "hv-to-physnet1", "options:peer=nobody"],
-    ["set", "Interface", "hv-from-physnet1", "type=internal"],
-    ["set", "Interface", "hv-to-physnet1", "ofport_request=7"],
-    ["clear", "Interface", "hv-to-physnet1", "ofport_request"],
-    ["del-port", "hv-from-physnet1", "--", "add-port", "br-data", "hv-from-physnet1", "--", "set", "Port", "hv-from-physnet1",
-     "external_ids:owner=hadron", "--", "set", "Interface", "hv-from-physnet1", "type=patch", "options:peer=hv-to-physnet1"],
-    ["del-br", "br-int"],
-], ids=" ".join)
+@pytest.mark.parametrize(
+    "change",
+    [
+        ["del-port", "hv-to-physnet1"],
+        ["del-port", "hv-from-physnet1"],
+        ["set", "Interface", "hv-to-physnet1", "options:peer=nobody"],
+        ["set", "Interface", "hv-from-physnet1", "type=internal"],
+        ["set", "Interface", "hv-to-physnet1", "ofport_request=7"],
+        ["clear", "Interface", "hv-to-physnet1", "ofport_request"],
+        [
+            "del-port",
+            "hv-from-physnet1",
+            "--",
+            "add-port",
+            "br-data",
+            "hv-from-physnet1",
+            "--",
+            "set",
+            "Port",
+            "hv-from-physnet1",
+            "external_ids:owner=hadron",
+            "--",
+            "set",
+            "Interface",
+            "hv-from-physnet1",
+            "type=patch",
+            "options:peer=hv-to-physnet1",
+        ],
+        ["del-br", "br-int"],
+    ],
+    ids=" ".join,
+)
 def test_what_someone_changes_of_a_pair_is_repaired(host, change):
     map_to(host, "physnet1:br-ex")
     with Hosts() as hosts:
@@ -131,10 +158,14 @@ def pairs(host):
     """The ports of ours on each bridge, and what they are (the number on the other bridge is nobody's business)."""
     shown = json.loads(host.vsctl("--columns=name,type,options", "--format=json", "list", "Interface"))["data"]
     # A bridge may be away for a moment.
-    ports = {bridge: host.run(["ovs-vsctl", "list-ports", bridge], check=False).stdout.split()
-             for bridge in ("br-int", "br-ex", "br-data")}
-    return ({bridge: [port for port in found if "physnet" in port] for bridge, found in ports.items()},
-            sorted(str(row) for row in shown if "physnet" in row[0]))
+    ports = {
+        bridge: host.run(["ovs-vsctl", "list-ports", bridge], check=False).stdout.split()
+        for bridge in ("br-int", "br-ex", "br-data")
+    }
+    return (
+        {bridge: [port for port in found if "physnet" in port] for bridge, found in ports.items()},
+        sorted(str(row) for row in shown if "physnet" in row[0]),
+    )
 
 
 def test_a_mapping_that_names_another_bridge_moves_the_uplink(host):
@@ -143,7 +174,11 @@ def test_a_mapping_that_names_another_bridge_moves_the_uplink(host):
         under(hosts, host)
         hosts.wait(lambda: numbers(hosts, host))
         map_to(host, "physnet1:br-data")
-        hosts.wait(lambda: host.vsctl("list-ports", "br-data") == "hv-from-physnet1" and host.vsctl("list-ports", "br-ex") == "")
+        hosts.wait(
+            lambda: (
+                host.vsctl("list-ports", "br-data") == "hv-from-physnet1" and host.vsctl("list-ports", "br-ex") == ""
+            )
+        )
         hosts.wait(lambda: numbers(hosts, host) == {"physnet1": 65100})
         unmap(host)
         hosts.wait(lambda: numbers(hosts, host) == {} and host.vsctl("list-ports", "br-data") == "")
@@ -162,12 +197,15 @@ def test_a_bridge_that_comes_later_is_joined_then(host):
         hosts.wait(lambda: numbers(hosts, host) == {} and "hv-to-physnet1" not in host.vsctl("list-ports", "br-int"))
 
 
-@pytest.mark.parametrize(("given", "expected"), [
-    ({"ovn-bridge-mappings": "physnet1:br-ex"}, "physnet1"),
-    ({"bridge-mappings": "physnet1:br-ex"}, "physnet1"),
-    ({"hadron-bridge-mappings": "ours:br-ex", "ovn-bridge-mappings": "theirs:br-ex"}, "ours"),
-    ({"ovn-bridge-mappings": "ovns:br-ex", "bridge-mappings": "others:br-data"}, "ovns"),
-])
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"ovn-bridge-mappings": "physnet1:br-ex"}, "physnet1"),
+        ({"bridge-mappings": "physnet1:br-ex"}, "physnet1"),
+        ({"hadron-bridge-mappings": "ours:br-ex", "ovn-bridge-mappings": "theirs:br-ex"}, "ours"),
+        ({"ovn-bridge-mappings": "ovns:br-ex", "bridge-mappings": "others:br-data"}, "ovns"),
+    ],
+)
 def test_mappings_of_other_controllers_count_where_there_is_none_of_ours(host, given, expected):
     for key, text in given.items():
         map_to(host, text, key)
@@ -176,11 +214,18 @@ def test_mappings_of_other_controllers_count_where_there_is_none_of_ours(host, g
         hosts.wait(lambda: list(numbers(hosts, host)) == [expected])
 
 
-@pytest.mark.parametrize(("text", "problem"), [
-    ("physnet1", "must be like physnet1:br-ex"), ("a/b:br-ex", "must be like"), ("x" * 65 + ":br-ex", "must be like"),
-    ("good:br-ex,other:br-ex", "needs a bridge of its own"), ("good:br-ex,good:br-data", "needs a bridge of its own"),
-    ("own:br-int", "needs a bridge of its own"), ("one:br-none", "there is no bridge br-none yet"),
-])
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("physnet1", "must be like physnet1:br-ex"),
+        ("a/b:br-ex", "must be like"),
+        ("x" * 65 + ":br-ex", "must be like"),
+        ("good:br-ex,other:br-ex", "needs a bridge of its own"),
+        ("good:br-ex,good:br-data", "needs a bridge of its own"),
+        ("own:br-int", "needs a bridge of its own"),
+        ("one:br-none", "there is no bridge br-none yet"),
+    ],
+)
 def test_what_cannot_be_joined_is_said_and_hinders_nothing_else(host, text, problem):
     map_to(host, f"{text},sound:br-phy")
     with Hosts() as hosts:
@@ -194,9 +239,29 @@ def test_what_cannot_be_joined_is_said_and_hinders_nothing_else(host, text, prob
 
 
 def test_foreign_ports_and_settings_of_a_physical_bridge_are_left_alone(host):
-    host.vsctl("add-port", "br-ex", "nic", "--", "set", "Interface", "nic", "type=internal", "--", "set", "Bridge", "br-ex",
-               "other_config:mac-table-size=9", "--", "set-controller", "br-ex", "tcp:192.0.2.1:6653")
-    before = {column: get(host, "br-ex", column, "Bridge") for column in ("fail_mode", "other_config", "controller", "protocols")}
+    host.vsctl(
+        "add-port",
+        "br-ex",
+        "nic",
+        "--",
+        "set",
+        "Interface",
+        "nic",
+        "type=internal",
+        "--",
+        "set",
+        "Bridge",
+        "br-ex",
+        "other_config:mac-table-size=9",
+        "--",
+        "set-controller",
+        "br-ex",
+        "tcp:192.0.2.1:6653",
+    )
+    before = {
+        column: get(host, "br-ex", column, "Bridge")
+        for column in ("fail_mode", "other_config", "controller", "protocols")
+    }
     map_to(host, "physnet1:br-ex")
     with Hosts() as hosts:
         under(hosts, host)
@@ -212,7 +277,10 @@ def test_a_port_of_someone_else_with_such_a_name_is_left_alone(host):
     with Hosts() as hosts:
         under(hosts, host)
         said(hosts, "hv-from-physnet1 belongs to someone else")
-        assert "hv-to-physnet1" not in host.vsctl("list-ports", "br-int") and get(host, "hv-from-physnet1", "type") == "internal"
+        assert (
+            "hv-to-physnet1" not in host.vsctl("list-ports", "br-int")
+            and get(host, "hv-from-physnet1", "type") == "internal"
+        )
         unmap(host)
         said(hosts, "")
         assert host.vsctl("list-ports", "br-ex") == "hv-from-physnet1"

@@ -182,13 +182,16 @@ def check_subnet(write: Any, document: Mapping[str, Any], asked: Mapping[str, An
 # ---- routes
 
 def add_routes(write: Any, router: Any, asked: Mapping[str, Any]) -> None:
-    """`add_extraroutes`: those that are there already stay."""
-    write.update("router", router, {"routes": tuple(dict.fromkeys((*router.routes, *asked["routes"])))})
+    """`add_extraroutes`: those that are there already stay, but for their distance and weight."""
+    found = {(one.destination, one.nexthop): one for one in (*router.routes, *asked["routes"])}
+    write.update("router", router, {"routes": tuple(found.values())})
 
 
 def remove_routes(write: Any, router: Any, asked: Mapping[str, Any]) -> None:
     """`remove_extraroutes`: those that are not there do not matter."""
-    write.update("router", router, {"routes": tuple(one for one in router.routes if one not in asked["routes"])})
+    gone = {(one.destination, one.nexthop) for one in asked["routes"]}
+    write.update("router", router, {"routes": tuple(one for one in router.routes
+                                                    if (one.destination, one.nexthop) not in gone)})
 
 
 def _check_routes(write: Any, router: Any, routes: tuple[Record, ...]) -> None:
@@ -200,6 +203,8 @@ def _check_routes(write: Any, router: Any, routes: tuple[Record, ...]) -> None:
     outside = [values.prefix(subnet.cidr) for subnet in subnets_of(write, leading.fixed_ips if leading else ())]
     own = {fixed.ip_address for fixed in fixed_ips}
     blocks = [values.prefix(subnet.cidr) for subnet in subnets_of(write, fixed_ips)]
+    if len({(route.destination, route.nexthop) for route in routes}) < len(routes):
+        raise Invalid("routes", "there are two to one destination by one nexthop; say it once", type="InvalidRoutes")
     for route in routes:
         if any(route.nexthop in block for block in outside):
             raise Unsupported("routes", f"{route.destination} by {route.nexthop}: routes by machines outside are not served "

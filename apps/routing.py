@@ -209,21 +209,6 @@ def wherever(world, router):
     return reach(world, networks[0]) if networks else ()
 
 
-@flows(per="router", on=wherever)
-def route_further(world, router):
-    """Extra routes: each through the interface whose subnet has its next hop."""
-    if not router.admin_state_up:
-        return
-    joined = world.ask(connected, router.id)
-    taken = {cidr for _, cidr, _ in joined}
-    for one in router.routes:
-        via = next((id for _, cidr, id in joined if one.nexthop in prefix(cidr)), None)
-        if via is not None and one.destination not in taken:
-            taken.add(one.destination)
-            port = world.need("port", via)
-            yield route(router, world.need("network", port.network_id), port, one.destination, one.nexthop)
-
-
 def routed_from(world, port):
     """Every switch whose routers may send to this port: none, if no router is on its network."""
     if not world.gathered(joints, ("routers", port.network_id)) or not (home(world, port) or is_interface(port)):

@@ -34,6 +34,23 @@ def test_one_destination_may_have_several_nexthops(world: World) -> None:
     assert world.change(router, routes=both).routes == tuple(both)
 
 
+def test_next_hops_have_a_distance_and_a_weight(world: World) -> None:
+    router = world.make("router")
+    join(world, router, subnet(world, "10.0.0.0/24"))
+    near, far = routes("10.9.0.0/16 10.0.0.8", "10.9.0.0/16 10.0.0.9")
+    asked = [{**near, "weight": 3}, {**far, "distance": 200}]
+    assert world.change(router, routes=asked).routes == tuple(asked)
+    act(world, router, "add_extraroutes", routes=[{**near, "weight": 5}])
+    assert world.now(router).routes == ({**near, "weight": 5}, {**far, "distance": 200})
+    act(world, router, "remove_extraroutes", routes=[far])
+    assert world.now(router).routes == ({**near, "weight": 5},)
+    with refused("InvalidRoutes"):
+        world.change(router, routes=[{**near, "weight": 3}, near])
+    for wrong in ({"weight": 0}, {"weight": 65536}, {"distance": 0}, {"distance": 256}, {"weight": None}, {"cost": 1}):
+        with pytest.raises(Invalid, match=r"^routes\[0\]"):
+            world.change(router, routes=[{**near, **wrong}])
+
+
 @pytest.mark.parametrize(("route", "text"), [
     ("10.9.0.0/16 10.1.0.9", "the nexthop is not connected with router"),
     ("10.9.0.0/16 10.0.0.1", "the nexthop is used by router"),

@@ -90,6 +90,19 @@ def routing(net: Net) -> None:
     Router(net).join(red, blue).route(("192.0.2.0/24", "10.2.0.5"))
 
 
+def extra_routes(net: Net) -> None:
+    """One destination by one next hop; another by two, of which one gets most, and by a third that is too far."""
+    red, blue = net.network("red", subnets=("10.1.0.0/24",)), net.network("blue", subnets=("10.2.0.0/24",))
+    net.port("web", network=red, on="host1", groups=[])
+    for last in (5, 6, 7):
+        net.port(f"hop{last}", network=blue, on="host1", ip=f"10.2.0.{last}", groups=[])
+    router = Router(net).join(red, blue)
+    router.route(("192.0.2.0/24", "10.2.0.5"))
+    router.act("add_extraroutes", {"routes": [
+        {"destination": "198.51.100.0/24", "nexthop": f"10.2.0.{last}", **more}
+        for last, more in ((5, {"weight": 3}), (6, {}), (7, {"distance": 2}))]})
+
+
 def questions(net: Net) -> None:
     """What is asked where only DHCPv4 is served, on a dual-stack network, and where others advertise the router."""
     four = net.network("four", subnets=("10.0.0.0/24",))
@@ -106,7 +119,8 @@ def router_advertisements(net: Net) -> None:
 
 
 @pytest.mark.parametrize(
-    "make", (switching, provider_networks, routing, port_security, neighbours, security_groups, dhcp, questions, router_advertisements), ids=lambda make: make.__name__
+    "make", (switching, provider_networks, routing, extra_routes, port_security, neighbours, security_groups, dhcp,
+             questions, router_advertisements), ids=lambda make: make.__name__
 )
 def test_the_flows_are_those_that_were_read_and_agreed_to(
     net: Net, make: Callable[[Net], None], request: pytest.FixtureRequest

@@ -127,6 +127,8 @@ TAKEN: dict[str, tuple[list[Any], str]] = {
     **dict.fromkeys(("qinq", "vlan_transparent", "trusted", "hardware_offload_type", "segments", "prefixlen",
                      "evpn_vni", "default_quota"),
                     ([None], NULL)),
+    "routes": ([[{"destination": "10.0.0.0/24", "nexthop": "10.0.0.1", "distance": "7", "weight": "7"}]],
+               "distance and weight are Hadron's own"),
     "name": ([""], "refused in the next step where there must be one"),
     "hints": (["{}"], "an empty object, as text, hints at nothing"),
     "dns_name": ([""], "Neutron refuses to be given its own default"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from apps.pipeline import TUNNEL_PORT
-from controller.openflow import Meter
+from controller.openflow import Group, Meter
 from controller.openflow.actions import PORT_CONTROLLER
 from controller.openflow.group import Entry, Key, delete
 from tests.kit.dummy_ovs import Bridge, DummyOvs
@@ -20,13 +20,14 @@ PORTS = 12  # that a mirrored host may have
 
 
 def tell(bridge: Bridge, changes: Mapping[Key, Entry | None], held: Mapping[Key, object]) -> None:
-    """Flows go as a bundle; meters, which cannot, before the flows that use them, and away after those."""
-    meters = {key: entry for key, entry in changes.items() if key[0] == "meter"}
-    flows = [(key, entry) for key, entry in changes.items() if key not in meters]
-    puts = [entry.modify() if key in held else entry.add() for key, entry in meters.items() if isinstance(entry, Meter)]
+    """Flows go as a bundle; meters, which cannot, and groups before the flows that use them, and away after those."""
+    used = {key: entry for key, entry in changes.items() if key[0] in ("meter", "group")}
+    flows = [(key, entry) for key, entry in changes.items() if key not in used]
+    puts = [entry.modify() if key in held else entry.add() for key, entry in used.items()
+            if isinstance(entry, Meter | Group)]
     assert bridge.refusals(puts) == []
     assert bridge.commit([delete(key) if entry is None else entry.add() for key, entry in flows]) == []
-    assert bridge.refusals([delete(key) for key, entry in meters.items() if entry is None]) == []
+    assert bridge.refusals([delete(key) for key, entry in used.items() if entry is None]) == []
 
 
 class RealSwitch:
@@ -59,7 +60,7 @@ class MirroredNet(Net):
     def settle(self) -> None:
         super().settle()
         for told in self.last.values() if self.alone else ():
-            tell(self.real.bridge, told, self.real.bridge.held() if any(key[0] == "meter" for key in told) else {})
+            tell(self.real.bridge, told, self.real.bridge.held() if any(key[0] in ("meter", "group") for key in told) else {})
 
     def send(self, said: Said | Thing, frame: bytes | None = None, **where: Any) -> Journey:
         journey = super().send(said, frame, **where)

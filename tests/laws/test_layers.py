@@ -76,6 +76,7 @@ ASKS: dict[str, set[str]] = {
     "apps.questions": {"apps.dhcp", "apps.dhcp6", "apps.router_advertisements"},
     "apps.routers": {"apps.external_gateways"},
     "apps.routes": {"apps.routing"},
+    "apps.extra_routes": {"apps.routing"},
 }
 # Only these files import what is outside and has a life of its own.
 ONLY = {

@@ -82,6 +82,11 @@ class Law:
         self.flows, self.ports = flows, ports | RESERVED
         self.meters = {key[1] for key in flows if key[0] == "meter"}
         self.groups = {key[1] for key in flows if key[0] == "group"}
+        self.users: dict[int, int] = {}  # group -> the last table from which a flow leads to it
+        for entry in flows.values():
+            for action in actions_of(entry) if isinstance(entry, Flow) else ():
+                if isinstance(action, decode.ToGroup):
+                    self.users[action.id] = max(self.users.get(action.id, 0), entry.table.number)
         self.joins = {
             (key[0], decode.read_match(key[2])["conj_id"][0])
             for key in flows
@@ -131,9 +136,10 @@ class Law:
         _must(body.goto is None or self._onward(flow, body.goto), f"goes back to {body.goto}")
         _must(body.meter is None or body.meter in self.meters, f"there is no meter {body.meter}")
 
-    @staticmethod
-    def _onward(entry: Flow | Group, table: int) -> bool:
-        return isinstance(entry, Flow) and table > entry.table.number and table in PIPELINE.tables
+    def _onward(self, entry: Flow | Group, table: int) -> bool:
+        _must(isinstance(entry, Flow) or entry.id in self.users, "no flow leads to the group")
+        at = entry.table.number if isinstance(entry, Flow) else self.users[entry.id]
+        return table > at and table in PIPELINE.tables
 
     def _action(self, entry: Flow | Group, action: decode.Action) -> None:
         match action:

@@ -83,6 +83,12 @@ def test_extra_routes_are_added_and_removed_one_by_one(ann):
         assert act(ann, router, "add_extraroutes", wrong).status == 400
 
 
+def test_a_destination_has_several_next_hops(ann):
+    router = joined(ann, "10.0.0.0/24")
+    both = [{"destination": "10.9.0.0/16", "nexthop": f"10.0.0.{last}", "weight": last} for last in (8, 9)]
+    assert ann.ask("PUT", f"/v2.0/routers/{router['id']}", {"router": {"routes": both}}).body["router"]["routes"] == both
+
+
 def test_an_action_is_a_write_like_any_other(api, ann):
     router, one = ann.create("router"), subnet(ann)
     body = {"subnet_id": one["id"]}

@@ -1,8 +1,8 @@
 """Subnet pools: which blocks one may have, and how long the prefixes are that are cut from it; address scopes.
 
-An address scope keeps addresses apart: no two of its pools have one in common. That is all it does yet. Routers do not
-translate addresses between subnets at all, so what Neutron's scopes do for routing, to leave it without translation,
-holds everywhere.
+An address scope keeps addresses apart: no two of its pools have one in common. That is all it does yet: between two
+subnets of a router nothing is ever translated, and outside a router with enable_snat always translates, while Neutron
+would not within one scope.
 """
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ ARP and neighbour discovery for the router, and echo requests to it, are answere
 is routed like any packet of the router's own (RFC 792, RFC 4443, RFC 1812 §4.3).
 """
 from apps.pipeline import ANSWER, FORWARD, HOP, HOP6, LEAVE, ND_REPLY, NETWORK, NEXT_HOP, ROUTE, ROUTER, SENDER
-from apps.places import ROUTER_PORTS, everywhere, home, joints, plugged, reach
-from controller.app import Missing, answers, flows, query
+from apps.places import ROUTER_PORTS, everywhere, home, joints, plugged, reach, seats
+from controller.app import Missing, Said, answers, every, flows, query
 from controller.openflow.actions import (
     FORGET_IN_PORT,
     IN_PORT,
@@ -30,7 +30,7 @@ from controller.openflow.actions import (
 )
 from controller.openflow.group import Meter
 from controller.openflow.match import match
-from controller.packet import icmp_errors
+from controller.packet import arp, ethernet, icmp6, icmp_errors, ipv6
 from controller.values import eui64, ip_number, prefix
 
 APP = 9
@@ -54,7 +54,8 @@ METERS = 1 << 24                   # meters with lower numbers are ports'
 def stand(world, switch):
     for family in FAMILIES:
         for state in ({"ct_state": NEW}, {"ct_state": ORIGINAL, "ct_mark": DEAD}):
-            yield LEAVE, "new", match(eth_type=family, **state), (ct(NETWORK, commit=True, mark=ALIVE), ct_clear(), ROUTE)
+            yield LEAVE, "new", match(eth_type=family, **state), (
+                ct(NETWORK, commit=True, mark=ALIVE), ct_clear(), ROUTE)
         yield LEAVE, "known", match(eth_type=family), (ct_clear(), ROUTE)
     for family, block in FOR_NO_ROUTER:
         yield LEAVE, "never", match({"eth_type": family, DESTINATION[family]: block}), (drop("for no router"),)
@@ -137,12 +138,27 @@ def answer_neighbours(world, port):
             yield ANSWER, "known", match({**asked, "ip_proto": ICMPV6, "icmpv6_type": 135, "nd_target": ip}), (
                 move("eth_src", "eth_dst"), set_field(eth_src=port.mac_address),
                 move("ipv6_src", "ipv6_dst"), set_field(ipv6_src=ip), set_field(icmpv6_type=136),
-                set_field(nd_reserved=SOLICITED_OVERRIDE_ROUTER), set_field(nd_options_type=TARGET_LINK_LAYER), ND_REPLY)
+                set_field(nd_reserved=SOLICITED_OVERRIDE_ROUTER), set_field(nd_options_type=TARGET_LINK_LAYER),
+                ND_REPLY)
         else:
             yield ANSWER, "known", match({**asked, "eth_type": ARP, "arp_op": 1, "arp_tpa": ip}), (
                 move("eth_src", "eth_dst"), set_field(eth_src=port.mac_address), set_field(arp_op=2),
                 move("arp_sha", "arp_tha"), set_field(arp_sha=port.mac_address),
                 move("arp_spa", "arp_tpa"), set_field(arp_spa=ip), IN_PORT)
+
+
+@every(3600, per="network", to=seats)
+def announce(world, network):
+    """Who remembers another MAC for one of a router's addresses, such as that of a router before, hears of this one."""
+    frames = []
+    for router in sorted(world.gathered(joints, ("routers", network.id))):
+        row = world.get("router", router)
+        for port in interfaces(world, router) if row and row.admin_state_up else ():
+            if port.network_id == network.id:
+                mac = ethernet.address(port.mac_address)
+                frames += [icmp6.here_is(mac, ipv6.address(ip)) if ":" in ip else arp.request(port.mac_address, ip, ip)
+                           for ip in addresses(port)]
+    return Said(tuple(frames))
 
 
 @flows(per="port", on=where_routed)
@@ -232,7 +248,7 @@ def know_next_hop(world, port):
 
 @query
 def owners(world, network_id, ip):
-    """The MACs of the plugged ports that may have an address; none for a block, and none beside the port whose it is."""
+    """The MACs of the plugged ports that may have an address: none for a block, nor beside the port whose it is."""
     if "/" in ip or world.find("port", "network_id+ip_address", (network_id, ip)):
         return ()
     return tuple(sorted({pair.mac_address or port.mac_address
@@ -277,5 +293,6 @@ def say_why(world, router, frame):
     else:
         why = icmp_errors.TIME_EXCEEDED if seen.left < 2 else icmp_errors.NO_ROUTE
     beside = [port for port in ports if port.network_id == entered.network_id and port.id != entered.id]
-    error = icmp_errors.error(frame, [ip for port in (entered, *beside) for ip in addresses(port)], why) if why else None
+    own = [ip for port in (entered, *beside) for ip in addresses(port)]
+    error = icmp_errors.error(frame, own, why) if why else None
     return ((set_field({ROUTER: router.key, SENDER: entered.key}) + resubmit(ROUTE), error),) if error else ()

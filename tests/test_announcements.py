@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from scapy.layers.inet6 import ICMPv6ND_RA, ICMPv6NDOptPrefixInfo
-from scapy.layers.l2 import Ether
+from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6ND_RA, ICMPv6NDOptDstLLAddr, ICMPv6NDOptPrefixInfo, IPv6
+from scapy.layers.l2 import ARP, Ether
 
 from apps.router_advertisements import AGAIN, tell_all
 from controller.announcements import PORTION, TURN, Announcements
 from controller.app import SAYINGS
+from tests.kit.frames import link_local
 from tests.kit.net import Net, Port, Thing
+from tests.kit.router import Router
 from tests.laws.chance import Chance, furnish
 from tests.laws.fabric import Fabric, load
 from tests.laws.operations import apply
@@ -129,7 +131,8 @@ def test_a_router_that_comes_is_told_of_and_one_that_goes_is_taken_back_first(ne
     router = net._create("router", "r", "acme", {})
     wish = {"network_id": network.id, "device_id": router.id, "device_owner": "network:router_interface"}
     gateway = net._create("port", "gw", "acme", {**wish, "fixed_ips": [{"subnet_id": subnet.id, "ip_address": "2001:db8::1"}]})
-    (frame,) = (Ether(frame) for _, _, frame in net.pass_by())
+    said = [Ether(frame) for _, _, frame in net.pass_by()]
+    (frame,) = (frame for frame in said if ICMPv6ND_RA in frame)
     assert (frame.src, frame[ICMPv6ND_RA].routerlifetime) == (gateway.mac_address, 9000)
     net.change(router, admin_state_up=False)
     gone, now = (Ether(frame) for _, _, frame in net.pass_by())
@@ -137,6 +140,33 @@ def test_a_router_that_comes_is_told_of_and_one_that_goes_is_taken_back_first(ne
     assert not gone.haslayer(ICMPv6NDOptPrefixInfo)
     assert (now.src, now[ICMPv6ND_RA].routerlifetime) == ("fa:16:3f:00:00:01", 0)
     assert now[ICMPv6NDOptPrefixInfo].validlifetime == 0xFFFFFFFF
+
+
+def test_machines_hear_where_the_addresses_of_a_router_are_now(net: Told) -> None:
+    """Who remembers the MAC of a router before would go on sending there."""
+    network = net.network("net", subnets=("10.0.0.0/24", "2001:db8::/64"))
+    told = ports(net, 2)
+    router = Router(net).join(network)
+    said = net.pass_by()
+    assert {(switch, port) for switch, port, _ in said} == {place(net, port) for port in told}
+    frames = [Ether(frame) for switch, port, frame in said if (switch, port) == place(net, told[0])]
+    four, six = router.on(network), router.on(network, 6)
+    (arp,) = (frame[ARP] for frame in frames if ARP in frame)
+    assert (arp.psrc, arp.pdst, arp.hwsrc) == (four.ip, four.ip, four.mac)
+    found = {frame[ICMPv6ND_NA].tgt: frame for frame in frames if ICMPv6ND_NA in frame}
+    assert set(found) == {six.ip6, link_local(six.mac)}
+    for address, frame in found.items():
+        advertised = frame[ICMPv6ND_NA]
+        assert (frame.src, frame[IPv6].src, frame[IPv6].dst, frame[IPv6].hlim) == (six.mac, address, "ff02::1", 255)
+        assert (advertised.R, advertised.S, advertised.O) == (1, 0, 1)
+        assert frame[ICMPv6NDOptDstLLAddr].lladdr == six.mac
+        right = advertised.cksum
+        del advertised.cksum
+        assert Ether(bytes(frame))[ICMPv6ND_NA].cksum == right
+    net.change(router.thing, admin_state_up=False)
+    assert not net.pass_by()
+    net.change(router.thing, admin_state_up=True)
+    assert len(net.pass_by()) == len(said)
 
 
 def test_a_subnet_that_goes_is_taken_back(net: Told) -> None:

@@ -1,4 +1,4 @@
-"""Router discovery (RFC 4861): solicitations as a router reads them, advertisements as it writes them."""
+"""Router discovery (RFC 4861): solicitations as a router reads them, what it advertises, and where it is."""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from controller.packet import ethernet, ipv6
 
-SOLICITATION, ADVERTISEMENT = 133, 134
+SOLICITATION, ADVERTISEMENT, NEIGHBOUR = 133, 134, 136
 MANAGED, OTHER = 0x80, 0x40                 # flags: addresses by DHCPv6; other configuration by DHCPv6
 ON_LINK, AUTONOMOUS = 0x80, 0x40            # of a prefix: on this link; hosts may make addresses of it
 INFINITE = 0xFFFFFFFF                       # as the lifetime of what an option says
@@ -19,6 +19,8 @@ _ADVERTISEMENT = Struct("!BBHBBHII")
 HEAD = _ADVERTISEMENT.size                  # bytes of an advertisement before its options
 _PREFIX = Struct("!BBBBIII16s")
 _ROUTE = Struct("!BBBBI")
+_NEIGHBOUR = Struct("!BBHI16s2s6s")
+_ROUTER_OVERRIDE = 0xA0000000               # flags of a neighbour advertisement (§4.4)
 
 
 class Solicitation(NamedTuple):
@@ -102,3 +104,12 @@ def advertise(mac: bytes, message: bytes, to: Solicitation | None = None) -> byt
     check = ipv6.checksum(source, destination, ipv6.ICMPV6, message)
     raw = message[:2] + check.to_bytes(2, "big") + message[4:]
     return ethernet.write(to_mac, mac, ethernet.IPV6, ipv6.write(source, destination, ipv6.ICMPV6, raw, _NEAR))
+
+
+def here_is(mac: bytes, address: bytes) -> bytes:
+    """The frame with which a router tells all on the link that an address is at its MAC now, unasked (§7.2.6)."""
+    message = _NEIGHBOUR.pack(NEIGHBOUR, 0, 0, _ROUTER_OVERRIDE, address, b"\2\1", mac)
+    check = ipv6.checksum(address, ipv6.ALL_NODES, ipv6.ICMPV6, message)
+    raw = message[:2] + check.to_bytes(2, "big") + message[4:]
+    return ethernet.write(ipv6.multicast_mac(ipv6.ALL_NODES), mac, ethernet.IPV6,
+                          ipv6.write(address, ipv6.ALL_NODES, ipv6.ICMPV6, raw, _NEAR))

@@ -88,7 +88,9 @@ def test_security_groups_judge_on_both_sides_of_the_router(net: Net, red: Thing,
 
 @HOSTS
 @FAMILIES
-def test_subnets_of_one_network_are_routed_to_each_other_and_guarded(net: Net, there: str, v: int, server: Thing) -> None:
+def test_subnets_of_one_network_are_routed_to_each_other_and_guarded(
+    net: Net, there: str, v: int, server: Thing
+) -> None:
     both = net.network("both", subnets=("10.1.0.0/24", "10.2.0.0/24", "2001:db8:1::/64", "2001:db8:2::/64"))
     a = net.port("a", on="host1", ip=["10.1.0.10", "2001:db8:1::10"], groups=[server])
     b = net.port("b", on=there, ip=["10.2.0.10", "2001:db8:2::10"], groups=[server])
@@ -135,7 +137,9 @@ def test_a_packet_may_leave_through_the_port_that_it_came_from(net: Net, red: Th
     net.send(ping(appliance, router.on(red), "192.0.2.1")).answered(eth_dst=appliance.mac, nw_ttl=63)
 
 
-def test_an_address_that_several_may_have_is_a_next_hop_if_they_agree_on_its_mac(net: Net, red: Thing, blue: Thing) -> None:
+def test_an_address_that_several_may_have_is_a_next_hop_if_they_agree_on_its_mac(
+    net: Net, red: Thing, blue: Thing
+) -> None:
     """A pair of one port; a virtual MAC that two share (VRRP); but none where two would answer each for itself."""
     shared, virtual = "10.2.0.200", "00:00:5e:00:01:07"
     a = net.port("a", on="host1", network=red, security=False)

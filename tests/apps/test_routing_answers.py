@@ -177,7 +177,9 @@ def test_where_routes_decide_who_gets_there_errors_come_back_all_the_same(net: N
     net.remove(one)
 
 
-def test_an_error_comes_back_to_a_machine_whose_groups_let_nothing_in(net: Net, red: Thing, blue: Thing, server: Thing) -> None:
+def test_an_error_comes_back_to_a_machine_whose_groups_let_nothing_in(
+    net: Net, red: Thing, blue: Thing, server: Thing
+) -> None:
     a = net.port("a", on="host1", network=red, groups=[server])
     gateway = Router(net).join(red, blue).on(red)
     assert says(told(net, tcp(a, gateway, "192.0.2.9", 80)), unreachable(4, 0, 0, gateway))
@@ -194,7 +196,9 @@ def test_of_two_interfaces_on_a_network_the_one_that_was_asked_speaks(net: Net) 
     assert says(told(net, ping(a, second, "2001:db8:9::9", v=6)), unreachable(6, 0, 0, six))
 
 
-def test_neighbour_advertisements_and_strange_icmp_for_the_router_are_not_answered(net: Net, red: Thing, blue: Thing) -> None:
+def test_neighbour_advertisements_and_strange_icmp_for_the_router_are_not_answered(
+    net: Net, red: Thing, blue: Thing
+) -> None:
     a = net.port("a", on="host1", network=red, security=False)
     router = Router(net).join(red, blue)
     four, six = router.on(red), router.on(red, 6)

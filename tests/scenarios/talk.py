@@ -204,7 +204,7 @@ class Asking:
             self._again()
         if self.said.one_way:
             return self.heard
-        with suppress(BlockingIOError, ConnectionError):
+        with suppress(OSError):                                # nothing yet; or an ICMP error has said that it is in vain
             while data := self.socket.recv(65536):
                 if self.said.kind != "ping" or data[20 if self.said.v == 4 else 0] == (0 if self.said.v == 4 else 129):
                     self.answers = self.answers[-65536:] + data

@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 VENV ?= .venv
 PY := $(VENV)/bin/python
-APT := openvswitch-switch iproute2 ethtool tcpdump iputils-ping busybox iperf3 python3-venv isc-dhcp-client procps openssl
+APT := openvswitch-switch iproute2 ethtool tcpdump iputils-ping traceroute busybox iperf3 python3-venv isc-dhcp-client procps openssl
 
 .PHONY: demo test lint check bench setup system venv clean
 

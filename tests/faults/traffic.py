@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from scenarios.vm import VM
 
-RATE = 500              # echo requests a second in each direction
+RATE = 300              # echo requests a second in each direction
 
 # Opens a connection, echoes a word, closes, again and again; says how many of them and the longest, in ms.
 _CONNECTIONS = """

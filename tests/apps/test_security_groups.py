@@ -298,3 +298,14 @@ def test_an_answer_to_a_multicast_question_needs_a_rule(net: Net, server: Thing)
     net.send(multicast(asker, 5353)).reaches(answerer)
     net.send(udp(answerer, asker, 40000, source_port=5353)).reaches_nobody()
     net.send(udp(answerer, asker, 5353, source_port=5353)).reaches(asker)
+
+
+@pytest.mark.parametrize("stateful", [True, False])
+def test_a_tag_inside_a_tag_never_reaches_a_guarded_port(net, stateful):
+    """Open vSwitch looks behind one tag, so no rule would see what is in the second; an unguarded port may send it."""
+    group = net.group("open", stateful=stateful)
+    net.rule(group, "ingress")
+    sender = net.port("sender", on="host1", security=False)
+    receiver = net.port("receiver", on="host1", groups=[group])
+    inner = tcp(sender, receiver, 80).frame
+    net.send(sender, frames.tagged(frames.tagged(inner, 0), 0)).reaches_nobody("a tag inside a tag")

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Hashable, Iterable
+from functools import cache
 from typing import Any, NamedTuple
 
 from controller.compile import NOWHERE, Spread, spread
@@ -57,17 +58,23 @@ def tally(per: str) -> Callable[[Callable], Tally]:
 
 
 class _Where:
+    """One question for all rules that ask it of a kind: most of a port's flows belong where the port is."""
     role, nothing = "where", NOWHERE
 
-    def __init__(self, rule: Rule, on: Callable) -> None:
-        self.rule, self._on, self.name = rule, on, f"{rule.name} (where)"
+    def __init__(self, per: str, on: Callable) -> None:
+        self.per, self._on, self.name = per, on, f"{on.__module__}.{on.__qualname__} of a {per}"
 
     def __call__(self, world: Any, id: str) -> Spread:
-        row = world.get(self.rule.per, id)
+        row = world.get(self.per, id)
         if row is None:
             return NOWHERE
         found = self._on(world, row)
         return found if isinstance(found, Spread) else spread(found or ())
+
+
+@cache
+def _where(per: str, on: Callable) -> _Where:
+    return _Where(per, on)
 
 
 class Rule:
@@ -78,7 +85,7 @@ class Rule:
         self.make, self.per, self.each = make, per, each
         self.name = f"{make.__module__}.{make.__name__}"
         self.app = _app_number(make.__module__)
-        self.where = _Where(self, on)
+        self.where = _where(per, on)
         self.answers: Callable | None = None
 
     def __call__(self, world: Any, *args: str) -> tuple:

@@ -48,6 +48,7 @@ def spread(*sets: Iterable[str], but: Iterable[str] = ()) -> Spread:
 
 
 NOWHERE = Spread()
+NOTHING: tuple[dict, Spread] = {}, NOWHERE
 
 
 class Delta(NamedTuple):
@@ -67,8 +68,10 @@ class Compiler:
         self.model, self.world = model, World(model, strict=strict)
         self.rules_of: defaultdict[str, list] = defaultdict(list)
         self.tallies_of: defaultdict[str, list] = defaultdict(list)
+        self._rules_at: defaultdict[Any, list] = defaultdict(list)     # question where -> the rules that ask it
         for rule in rules:
             self.rules_of[rule.per].append(rule)
+            self._rules_at[rule.where].append(rule)
         for tally in tallies:
             self.tallies_of[tally.per].append(tally)
         self.units: dict[Unit, tuple[dict[Key, Any], Spread]] = {}
@@ -89,7 +92,7 @@ class Compiler:
             self._appear_or_go(kind, id, dirty, facts)
         for question, args in self.world.refresh(facts):
             if question.role == "where":
-                dirty[question.rule, args] = None
+                dirty.update(dict.fromkeys((rule, args) for rule in self._rules_at[question]))
             elif question.role == "flows":
                 dirty[question, args] = None
             elif question.role == "said":
@@ -112,8 +115,11 @@ class Compiler:
     def _place(self, unit: Unit, delta: Delta | None) -> None:
         rule, args = unit
         if not rule.each:
-            there = args[0] in self.model.rows[rule.per]
-            self._settle(unit, self.world.ask(rule.where, *args) if there else None, delta)
+            where = self.world.ask(rule.where, *args) if args[0] in self.model.rows[rule.per] else None
+            if where is None or where.sets or unit in self.units:
+                self._settle(unit, where, delta)
+            else:
+                self.units[unit] = NOTHING               # nearly all routing rules of nearly all ports
         elif len(args) == 2:
             if unit in self.units:                           # where it stands is decided by its object's own turn
                 self._settle(unit, self.units[unit][1], delta)

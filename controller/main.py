@@ -104,24 +104,28 @@ class Hadron:
         return seen.switch_id if seen else None
 
     def start(self) -> Hadron:
-        """Load, compile, listen."""
+        """Load, listen, compile, serve. Switches and hosts find their way here meanwhile; the desk hears of them after."""
         began = time.monotonic()
         with loading():
             self.writer.load()
             self.writer.changes.clear()
             self.switches.generation = self._next_generation()
+            self._listen()
             self.control.load()
         log.info("compiled %d rows in %.2f s", sum(map(len, self.model.rows.values())), time.monotonic() - began)
         self.desk.start()
         self._clock.start()
-        self.switches.listen(self.config.openflow.address, self.config.openflow.port, tls_context(self.config.openflow))
-        self.switches.start()
-        self.ovsdb.listen(self.config.ovsdb.address, self.config.ovsdb.port, tls=tls_context(self.config.ovsdb))
-        self.ovsdb.start()
         self.rest.start()
         log.info("REST on %s:%d, OpenFlow on %s:%d, OVSDB on %s:%d", self.rest.address, self.rest.port,
                  self.config.openflow.address, self.config.openflow.port, self.config.ovsdb.address, self.config.ovsdb.port)
         return self
+
+    def _listen(self) -> None:
+        """Take the connections of switches and hosts."""
+        self.switches.listen(self.config.openflow.address, self.config.openflow.port, tls_context(self.config.openflow))
+        self.switches.start()
+        self.ovsdb.listen(self.config.ovsdb.address, self.config.ovsdb.port, tls=tls_context(self.config.ovsdb))
+        self.ovsdb.start()
 
     def _next_generation(self) -> int:
         """A number above that of every controller before on this store, or on others: switches refuse to be taken over

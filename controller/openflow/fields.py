@@ -153,10 +153,10 @@ FIELDS: Mapping[str, Field] = MappingProxyType({row[0]: _field(order, row) for o
 
 
 def _mac(text: str) -> int:
-    parts = text.split(":")
-    if len(parts) != 6:
+    digits = text.replace(":", "")
+    if len(text) != 17 or text[2::3] != ":::::" or len(digits) != 12 or not (digits.isascii() and digits.isalnum()):
         raise ValueError(f"{text!r} is not a MAC address")
-    return int.from_bytes(bytes(int(part, 16) for part in parts), "big")
+    return int(digits, 16)
 
 
 def _address(family: int) -> Callable[[str], int]:
@@ -191,6 +191,8 @@ def value_and_mask(field: Field, value: object) -> tuple[int, int]:
     Raises ValueError if it cannot be read, does not fit, or is masked where the switch takes no mask.
     """
     mask = field.full
+    if value.__class__ is int or value.__class__ is str and "/" not in value:
+        return number(field, value), mask
     if isinstance(value, tuple):
         value, given = value
         mask = number(field, given)

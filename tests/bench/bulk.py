@@ -4,6 +4,7 @@ then the controller is killed and starts again, and then one host's ovs-vswitchd
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tempfile
 import time
@@ -26,7 +27,7 @@ def run(*, quick: bool = False) -> dict[str, Any]:
         until(lambda: len(in_step(hadron)) == HOSTS)
         found: dict[str, Any] = {"ports": count}
         ports = bind(cloud, hadron, found, count)
-        found["entries_on_a_host"] = len(cloud.host(1).dump_flows())
+        found["entries_on_a_host"] = count_flows(cloud.host(1))
         found["controller_restart"] = restart_controller(cloud, hadron)
         found["vswitchd_restart"] = restart_vswitchd(cloud.host(1), len(ports) // HOSTS, hadron)
     with Cloud(hosts=HOSTS) as cloud:
@@ -67,15 +68,21 @@ def restart_controller(cloud: Cloud, hadron: Hadron) -> dict[str, Any]:
 
 def restart_vswitchd(host: Host, ports: int, hadron: Hadron | None) -> dict[str, Any]:
     """Seconds from the kill of ovs-vswitchd until its ports are back and, under a controller, all flows."""
-    flows = len(host.dump_flows())
+    flows = count_flows(host)
     began = time.monotonic()
     host.restart_vswitchd(kill=True)
     until(lambda: host.ofctl("dump-ports-desc", "br-int").count("addr:") >= ports)
     found = {"ports_back_s": round(time.monotonic() - began, 2)}
     if hadron is not None:
-        until(lambda: len(host.dump_flows()) >= flows)
+        until(lambda: count_flows(host) >= flows)
         found["flows_back_s"] = round(time.monotonic() - began, 2)
     return found
+
+
+def count_flows(host: Host) -> int:
+    """How many flows the host's bridge holds; it counts faster than it tells."""
+    found = re.search(r"flow_count=(\d+)", host.ofctl("dump-aggregate", "br-int"))
+    return int(found[1]) if found else 0
 
 
 if __name__ == "__main__":

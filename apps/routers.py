@@ -175,8 +175,8 @@ def check_subnet(write: Any, document: Mapping[str, Any], asked: Mapping[str, An
         return
     for port in write.find("port", "network_id+ip_address", (before.network_id, before.gateway_ip)):
         if port.device_owner == INTERFACE:
-            raise Conflict("GatewayIpInUse", f"Current gateway ip {before.gateway_ip} already in use by port {port.id}. "
-                                             "Unable to update.")
+            raise Conflict("GatewayIpInUse", f"Current gateway ip {before.gateway_ip} already in use by port "
+                                             f"{port.id}. Unable to update.")
 
 
 # ---- routes
@@ -207,8 +207,8 @@ def _check_routes(write: Any, router: Any, routes: tuple[Record, ...]) -> None:
         raise Invalid("routes", "there are two to one destination by one nexthop; say it once", type="InvalidRoutes")
     for route in routes:
         if any(route.nexthop in block for block in outside):
-            raise Unsupported("routes", f"{route.destination} by {route.nexthop}: routes by machines outside are not served "
-                                        "yet")
+            raise Unsupported("routes", f"{route.destination} by {route.nexthop}: routes by machines outside are not "
+                                        "served yet")
         if not any(route.nexthop in block for block in blocks):
             raise _bad_route(route, "the nexthop is not connected with router")
         if route.nexthop in own:
@@ -239,4 +239,5 @@ def _ipv6_port(write: Any, router_id: str, network_id: str, but: str | None = No
 
 
 def _bad_route(route: Record, why: str) -> Invalid:
-    return Invalid("", f"Invalid format for routes: {route.destination} by {route.nexthop}, {why}", type="InvalidRoutes")
+    return Invalid("", f"Invalid format for routes: {route.destination} by {route.nexthop}, {why}",
+                   type="InvalidRoutes")

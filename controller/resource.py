@@ -13,8 +13,8 @@ from controller.errors import Conflict, Forbidden, Invalid, Missing, OverQuota, 
 from controller.rows import plain, row_class
 from controller.types import Record, Type, freeze
 
-__all__ = ["NOTHING", "Action", "Attribute", "Check", "Conflict", "Forbidden", "Invalid", "Missing", "OverQuota", "Record",
-           "Refused", "Resource", "Resources", "Stale", "Type", "Unsupported", "freeze", "plain"]
+__all__ = ["NOTHING", "Action", "Attribute", "Check", "Conflict", "Forbidden", "Invalid", "Missing", "OverQuota",
+           "Record", "Refused", "Resource", "Resources", "Stale", "Type", "Unsupported", "freeze", "plain"]
 
 
 class _Nothing:
@@ -177,7 +177,7 @@ class Action:
 class View:
     """Objects that are made when they are asked for: one at most for each object of another kind, of the same id.
 
-    `by(model, row, asked)` gives the document, or None for none; `asked` has the values that filters name, by attribute.
+    `by(model, row, asked)` gives the document, or None for none; `asked` has the values that filters name.
     """
 
     of: str

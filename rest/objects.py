@@ -78,7 +78,8 @@ class Objects:
 
     # ---- reading
 
-    def find(self, context: Any, resource: Resource, id: str, rows: Any = None, asked: query.Query = query.NOTHING) -> Any:
+    def find(self, context: Any, resource: Resource, id: str, rows: Any = None,
+             asked: query.Query = query.NOTHING) -> Any:
         """The row, if the asker may see it; Missing (404) if not, or if there is none. `rows` is where to look."""
         if resource.view is None:
             row = (rows or self._model).get(resource.kind, id)

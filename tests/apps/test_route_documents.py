@@ -19,8 +19,8 @@ def world() -> World:
 
 def subnets(world: World, *cidrs: str, by: Any = ANN) -> list[Any]:
     """Each on a network of its own."""
-    return [world.make("subnet", by, network_id=world.make("network", by).id, ip_version=6 if ":" in cidr else 4, cidr=cidr)
-            for cidr in cidrs]
+    return [world.make("subnet", by, network_id=world.make("network", by).id, cidr=cidr,
+                       ip_version=6 if ":" in cidr else 4) for cidr in cidrs]
 
 
 def join(world: World, one: Any, other: Any, by: Any = ANN) -> Any:

@@ -128,7 +128,8 @@ def test_some_subnets_cannot_be_joined(world: World, cidr: str, more: dict[str, 
 
 def test_no_two_subnets_of_a_router_overlap(world: World) -> None:
     router = world.make("router")
-    one, same, inside, apart = (subnet(world, cidr) for cidr in ("10.0.0.0/16", "10.0.0.0/16", "10.0.7.0/24", "10.1.0.0/16"))
+    cidrs = "10.0.0.0/16", "10.0.0.0/16", "10.0.7.0/24", "10.1.0.0/16"
+    one, same, inside, apart = (subnet(world, cidr) for cidr in cidrs)
     join(world, router, one)
     for each in (same, inside):
         with bad(f"Cidr {each.cidr} of subnet {each.id} overlaps with cidr 10.0.0.0/16 of subnet {one.id}"):
@@ -269,4 +270,5 @@ def test_only_an_administrator_sees_how_a_router_is_built(world: World) -> None:
     router = world.make("router")
     assert not {"distributed", "ha", "key"} & world.show(router).keys()
     shown = world.show(router, ADMIN)
-    assert (shown["distributed"], shown["ha"], shown["status"], shown["external_gateway_info"]) == (True, False, "ACTIVE", None)
+    assert (shown["distributed"], shown["ha"]) == (True, False)
+    assert (shown["status"], shown["external_gateway_info"]) == ("ACTIVE", None)

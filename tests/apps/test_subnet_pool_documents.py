@@ -49,7 +49,8 @@ def test_blocks_that_touch_or_overlap_are_one(world: World) -> None:
 
 
 @pytest.mark.parametrize(("said", "type"), [
-    ({"prefixes": []}, "EmptySubnetPoolPrefixList"), ({"prefixes": ["10.0.0.0/8", "fd00::/48"]}, "PrefixVersionMismatch"),
+    ({"prefixes": []}, "EmptySubnetPoolPrefixList"),
+    ({"prefixes": ["10.0.0.0/8", "fd00::/48"]}, "PrefixVersionMismatch"),
     ({"min_prefixlen": 25, "max_prefixlen": 24}, "IllegalSubnetPoolPrefixBounds"),
     ({"max_prefixlen": 33}, "IllegalSubnetPoolPrefixBounds"),
     ({"min_prefixlen": 16, "default_prefixlen": 15}, "IllegalSubnetPoolPrefixBounds"),
@@ -84,7 +85,8 @@ def test_blocks_are_added_and_removed_one_by_one(world: World) -> None:
     assert act(world, made, "remove_prefixes", prefixes=["10.0.0.0/23", "10.2.0.0/16"])["prefixes"] == (
         "10.0.2.0/23", "10.0.4.0/22", "10.0.8.0/21", "10.0.16.0/20", "10.0.32.0/19", "10.0.64.0/18", "10.0.128.0/17")
     assert world.now(made).revision_number == 2
-    for gone, type in (("10.0.3.0/28", "IllegalSubnetPoolPrefixUpdate"), ("10.9.0.0/16", "IllegalSubnetPoolPrefixUpdate"),
+    for gone, type in (("10.0.3.0/28", "IllegalSubnetPoolPrefixUpdate"),
+                       ("10.9.0.0/16", "IllegalSubnetPoolPrefixUpdate"),
                        ("fd00::/48", "PrefixVersionMismatch")):
         with refused(type):
             act(world, made, "remove_prefixes", prefixes=[gone])
@@ -119,7 +121,8 @@ def test_a_pool_with_subnets_stays(world: World) -> None:
 
 def test_subnets_are_cut_from_the_smallest_room_and_given_back(world: World) -> None:
     made = pool(world, "10.0.0.0/22", "10.9.0.0/25", default_prefixlen=24, min_prefixlen=20)
-    cidrs = [cut(world, made, **said).cidr for said in ({}, {"prefixlen": 26}, {"prefixlen": 26}, {"prefixlen": 26}, {})]
+    small = {"prefixlen": 26}
+    cidrs = [cut(world, made, **said).cidr for said in ({}, small, small, small, {})]
     assert cidrs == ["10.0.0.0/24", "10.9.0.0/26", "10.9.0.64/26", "10.0.1.0/26", "10.0.2.0/24"]
     world.drop(world.model.find("subnet", "cidr", "10.0.0.0/24")[0])
     assert cut(world, made).cidr == "10.0.0.0/24"
@@ -206,7 +209,8 @@ def test_subnets_of_one_network_come_from_one_pool_or_one_scope(world: World) ->
     with refused("NetworkSubnetPoolAffinityError"):
         cut(world, pool(world, "10.1.0.0/16", default_prefixlen=24), network=network)
     scope = world.make("address_scope", ip_version=4)
-    one, two = (pool(world, cidr, default_prefixlen=24, address_scope_id=scope.id) for cidr in ("10.2.0.0/16", "10.3.0.0/16"))
+    one, two = (pool(world, cidr, default_prefixlen=24, address_scope_id=scope.id)
+                for cidr in ("10.2.0.0/16", "10.3.0.0/16"))
     network = world.make("network")
     assert [cut(world, each, network=network).cidr for each in (one, two)] == ["10.2.0.0/24", "10.3.0.0/24"]
 

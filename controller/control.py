@@ -20,7 +20,7 @@ from controller.announcements import Announcements
 from controller.app import Fact
 from controller.compile import Compiler
 from controller.model import Change
-from controller.openflow.actions import PORT_LOCAL, output
+from controller.openflow.actions import output
 from controller.openflow.ports import LAST_PORT
 from controller.rows import as_dict
 from controller.store import StoreError
@@ -272,12 +272,7 @@ class Control:
                 self.writer.learn([answer])
             else:
                 to, frame = answer if isinstance(answer, tuple) else (event.packet.in_port, answer)
-                if isinstance(to, bytes):
-                    # From the bridge itself: Open vSwitch 3.1 loses what comes back from connection tracking unless it
-                    # has come from a port that is there.
-                    self.switches.send_packet(event.switch_id, to, frame, PORT_LOCAL)
-                else:
-                    self.switches.send_packet(event.switch_id, output(to), frame)
+                self.switches.send_packet(event.switch_id, to if isinstance(to, bytes) else output(to), frame)
 
     # ---- time
     def _tick(self, tick: Tick) -> None:

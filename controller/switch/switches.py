@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from controller.openflow import messages as wire
-from controller.openflow.actions import PORT_CONTROLLER
+from controller.openflow.actions import PORT_LOCAL
 from controller.openflow.group import Entry, Key
 from controller.switch import osken
 from controller.switch.counting import Counters
@@ -99,8 +99,12 @@ class Switches:
             touched.update(changes)
         self.loop.call(self._order, switch_id, Session.change, changes, seq)
 
-    def send_packet(self, switch_id: str, actions: bytes, data: bytes, in_port: int = PORT_CONTROLLER) -> None:
-        """Have a switch send a packet as the actions say. ValueError if it is longer than a message can be."""
+    def send_packet(self, switch_id: str, actions: bytes, data: bytes, in_port: int = PORT_LOCAL) -> None:
+        """Have a switch send a packet as the actions say. ValueError if it is longer than a message can be.
+
+        It enters by the bridge's own port: what comes back from connection tracking Open vSwitch 3.1 loses unless it
+        has come from a port that is there.
+        """
         self.loop.call(self._order, switch_id, Session.send_packet, wire.packet_out(actions, data, in_port))
 
     def packets(self, limit: int = 64) -> list[PacketReceived]:

@@ -66,7 +66,10 @@ def to_gateway(world, port):
     kind = TUNNEL_KEY.get(network.provider_network_type)
     if address is None or kind is None or not router.admin_state_up:
         return
+    by_hand = {IPV6 if ":" in one.destination else IPV4 for one in router.routes if one.destination.endswith("/0")}
     for family in families(world, router.id):
+        if family in by_hand:                # a default route of the tenant's own comes first
+            continue
         yield ROUTE, ("route", 0), match({ROUTER: router.key, NETWORK: network.key, "eth_dst": port.mac_address, "eth_type": family}), (
             set_field({RECEIVER: kind}), set_field(tunnel_id=network.provider_segmentation_id),
             set_field({"tun_ipv6_dst" if ":" in address else "tun_dst": address}), DELIVER)

@@ -15,6 +15,7 @@ from tests.laws.operations import Batch, Operation, name
 NETWORKS, SUBNETS, PORTS, GROUPS, RULES, HOSTS, WIRES, ROUTERS = 4, 6, 24, 5, 14, 6, 2, 3
 JOINTS = range(100, 100 + ROUTERS * SUBNETS)  # numbers of ports that are interfaces of routers
 PAIRS = [(one, other) for other in range(SUBNETS) for one in range(other) if (one % 3 == 2) == (other % 3 == 2)]
+WORLD, GATES, FLOATING, FORWARDS, STRANGERS = 8, 200, 6, 4, 3  # the external network, and what leads there
 MODES = ("slaac", "dhcpv6-stateless", "dhcpv6-stateful")
 
 
@@ -36,6 +37,11 @@ class Chance:
             (2, self.router),
             (4, self.joint),
             (3, self.route),
+            (1, self.world),
+            (2, self.gate),
+            (1, self.stranger),
+            (2, self.floating),
+            (2, self.forwarding),
             (5, self.removal),
         ]
 
@@ -159,8 +165,55 @@ class Chance:
         return Operation(
             "router",
             name("router", number),
-            {"key": number + 1, "admin_state_up": self._maybe(0.9), "routes": routes, "paired": self._maybe(0.3)},
+            {"key": number + 1, "zone": 1000 + number, "admin_state_up": self._maybe(0.9), "routes": routes,
+             "paired": self._maybe(0.3), "external_gateway_info": {
+                 "network_id": name("network", WORLD), "enable_snat": self._maybe(0.8), "external_fixed_ips": []}
+             if self._maybe(0.8) else None},
         )
+
+    # ---- outside
+    def world(self) -> Operation:
+        """The external network, or its subnet."""
+        if self._maybe(0.5):
+            return Operation("network", name("network", WORLD), {
+                "key": WORLD + 1, "admin_state_up": True, "mtu": 1500, "provider:network_type": "flat",
+                "provider:physical_network": "physnet0", "provider:segmentation_id": None})
+        return Operation("subnet", name("subnet", WORLD), {
+            "network_id": name("network", WORLD), "ip_version": 4, "cidr": "203.0.113.0/24", "enable_dhcp": False,
+            "gateway_ip": self.random.choice(("203.0.113.1", None))})
+
+    def gate(self) -> Operation:
+        """A router's port on the external network."""
+        router = self._below(ROUTERS)
+        return Operation("port", name("port", GATES + router), {
+            "key": GATES + 16 + router, "project_id": "", "network_id": name("network", WORLD),
+            "mac_address": f"fa:16:3e:00:02:{router:02x}", "admin_state_up": True, "port_security_enabled": False,
+            "fixed_ips": [{"subnet_id": name("subnet", WORLD), "ip_address": f"203.0.113.{2 + router}"}],
+            "device_owner": "network:router_gateway", "device_id": name("router", router), "binding:host_id": ""})
+
+    def stranger(self) -> Operation:
+        """A machine outside of which a router has heard."""
+        ip = f"203.0.113.{100 + self._below(STRANGERS)}"
+        return Operation("neighbour", f"{name('network', WORLD)}/{ip}", {
+            "network_id": name("network", WORLD), "ip_address": ip, "mac_address": f"02:00:00:00:00:{self._below(9):02x}"})
+
+    def floating(self) -> Operation:
+        """Even ones stand for an address, odd ones forward ports."""
+        number = self._below(FLOATING)
+        whole = number % 2 == 0 and self._maybe(0.8)
+        return Operation("floatingip", name("floatingip", number), {
+            "project_id": "acme", "floating_network_id": name("network", WORLD),
+            "floating_ip_address": f"203.0.113.{50 + number}", "router_id": name("router", number % ROUTERS),
+            "port_id": name("port", number) if whole else None,
+            "fixed_ip_address": f"10.0.{number % NETWORKS}.{10 + number}" if whole else None})
+
+    def forwarding(self) -> Operation:
+        number = self._below(FORWARDS)
+        inside = self.random.choice((f"{8000 + 10 * number}:{8003 + 10 * number}", "22:22", "9000:9003"))
+        return Operation("port_forwarding", name("port_forwarding", number), {
+            "floatingip_id": name("floatingip", 1 + number % 2 * 2), "protocol": self.random.choice(("tcp", "udp")),
+            "external_port_range": f"{8000 + 10 * number}:{8003 + 10 * number}", "internal_port_range": inside,
+            "internal_port_id": name("port", number), "internal_ip_address": f"10.0.{number}.10"})
 
     def route(self) -> Operation:
         """Between two subnets of one IP version; a tame one is the only one between them."""
@@ -294,9 +347,14 @@ class Chance:
                 ("joint", len(JOINTS)),
                 ("route", ROUTERS * len(PAIRS)),
                 ("route", ROUTERS * len(PAIRS)),
+                ("floatingip", FLOATING),
+                ("port_forwarding", FORWARDS),
+                ("gate", ROUTERS),
             )
         )
         number = self._below(number)
+        if kind == "gate":
+            return Operation("port", name("port", GATES + number), None)
         if kind == "joint":
             return Operation("port", name("port", JOINTS[number]), None)
         ids = {"interface": f"host{number % HOSTS}/tap{number}", "uplink": f"host{number % HOSTS}/physnet{number % WIRES}"}
@@ -324,6 +382,11 @@ def furnish(seed: int, *, tame: bool = False) -> list[Batch]:
         (chance.router, ROUTERS),
         (chance.joint, len(JOINTS) // 2),
         (chance.route, len(PAIRS)),
+        (chance.world, 2),
+        (chance.gate, ROUTERS),
+        (chance.stranger, STRANGERS),
+        (chance.floating, FLOATING),
+        (chance.forwarding, FORWARDS),
         (chance.rule, RULES // 2),
         (chance.port, PORTS // 2),
         (chance.interface, PORTS),

@@ -7,6 +7,8 @@ from typing import Any
 
 import apps.dhcp  # noqa: F401  each import declares rules
 import apps.extra_routes  # noqa: F401
+import apps.floating_nat  # noqa: F401
+import apps.gateways  # noqa: F401
 import apps.neighbours  # noqa: F401
 import apps.port_security  # noqa: F401
 import apps.provider_networks  # noqa: F401

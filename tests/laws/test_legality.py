@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from apps.pipeline import FORWARD, LEAVE, PIPELINE, ROUTE, TUNNEL_PORT
+from apps.pipeline import FORWARD, LEAVE, NAT_IN, PIPELINE, ROUTE, TUNNEL_PORT
 from controller.app import APPS, RULES, TALLIES, Rule
 from controller.compile import Compiler
 from controller.model import Model
@@ -24,12 +24,13 @@ SEEDS, LENGTH = 12, 80
 RESERVED = {PORT_IN_PORT, PORT_CONTROLLER, *TUNNEL_PORT.values()}
 
 
-ROUND = (FORWARD.number, LEAVE.number)                      # into a router, which takes one off the time to live
+# Into a router, from within and from outside; it takes one off the time to live.
+ROUND = {(FORWARD.number, LEAVE.number), (FORWARD.number, NAT_IN.number)}
 
 
 def turn(table: int) -> float:
     """When a packet comes to a table: to those of routers by way of FORWARD."""
-    return FORWARD.number + table / 100 if LEAVE.number <= table < FORWARD.number else table
+    return FORWARD.number + table / 100 if NAT_IN.number <= table < FORWARD.number else table
 
 
 WIDE = {f"xxreg{wide}": tuple(f"reg{4 * wide + part}" for part in range(4)) for wide in range(4)}
@@ -150,11 +151,13 @@ class Law:
             case decode.ToGroup(id):
                 _must(id in self.groups, f"there is no group {id}")
             case decode.Resubmit(table):
-                around = isinstance(entry, Flow) and (entry.table.number, table) == ROUND
+                around = isinstance(entry, Flow) and (entry.table.number, table) in ROUND
                 _must(around or self._onward(entry, table), f"resubmits back to {table}")
             case decode.Track(table=table):
                 _must(table is None or self._onward(entry, table), f"tracks back to {table}")
-                _must(action.nat is None or bool(action.nat.kind), "translation that knows no address")
+                # To look a connection up and turn it back is fine; to commit one without an address ends vswitchd 3.1.
+                bare = action.nat is not None and not action.nat.kind
+                _must(not (bare and action.commit), "commits a translation that knows no address")
             case decode.SetField(field, value, _) if "reg" in field.name:
                 parts = [PIPELINE.registers.get(part) for part in WIDE.get(field.name, (field.name,))]
                 room = sum(part.bits for part in parts if part is not None)

@@ -37,7 +37,7 @@ from apps.places import everywhere, home, plugged
 from apps.protocols import number_of
 from controller.app import flows, query, spread, tally
 from controller.openflow.actions import conjunction, ct, drop
-from controller.openflow.match import match
+from controller.openflow.match import match, varying
 from controller.openflow.ranges import port_masks
 from controller.values import eui64
 
@@ -112,15 +112,16 @@ def follow_connections(world, switch):
 
 @query
 def openings(world, group_id):
-    """What a group's rules allow: (direction, family, remote group or None, match fields), each once."""
-    found = []
+    """What a group's rules allow: (direction, remote group or None, port key -> match), each once."""
+    found: dict = {}
     for rule in world.find("security_group_rule", "security_group_id", group_id):
-        family = FAMILY[rule.ethertype]
+        family, out = FAMILY[rule.ethertype], rule.direction == "egress"
         fields = {"eth_type": family}
         if rule.remote_ip_prefix and not rule.remote_ip_prefix.endswith("/0"):
-            fields[(SOURCE if rule.direction == "ingress" else DESTINATION)[family]] = rule.remote_ip_prefix
-        found += [(rule.direction, family, rule.remote_group_id, {**fields, **talk})
-                  for talk in conversations(rule, family)]
+            fields[(DESTINATION if out else SOURCE)[family]] = rule.remote_ip_prefix
+        for talk in conversations(rule, family):
+            matches = varying(SENDER if out else RECEIVER, tuple({**fields, **talk}.items()))
+            found[rule.direction, rule.remote_group_id, matches] = None
     return tuple(found)
 
 
@@ -151,12 +152,13 @@ def allow(world, port):
     if not port.port_security_enabled:
         return
     ingress = IN_FREE if world.ask(guard_of, port.id) == STATELESS else IN_RULES
+    key = port.key
     alone: dict = {}
     shared: dict = {}
     for group in port.security_groups:
-        for direction, _, remote, fields in world.ask(openings, group) or ():
-            table, onward, side = (OUT_RULES, FORWARD, SENDER) if direction == "egress" else (ingress, COMMIT, RECEIVER)
-            wanted = match({side: port.key, **fields})
+        for direction, remote, matches in world.ask(openings, group) or ():
+            table, onward = (OUT_RULES, FORWARD) if direction == "egress" else (ingress, COMMIT)
+            wanted = matches(key)
             if remote is None:
                 alone[table, wanted] = onward
             else:
@@ -164,9 +166,9 @@ def allow(world, port):
                 if id is not None:
                     shared.setdefault((table, wanted), set()).add(id)
     for table, side in ((OUT_RULES, SENDER), (ingress, RECEIVER)):
-        both = [(table, match({side: port.key, "eth_type": family})) for family in FAMILIES]
+        both = [(table, varying(side, (("eth_type", family),))(key)) for family in FAMILIES]
         if all(whole in alone for whole in both):            # only IP gets here: one flow says it for both
-            alone[table, match({side: port.key})] = [alone.pop(whole) for whole in both][0]
+            alone[table, varying(side)(key)] = [alone.pop(whole) for whole in both][0]
     for (table, wanted), onward in alone.items():
         yield table, "rule", wanted, (onward,)
     for (table, wanted), groups in shared.items():

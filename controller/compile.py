@@ -159,7 +159,7 @@ class Compiler:
             self.units[unit] = new, now
         if was.sets != now.sets:
             self._register(unit, was, now)
-        changed = [key for key in old.keys() | new.keys() if old.get(key) != new.get(key)] if old or new else []
+        changed = [key for key in old.keys() | new.keys() if old.get(key) != new.get(key)] if old and new else [*old, *new]
         for key in changed:
             if key in new:
                 self._claim(key, unit)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from operator import getitem, itemgetter
 from typing import Any, NamedTuple
 
@@ -73,6 +74,19 @@ def match(fields: Mapping[str, Any] | None = None, /, **more: Any) -> bytes:
     body = b"".join(map(getitem, caches, values(more)))
     head, padding = _frames[len(body)]
     return head + body + padding
+
+
+@lru_cache(_CACHE)
+def varying(register: str, fields: tuple[tuple[Any, Any], ...] = ()) -> Callable[[int], bytes]:
+    """The matches that have these fields and differ in the value of one register: much faster than `match` for each.
+
+    Equal arguments give the same function. Raises ValueError as `match` does.
+    """
+    size = FIELDS[register].size
+    none, all_bits = (match({register: value, **dict(fields)}) for value in (0, (1 << 8 * size) - 1))
+    at = next(place for place, (one, other) in enumerate(zip(none, all_bits, strict=True)) if one != other)
+    head, tail = none[:at], none[at + size:]
+    return lambda value: head + value.to_bytes(size, "big") + tail
 
 
 def _taker(names: list[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:

@@ -35,6 +35,7 @@ from controller.openflow import (
 )
 from controller.openflow.fields import Field, number, value_and_mask
 from controller.openflow.flow import checksum, resource_number
+from controller.openflow.match import varying
 from tests.wire.corpus import FIRST, LAST, NETWORK, SECOND, with_needs
 
 SIMPLE = [field for field in FIELDS.values() if field.name not in ("packet_type",
@@ -209,3 +210,12 @@ def test_many_different_values_do_not_grow_the_caches_without_end() -> None:
 
 def test_resubmit_and_encap_name_what_they_mean() -> None:
     assert decode.read_actions(resubmit(SECOND) + encap(0x18847), 0, 32) == (decode.Resubmit(10), decode.Encap(0x18847))
+
+
+@pytest.mark.parametrize("fields", [{}, {"eth_type": 0x800}, {"eth_type": 0x86DD, "ipv6_src": "fe80::/64"},
+                                    {"eth_type": 0x800, "ip_proto": 6, "tcp_dst": (0x1F90, 0xFFF0)}])
+def test_matches_that_vary_in_one_register_are_those_that_match_itself_makes(fields: dict) -> None:
+    made = varying("reg5", tuple(fields.items()))
+    for key in (0, 1, 77, 0xA5A5A5A5, 0xFFFFFFFF):
+        assert made(key) == match(reg5=key, **fields)
+    assert varying("reg5", tuple(fields.items())) is made

@@ -1,4 +1,4 @@
-"""From the model to bytes: everything from scratch, then one change at a time."""
+"""From the model to bytes: everything from scratch, then one change at a time, up to a router between two networks."""
 from __future__ import annotations
 
 import gc
@@ -9,26 +9,28 @@ import sys
 import time
 from typing import Any
 
-SIZES = [(1_000, 10), (1_000, 100), (10_000, 10), (10_000, 100), (10_000, 500), (50_000, 100), (50_000, 500)]
-QUICK = [(500, 10)]
+# Ports, switches, and tenants: a hundred ports each, unless it is said.
+SIZES: list[tuple[int, ...]] = [(1_000, 10), (1_000, 100), (10_000, 10), (10_000, 100), (10_000, 100, 1), (10_000, 500),
+                                (50_000, 100), (50_000, 500)]
+QUICK: list[tuple[int, ...]] = [(500, 10), (500, 10, 1)]
 
 
 def run(*, quick: bool = False) -> list[dict[str, Any]]:
     """Each size in a process of its own, so that peak memory means something."""
     found = []
-    for ports, switches in QUICK if quick else SIZES:
-        done = subprocess.run([sys.executable, "-m", "tests.bench.compile", str(ports), str(switches)], capture_output=True,
+    for size in QUICK if quick else SIZES:
+        done = subprocess.run([sys.executable, "-m", "tests.bench.compile", *map(str, size)], capture_output=True,
                               text=True, check=True)
         found.append(json.loads(done.stdout))
-        print(f"  {ports} ports on {switches} switches: {found[-1]['cold_s']} s", file=sys.stderr, flush=True)
+        print(f"  {size[0]} ports on {size[1]} switches: {found[-1]['cold_s']} s", file=sys.stderr, flush=True)
     return found
 
 
-def measure(ports: int, switches: int) -> dict[str, Any]:
+def measure(ports: int, switches: int, tenants: int = 0) -> dict[str, Any]:
     from controller import app
     from controller.compile import Compiler
     from tests.bench.fabric import Fabric, uuid
-    fabric = Fabric(ports, switches)
+    fabric = Fabric(ports, switches, tenants)
     compiler = Compiler(fabric.model, app.RULES, app.TALLIES)
     gc.collect()
     gc.disable()                  # as the desk does: what is loaded stays
@@ -38,7 +40,7 @@ def measure(ports: int, switches: int) -> dict[str, Any]:
     gc.enable()
     gc.freeze()
     found: dict[str, Any] = {
-        "ports": ports, "switches": switches, "cold_s": round(cold, 2), "units": len(compiler.units),
+        "ports": ports, "switches": switches, "tenants": fabric.tenants, "cold_s": round(cold, 2), "units": len(compiler.units),
         "entries": sum(len(entries) for entries, _ in compiler.units.values()),
         "placed": sum(len(entries) * len(place.switches()) for entries, place in compiler.units.values())}
     began = time.perf_counter()
@@ -78,8 +80,20 @@ def changes(fabric: Any, compiler: Any, ports: int, uuid: Any) -> dict[str, Any]
     step("rule_goes", fabric.model.remove("security_group_rule", uuid(3, 10**6)))
     step("member_leaves", fabric.model.put("port", fabric.model.get("port", port.id)._replace(security_groups=())))
     step("port_goes", fabric.model.remove("port", port.id))
+    join(fabric, step, put, ports)
     return found
 
 
+def join(fabric: Any, step: Any, put: Any, ports: int) -> None:
+    """A router joins a tenant's two networks, machines come and go there, and it leaves one again."""
+    step("router_and_first_interface", fabric.router(), fabric.joint(0, 4))
+    step("router_interface_ipv6", fabric.joint(0, 6))
+    second = fabric.joint(1, 4)
+    step("router_interface_joins", second)
+    in_the_first_network = ports + fabric.networks - ports % fabric.networks
+    step("routed_port_appears", *put(fabric.port(in_the_first_network)))
+    step("router_interface_leaves", fabric.model.remove("port", second.id))
+
+
 if __name__ == "__main__":
-    json.dump(measure(int(sys.argv[1]), int(sys.argv[2])), sys.stdout)
+    json.dump(measure(*map(int, sys.argv[1:])), sys.stdout)

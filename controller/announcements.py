@@ -10,8 +10,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 from zlib import crc32
+
+from controller.world import Missing
 
 PORTION = 500               # places served in one second
 TURN = 50                   # of one object before it is another's turn
@@ -75,7 +78,7 @@ class Announcements:
             undo = {**earlier.undo, **undo}
         still = {about for about, _ in now.undo}
         undo = {about: frame for about, frame in undo.items() if about not in still}
-        self.waiting[unit] = Round(iter(unit[0].to(self.world, row)), now.frames, undo)
+        self.waiting[unit] = Round(_places(unit[0], self.world, row), now.frames, undo)
 
     # ---- time
     def tick(self, now: float) -> None:
@@ -106,6 +109,12 @@ class Announcements:
                 self.waiting[unit] = round                      # there may be more: at the end of the queue
             else:
                 left += turn
+
+
+def _places(saying: Any, world: Any, row: Any) -> Iterator[tuple[str, int]]:
+    """Where an object speaks: nowhere (more) if something that this needs is not there."""
+    with suppress(Missing):
+        yield from saying.to(world, row)
 
 
 def _some(places: Iterator[tuple[str, int]], most: int) -> Iterator[tuple[str, int]]:

@@ -7,6 +7,7 @@ busy to answer for tens of milliseconds.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -76,19 +77,15 @@ def plan(changes: Mapping[Key, Entry | None], limit: int) -> Iterator[list[Item]
     If they need several bundles, later tables come before earlier ones, and go after them: a packet finds its way
     whole or not at all.
     """
-    kinds: dict[Any, list[Item]] = {}
+    comes: defaultdict[Any, list[Item]] = defaultdict(list)         # by table, or "meter" and "group"
+    goes: defaultdict[Any, list[Item]] = defaultdict(list)
     for item in changes.items():
-        key, entry = item
-        kind = key[0] if key[0].__class__ is str else "flow"
-        kinds.setdefault((kind, entry is not None), []).append(item)
-
-    def of(kind: str, comes: bool) -> list[Item]:
-        return kinds.get((kind, comes), [])
-
-    adds, deletes = of("flow", True), of("flow", False)
-    if len(adds) + len(deletes) > limit:
-        adds.sort(key=lambda item: item[0][0], reverse=True)
-        deletes.sort(key=lambda item: item[0][0])
-    for batch in (of("meter", True) + of("group", True) + adds + deletes + of("group", False), of("meter", False)):
-        for at in range(0, len(batch), limit):
-            yield batch[at:at + limit]
+        (goes if item[1] is None else comes)[item[0][0]].append(item)
+    after = goes.pop("meter", [])
+    batch = comes.pop("meter", []) + comes.pop("group", [])
+    late = goes.pop("group", [])
+    batch += [item for table in sorted(comes, reverse=True) for item in comes[table]]
+    batch += [item for table in sorted(goes) for item in goes[table]]
+    for items in (batch + late, after):
+        for at in range(0, len(items), limit):
+            yield items[at:at + limit]

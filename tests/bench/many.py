@@ -69,8 +69,7 @@ def wait_active(hadron: Hadron, count: int) -> None:
         _, answer = hadron.request("GET", "/v2.0/ports?status=ACTIVE&fields=id")
         return len(answer["ports"]) >= count
 
-    until(active, pause=0.1)
-    until(lambda: in_step(hadron))
+    until(lambda: in_step(hadron) and active())         # in this order: the second question is a long list
 
 
 def switches(hadron: Hadron) -> list[dict[str, Any]]:

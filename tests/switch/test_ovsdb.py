@@ -240,12 +240,12 @@ def test_the_switch_keeps_its_identity_when_open_vswitch_restarts(host):
     with Hosts() as hosts:
         under(hosts, host)
         dummy(host, "d1", PORT.format(1))
-        hosts.wait(lambda: hosts.interface(host.name, "d1"))
+        hosts.wait(lambda: (hosts.interface(host.name, "d1") or {}).get("ofport"))
         before = dict(hosts.rows[host.name])
         host.restart_vswitchd(kill=True)
         dummy(host, "d2", PORT.format(2))
         hosts.wait(lambda: hosts.interface(host.name, "d2"))
-        assert {identity: row for identity, row in hosts.rows[host.name].items() if "d2" not in identity[1]} == before
+        hosts.wait(lambda: {identity: row for identity, row in hosts.rows[host.name].items() if "d2" not in identity[1]} == before)
 
 
 def test_what_is_followed_equals_what_is_read_afresh(host):

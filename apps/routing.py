@@ -237,24 +237,32 @@ def know_next_hop(world, port):
     """A port is found by its own addresses, and by a pair's if nobody else has it with another MAC."""
     network = world.need("network", port.network_id)
     macs = {fixed.ip_address: port.mac_address for fixed in port.fixed_ips}
-    for pair in port.allowed_address_pairs:
-        if world.ask(owners, network.id, pair.ip_address) == (pair.mac_address,):
-            macs.setdefault(pair.ip_address, pair.mac_address)
+    for ip, mac in shared(port):
+        if world.ask(owners, network.id, ip) == (mac,):
+            macs.setdefault(ip, mac)
     for ip, mac in macs.items():
         into = HOP6 if ":" in ip else HOP
         yield NEXT_HOP, "known", match({NETWORK: network.key, "eth_type": family_of(ip), into: ip_number(ip)}), (
             set_field(eth_dst=mac), FORWARD)
 
 
+def shared(port):
+    """(address, MAC) of each pair for one address; a block is nobody's address."""
+    for pair in port.allowed_address_pairs:
+        ip, _, length = pair.ip_address.partition("/")
+        if length in ("", "128" if ":" in ip else "32"):
+            yield ip, pair.mac_address or port.mac_address
+
+
 @query
 def owners(world, network_id, ip):
-    """The MACs of the plugged ports that may have an address: none for a block, nor beside the port whose it is."""
-    if "/" in ip or world.find("port", "network_id+ip_address", (network_id, ip)):
+    """The MACs with which plugged ports may have an address by their pairs; none if it is a port's own."""
+    if world.find("port", "network_id+ip_address", (network_id, ip)):
         return ()
-    return tuple(sorted({pair.mac_address or port.mac_address
-                         for port in world.find("port", "allowed_address_pairs.ip_address", ip)
-                         if port.network_id == network_id and world.ask(plugged, port.id)
-                         for pair in port.allowed_address_pairs if pair.ip_address == ip}))
+    said = (ip, f"{ip}/{128 if ':' in ip else 32}")
+    ports = [port for text in said for port in world.find("port", "allowed_address_pairs.ip_address", text)]
+    return tuple(sorted({mac for port in ports if port.network_id == network_id and world.ask(plugged, port.id)
+                         for address, mac in shared(port) if address == ip}))
 
 
 # ---- what the controller answers

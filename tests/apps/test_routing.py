@@ -143,7 +143,7 @@ def test_an_address_that_several_may_have_is_a_next_hop_if_they_agree_on_its_mac
     """A pair of one port; a virtual MAC that two share (VRRP); but none where two would answer each for itself."""
     shared, virtual = "10.2.0.200", "00:00:5e:00:01:07"
     a = net.port("a", on="host1", network=red, security=False)
-    first = net.port("first", on="host1", network=blue, pairs=["10.2.0.100", (shared, virtual)])
+    first = net.port("first", on="host1", network=blue, pairs=["10.2.0.100/32", (shared, virtual)])
     gateway = Router(net).join(red, blue).on(red)
     net.rule(net.default_group())
     net.send(ping(a, gateway, "10.2.0.100")).reaches(first)

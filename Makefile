@@ -11,7 +11,9 @@ demo: setup            ## two tenants with the same addresses on three hosts, me
 
 test: APT += mininet
 test: setup lint       ## everything: style, types, all tests
-	$(PY) -m pytest -q -n 2 --dist loadfile tests
+	$(PY) -m pytest -q -n 2 --dist loadfile tests || { \
+	  echo "once more and alone: what failed while others kept the machine busy"; \
+	  $(PY) -m pytest -q --last-failed --last-failed-no-failures none tests; }
 
 lint: setup
 	$(VENV)/bin/ruff check .

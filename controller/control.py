@@ -262,8 +262,7 @@ class Control:
         if unit is None:
             return
         rule, (id, *_) = unit
-        row = self.model.get(rule.per, id)
-        if row is None:
+        if (row := self.model.get(rule.per, id)) is None:
             return
         self.packets[rule.per, id] += 1
         self._recent[event.switch_id, rule.per, id, rule.name] += 1

@@ -1,0 +1,131 @@
+"""Chance draws routers, their interfaces and routes, and what leads outside: the part of `chance.py` that routing needs."""
+
+from __future__ import annotations
+
+import random
+
+from tests.laws.operations import Operation, name
+
+NETWORKS, SUBNETS, PORTS, GROUPS, RULES, HOSTS, WIRES, ROUTERS = 4, 6, 24, 5, 14, 6, 2, 3
+JOINTS = range(100, 100 + ROUTERS * SUBNETS)  # numbers of ports that are interfaces of routers
+PAIRS = [(one, other) for other in range(SUBNETS) for one in range(other) if (one % 3 == 2) == (other % 3 == 2)]
+WORLD, GATES, FLOATING, FORWARDS, STRANGERS = 8, 200, 6, 4, 3  # the external network, and what leads there
+MODES = ("slaac", "dhcpv6-stateless", "dhcpv6-stateful")
+
+
+class Draw:
+    """What all draws need. `tame`: only what the write path lets through."""
+
+    def __init__(self, seed: int, *, tame: bool = False) -> None:
+        self.random, self.tame = random.Random(seed), tame
+
+    def _maybe(self, chance: float) -> bool:
+        return self.random.random() < chance
+
+    def _below(self, number: int) -> int:
+        return self.random.randrange(number)
+
+    def _some(self, kind: str, number: int, most: int) -> list[str]:
+        return [name(kind, each) for each in self.random.sample(range(number), self._below(most + 1))]
+
+
+class Routed(Draw):
+    """Routers and the way outside."""
+
+    def router(self) -> Operation:
+        number = self._below(ROUTERS)
+        routes = [{"destination": self.random.choice(blocks), "nexthop": hop}
+                  for blocks, hop in (
+                      (("10.7.0.0/16", "10.7.7.0/24", "0.0.0.0/0"), f"10.0.{self._below(NETWORKS)}.{self._below(14)}"),
+                      (("2001:db8:77::/48", "::/0"), f"2001:db8::{self._below(14)}"),
+                  ) for _ in range(self._below(3))]  # fmt: skip
+        return Operation(
+            "router",
+            name("router", number),
+            {"key": number + 1, "zone": 1000 + number, "admin_state_up": self._maybe(0.9), "routes": routes,
+             "paired": self._maybe(0.3), "external_gateway_info": {
+                 "network_id": name("network", WORLD), "enable_snat": self._maybe(0.8), "external_fixed_ips": []}
+             if self._maybe(0.8) else None},
+        )
+
+    # ---- outside
+    def world(self) -> Operation:
+        """The external network, or its subnet."""
+        if self._maybe(0.5):
+            return Operation("network", name("network", WORLD), {
+                "key": WORLD + 1, "admin_state_up": True, "mtu": 1500, "provider:network_type": "flat",
+                "provider:physical_network": "physnet0", "provider:segmentation_id": None})
+        return Operation("subnet", name("subnet", WORLD), {
+            "network_id": name("network", WORLD), "ip_version": 4, "cidr": "203.0.113.0/24", "enable_dhcp": False,
+            "gateway_ip": self.random.choice(("203.0.113.1", None))})
+
+    def gate(self) -> Operation:
+        """A router's port on the external network."""
+        router = self._below(ROUTERS)
+        return Operation("port", name("port", GATES + router), {
+            "key": GATES + 16 + router, "project_id": "", "network_id": name("network", WORLD),
+            "mac_address": f"fa:16:3e:00:02:{router:02x}", "admin_state_up": True, "port_security_enabled": False,
+            "fixed_ips": [{"subnet_id": name("subnet", WORLD), "ip_address": f"203.0.113.{2 + router}"}],
+            "device_owner": "network:router_gateway", "device_id": name("router", router), "binding:host_id": ""})
+
+    def stranger(self) -> Operation:
+        """A machine outside of which a router has heard."""
+        ip = f"203.0.113.{100 + self._below(STRANGERS)}"
+        return Operation("neighbour", f"{name('network', WORLD)}/{ip}", {
+            "network_id": name("network", WORLD), "ip_address": ip, "mac_address": f"02:00:00:00:00:{self._below(9):02x}"})
+
+    def floating(self) -> Operation:
+        """Even ones stand for an address, odd ones forward ports."""
+        number = self._below(FLOATING)
+        whole = number % 2 == 0 and self._maybe(0.8)
+        return Operation("floatingip", name("floatingip", number), {
+            "project_id": "acme", "floating_network_id": name("network", WORLD),
+            "floating_ip_address": f"203.0.113.{50 + number}", "router_id": name("router", number % ROUTERS),
+            "port_id": name("port", number) if whole else None,
+            "fixed_ip_address": f"10.0.{number % NETWORKS}.{10 + number}" if whole else None})
+
+    def forwarding(self) -> Operation:
+        number = self._below(FORWARDS)
+        inside = self.random.choice((f"{8000 + 10 * number}:{8003 + 10 * number}", "22:22", "9000:9003"))
+        return Operation("port_forwarding", name("port_forwarding", number), {
+            "floatingip_id": name("floatingip", 1 + number % 2 * 2), "protocol": self.random.choice(("tcp", "udp")),
+            "external_port_range": f"{8000 + 10 * number}:{8003 + 10 * number}", "internal_port_range": inside,
+            "internal_port_id": name("port", number), "internal_ip_address": f"10.0.{number}.10"})
+
+    def route(self) -> Operation:
+        """Between two subnets of one IP version; a tame one is the only one between them."""
+        number = self._below(ROUTERS * len(PAIRS))
+        router, pair = divmod(number, len(PAIRS)) if self.tame else (self._below(ROUTERS + 1), self._below(len(PAIRS)))
+        ends = dict(zip(("subnet_a_id", "subnet_b_id"), (name("subnet", one) for one in PAIRS[pair]), strict=True))
+        return Operation("route", name("route", number), {**ends, "router_id": name("router", router)})
+
+    def joint(self) -> Operation:
+        """A router's interface, with the address of the subnet's gateway or the next; a tame one has one on a subnet."""
+        number = self.random.choice(JOINTS)
+        router, subnet = divmod(number - JOINTS[0], SUBNETS)
+        home = subnet % NETWORKS
+        if not self.tame:
+            router, subnet, home = self._below(ROUTERS + 1), self._below(SUBNETS), self._below(NETWORKS)
+        return Operation(
+            "port",
+            name("port", number),
+            {
+                "key": number + 16,
+                "project_id": "acme",
+                "network_id": name("network", home),
+                "mac_address": f"fa:16:3e:00:01:{number:02x}",
+                "admin_state_up": self._maybe(0.9),
+                "port_security_enabled": False,
+                "fixed_ips": [{"subnet_id": name("subnet", subnet), "ip_address": address(subnet, router + 1)}],
+                "device_owner": "network:router_interface",
+                "device_id": name("router", router),
+                "binding:host_id": "",
+            },
+        )
+
+
+def address(subnet: int, number: int) -> str:
+    """An address of a subnet; every third subnet is IPv6. Ports have theirs from 10 on."""
+    if subnet % 3 == 2:
+        return f"2001:db8::{number or ''}" if subnet == 2 else f"2001:db8:{subnet}::{number or ''}"
+    return f"10.0.{subnet}.{number}"

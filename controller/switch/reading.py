@@ -13,6 +13,9 @@ from controller.switch.link import Refused
 
 ENTRY_LIMIT = 2_000_000     # entries; a peer that goes on for ever must not fill the memory
 
+SOUND_LIMIT, SOUND_BYTES = 200_000, 256     # bodies known to be sound, and how long they may be: some 40 MB at most
+_sound: set[bytes] = set()
+
 _REQUESTS: dict[int, Callable[[int], bytes]] = {
     wire.FLOWS: wire.flow_stats_request,
     wire.GROUP_DESC: wire.group_desc_request,
@@ -33,7 +36,6 @@ class Reading:
         self.audit, self.seq, self.changed, self.heard = audit, seq, changed, now
         self.have: dict[Key, tuple[int, bytes]] = {}
         self._open = {first + place: kind for place, kind in enumerate(_REQUESTS)}
-        self._sound: set[bytes] = set()     # bodies whose inner lengths have been walked
 
     @property
     def requests(self) -> bytes:
@@ -73,10 +75,13 @@ class Reading:
             del self._open[xid]
 
     def _judge(self, found: Have) -> None:
-        """Walk the instructions of bodies not met before (most flows of a switch share a few)."""
-        for body in {body for _, body in found.values()} - self._sound:
+        """Walk the instructions of bodies not met before: what one switch holds, others hold too, and again at its audit."""
+        new = {body for _, body in found.values()} - _sound
+        for body in new:
             validate.instructions(body, 0, len(body))
-            self._sound.add(body)
+        if len(_sound) > SOUND_LIMIT:
+            _sound.clear()
+        _sound.update(body for body in new if len(body) <= SOUND_BYTES)
 
     def refused(self, refusal: Refusal, now: float) -> str:
         """The switch does not answer one of the questions: it has nothing of that kind. Returns what to log.

@@ -42,6 +42,7 @@ class Config:
     audit_interval: float = 300.0          # seconds between two audits of one switch; 0: never
     quotas: dict[str, int] = field(default_factory=dict)
     apps: tuple[str, ...] = ()             # more directories with apps
+    adopt: tuple[str, ...] = ()            # switches without OVSDB to take as ours: their ids, or "all"
     settings: dict[str, Any] = field(default_factory=dict)         # what features offer: `hadron serve --settings`
 
 
@@ -71,11 +72,12 @@ def read(values: dict[str, Any]) -> Config:
     for name in ("rest", "openflow", "ovsdb"):
         if name in made and not isinstance(made[name], Listener):
             made[name] = _listener(name, made[name])
-    for name in ("tunnels", "apps"):
+    for name in ("tunnels", "apps", "adopt"):
         if name in made:
             if not isinstance(made[name], (list, tuple)):
                 raise BadConfig(f"{name}: must be a list")
             made[name] = tuple(made[name])
+    made["adopt"] = tuple(_switch_id(one) for one in made.get("adopt", ()))
     config = Config(**made)
     _check(config)
     return config
@@ -103,6 +105,16 @@ def _listener(name: str, value: Any) -> Listener:
             if file and not Path(file).is_file():
                 raise BadConfig(f"{name}.tls.{what}: no file {file}")
     return Listener(address.strip("[]"), int(port), tls, bool(value.get("allow_plain", name != "rest")))
+
+
+def _switch_id(value: Any) -> str:
+    """A datapath id as switches are called, from what people write: 1, 0x1, 00:00:00:00:00:00:00:01; or "all"."""
+    text = str(value).lower().replace(":", "").removeprefix("0x")
+    if text == "all":
+        return text
+    if not text or len(text) > 16 or set(text) - set("0123456789abcdef"):
+        raise BadConfig(f"adopt: {value} is no datapath id of up to 16 hexadecimal digits, nor `all`")
+    return text.zfill(16)
 
 
 def is_loopback(address: str) -> bool:

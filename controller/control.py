@@ -21,13 +21,12 @@ from controller.app import Fact
 from controller.compile import Compiler
 from controller.model import Change
 from controller.openflow.actions import output
-from controller.openflow.ports import LAST_PORT
-from controller.rows import as_dict
 from controller.store import StoreError
 from controller.switch import events
 from controller.switch.host_facts import HostFacts
 from controller.switch.sparing import Sparing
 from controller.switch.sync import Difference, difference
+from controller.switch_ports import SwitchPorts
 
 log = logging.getLogger("hadron.control")
 
@@ -56,7 +55,7 @@ class Control:
 
     def __init__(self, *, model: Any, writer: Any, compiler: Compiler, switches: Any,
                  home: Callable[[str], str | None], now: Callable[[], float], audit_interval: float = 300.0,
-                 sayings: Iterable[Any] = ()) -> None:
+                 sayings: Iterable[Any] = (), adopted: Iterable[str] = ()) -> None:
         self.model, self.writer, self.compiler, self.switches = model, writer, compiler, switches
         self.home, self.now, self.audit_interval = home, now, audit_interval
         self.seq = 0
@@ -69,6 +68,7 @@ class Control:
         self.announcements = Announcements(
             model, compiler.world, sayings,
             lambda switch, port, frame: self.switches.send_packet(switch, output(port), frame))
+        self.ports = SwitchPorts(model, writer.learn, tuple(adopted))
         self._strangers = Sparing(now)
         self._recent: Counter = Counter()
         self._second = 0
@@ -79,8 +79,8 @@ class Control:
             events.SwitchConfirmed: self._confirmed, events.SwitchRefused: self._refused,
             events.PacketsWaiting: self._packets, events.SwitchTwice: self._twice,
             events.SwitchAccepted: lambda event: self._forgive(event.switch_id, event.key),
-            events.SwitchDemoted: self._demoted, events.PortChanged: self._port_changed, HostFacts: self._facts,
-            Tick: self._tick}
+            events.SwitchDemoted: self._demoted, events.PortChanged: self.ports.changed,
+            events.PortsTold: self.ports.told, HostFacts: self._facts, Tick: self._tick}
 
     # ---- what the desk calls
     def on_event(self, event: Any) -> None:
@@ -110,6 +110,8 @@ class Control:
 
     def load(self) -> None:
         """Compile everything, before anybody is told."""
+        self.ports.load()
+        del self.writer.changes[:]               # what follows takes in all rows there are
         rows = [(kind, id, None, None, ()) for kind, held in self.model.rows.items() for id in held]
         self.compiler.update(rows, tell=False)
         self.announcements.take(rows, (), tell=False)
@@ -134,6 +136,7 @@ class Control:
     # ---- switches
     def _greeted(self, event: Any) -> None:
         self.standing[event.switch_id] = Standing()
+        self.ports.greeted(event.switch_id)
         if event.switch_id in self.model.rows["switch"]:
             self._greet_known(event.switch_id)
         else:
@@ -236,20 +239,11 @@ class Control:
         for kind, row in event.puts:
             before = rows["switch"].get(row["id"]) if kind == "switch" else None
             if before is not None and before.host_id != event.host_id:
-                self._alarm("moved", switch=before.id, was=before.host_id, now=event.host_id)
+                if before.host_id is not None:
+                    self._alarm("moved", switch=before.id, was=before.host_id, now=event.host_id)
                 removes += [(other, seen.id) for other in ("interface", "uplink")
                             for seen in self.model.find(other, "switch_id", before.id) if seen.host_id != event.host_id]
         self.writer.learn(event.puts, removes)
-
-    def _port_changed(self, event: Any) -> None:
-        """A new port's number is in OpenFlow long before it is in the database, which Open vSwitch writes when it is done
-        with everything else: flows that wait for it then are carried out first. What the database says stands.
-        """
-        switch = self.model.get("switch", event.switch_id)
-        seen = self.model.get("interface", f"{switch.host_id}/{event.name}") if switch is not None else None
-        if seen is not None and seen.switch_id == event.switch_id and seen.ofport is None and not seen.error \
-                and event.state != "gone" and 0 < event.ofport <= LAST_PORT:
-            self.writer.learn([("interface", {**as_dict(seen), "ofport": event.ofport})])
 
     def _packets(self, _: Any) -> None:
         """Some of the packets that wait: the rest comes in its turn, after other work on the queue."""

@@ -80,7 +80,7 @@ class Hadron:
         self.switches = Switches(self.desk.post)
         self.control = Control(model=self.model, writer=self.writer, compiler=self.compiler, switches=self.switches,
                                home=self._home, now=time.time, audit_interval=config.audit_interval,
-                               sayings=words.SAYINGS)
+                               sayings=words.SAYINGS, adopted=config.adopt)
         self.model.live["port.status"] = lambda row: self.control.status(row.id)
         self.ovsdb = OvsdbServer(self.desk.post, bridge=config.bridge, tunnels=config.tunnels,
                                  controllers=[config.controller_target] if config.controller_target else [],

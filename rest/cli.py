@@ -152,6 +152,8 @@ def _serve(one: argparse.ArgumentParser) -> None:
     one.add_argument("--store", metavar="FILE", help="SQLite file (hadron.db), or `memory`")
     for name, port, what in (("rest", 9696, "clients"), ("openflow", 6653, "switches"), ("ovsdb", 6640, "hosts")):
         one.add_argument(f"--{name}", metavar="ADDR:PORT", help=f"where to listen for {what} (port {port})")
+    one.add_argument("--adopt", metavar="DPID", action="append", help="take this switch as ours although no OVSDB tells of it, "
+                     "as Mininet's; `all` takes whichever connects")
     one.add_argument("--auth", choices=["none"], help="whoever reaches the loopback address is administrator")
     one.add_argument("--settings", action="store_true", help="list what features let the configuration set, and end")
 
@@ -174,7 +176,7 @@ def serve(arguments: argparse.Namespace) -> int:
     with _configured():
         from controller import config
         from controller import main as running
-        given: dict[str, Any] = {name: getattr(arguments, name) for name in ("store", "rest", "openflow", "ovsdb")}
+        given: dict[str, Any] = {name: getattr(arguments, name) for name in ("store", "rest", "openflow", "ovsdb", "adopt")}
         given["auth"] = {"mode": "none"} if arguments.auth else None
         wanted = config.load(arguments.config, **given)
         if arguments.settings:

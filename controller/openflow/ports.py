@@ -10,15 +10,17 @@ LAST_PORT = 0xFFFFFEFF      # the largest number that a port can have (OFPP_MAX 
 
 _PORT = struct.Struct("!IH2x6s2x16sII")
 _PORT_DOWN, _LINK_DOWN = 1, 1
+_ETHERNET, _CURRENT_SPEED = 0, 24       # the property that has speeds (in kbit/s), and where the current one is in it
 
 
 class Port(NamedTuple):
-    """A port of a switch. `up`: it is switched on and has a carrier."""
+    """A port of a switch. `up`: it is switched on and has a carrier. `speed`: its current one in Mbit/s, if known."""
 
     number: int
     name: str
     mac: str
     up: bool
+    speed: int | None = None
 
 
 def read_port(whole: bytes, at: int, end: int) -> tuple[Port, int]:
@@ -28,11 +30,13 @@ def read_port(whole: bytes, at: int, end: int) -> tuple[Port, int]:
     number, length, mac, name, config, state = _PORT.unpack_from(whole, at)
     if length < _PORT.size or at + length > end:
         raise Malformed(f"a port description of {length} bytes where {end - at} are left")
-    for _ in elements(whole, at + _PORT.size, at + length):
-        pass
+    speed = None
+    for kind, start, stop in elements(whole, at + _PORT.size, at + length):
+        if kind == _ETHERNET and stop - start >= _CURRENT_SPEED + 4:
+            speed = int.from_bytes(whole[start + _CURRENT_SPEED:start + _CURRENT_SPEED + 4], "big") // 1000 or None
     up = not (config & _PORT_DOWN or state & _LINK_DOWN)
     text = name.split(b"\0", 1)[0].decode("utf-8", "replace")
-    return Port(number, text, mac.hex(":"), up), at + length
+    return Port(number, text, mac.hex(":"), up, speed), at + length
 
 
 class PortStatus(NamedTuple):

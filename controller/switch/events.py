@@ -84,12 +84,21 @@ class SwitchDemoted(NamedTuple):
 
 
 class PortChanged(NamedTuple):
-    """A port of a switch was seen or changed: `state` is "up", "down" or "gone"."""
+    """A port of a switch was seen or changed: `state` is "up", "down" or "gone"; `speed` in Mbit/s, if known."""
 
     switch_id: str
     ofport: int
     name: str
     state: str
+    mac: str = ""
+    speed: int | None = None
+
+
+class PortsTold(NamedTuple):
+    """All ports of a switch have been told as PortChanged: those with other numbers are gone."""
+
+    switch_id: str
+    numbers: Set[int]
 
 
 class PacketReceived(NamedTuple):
@@ -104,4 +113,4 @@ class PacketsWaiting(NamedTuple):
 
 
 Event = (SwitchGreeted | SwitchGone | SwitchTwice | SwitchRead | SwitchConfirmed | SwitchRefused | SwitchAccepted
-         | SwitchDemoted | PortChanged | PacketsWaiting)
+         | SwitchDemoted | PortChanged | PortsTold | PacketsWaiting)

@@ -22,6 +22,7 @@ from controller.switch import events, validate
 from controller.switch.counting import Counting
 from controller.switch.link import Link, Refused
 from controller.switch.osken import CONFIG, DEAD, MAIN, Channel
+from controller.switch.port_news import PortNews
 from controller.switch.pulse import Pulse
 from controller.switch.reading import Reading
 from controller.switch.sender import BundleLost, BundleUnsupported, Sender
@@ -36,7 +37,6 @@ READ_SECONDS = 30.0         # between two parts of what is being read
 PACKET_OUT_LIMIT = 1 << 20  # bytes waiting for a switch beyond which packets to it are dropped
 LOSSES = 3                  # bundles in a row whose outcome may get lost before the connection is given up
 _LOGGED_ERRORS = 5          # errors that are written to the log between two ticks
-_PORT_EVENTS = 20_000       # changes of ports between two ticks beyond which the switch is taken for mad
 _FIRST_XID = 16             # the greeting has used some before
 _IS_SLAVE, _ROLE_REFUSED = (1, 10), 11
 
@@ -65,9 +65,10 @@ class Session:
         self.pulse = Pulse(link, self.xids)
         self.since = home.loop.clock()
         self.packets_in = self.packets_dropped = self.packets_out = self.errors = self.reads = self.losses = 0
-        self._role_xid = self._ports_xid = -1
+        self._role_xid = -1
+        self.ports = PortNews(switch_id, home.post)
         self._reread = False                        # a reading was asked for while a bundle is on its way
-        self._errors_to_log, self._ports_to_tell = _LOGGED_ERRORS, _PORT_EVENTS
+        self._errors_to_log = _LOGGED_ERRORS
         self._handlers: Mapping[int, Callable[[bytes, int], None]] = {
             frame.ECHO_REQUEST: self._on_echo_request, frame.ECHO_REPLY: self._on_echo_reply,
             frame.ERROR: self._on_error, frame.MULTIPART_REPLY: self._on_multipart,
@@ -102,7 +103,8 @@ class Session:
 
     def ticked(self, now: float) -> None:
         """Time has passed: what is overdue?"""
-        self._errors_to_log, self._ports_to_tell = _LOGGED_ERRORS, _PORT_EVENTS
+        self._errors_to_log = _LOGGED_ERRORS
+        self.ports.ticked()
         self.pulse.ticked(now)
         if self.state is State.GONE:
             return
@@ -155,7 +157,7 @@ class Session:
     def _claim(self) -> None:
         """Ask to be master; say how packets are to be sent here; ask which ports there are, and what the switch is."""
         first = self.xids(3)
-        self._role_xid, self._ports_xid = first, first + 2
+        self._role_xid, self.ports.xid = first, first + 2
         self.link.send(wire.role_request(wire.ROLE_MASTER, self.home.generation, first)
                        + wire.set_config(fragments=wire.SHOW_FIRST, xid=first + 1) + wire.port_desc_request(first + 2))
         self.channel.ask_description()
@@ -254,9 +256,8 @@ class Session:
             self.counting.part(whole)
             return
         validate.body(whole, frame.MULTIPART_REPLY)
-        if xid == self._ports_xid:
-            for port in wire.read_ports(whole):
-                self._tell_port(port, "")
+        if xid == self.ports.xid:
+            self.ports.part(whole)
 
     def _on_bundle(self, whole: bytes, xid: int) -> None:
         reply = wire.read_bundle_reply(whole)
@@ -277,16 +278,7 @@ class Session:
         self.home.packet_queue.put(self.switch_id, wire.read_packet_in(whole))
 
     def _on_port_status(self, whole: bytes, xid: int) -> None:
-        status = wire.read_port_status(whole)
-        self._ports_to_tell -= 1
-        if self._ports_to_tell < 0:
-            raise Refused("it floods us with changes of its ports")
-        self._tell_port(status.port, status.reason)
-
-    def _tell_port(self, port: wire.Port, reason: str) -> None:
-        if self.state is not State.STRANGE:
-            state = "gone" if reason == "delete" else "up" if port.up else "down"
-            self.home.post(events.PortChanged(self.switch_id, port.number, port.name, state))
+        self.ports.changed(whole, tell=self.state is not State.STRANGE)
 
     def _on_role(self, whole: bytes, xid: int) -> None:
         role, generation = wire.read_role(whole)

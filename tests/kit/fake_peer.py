@@ -9,12 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tests.kit.fake_tables import Key, Refusal, Tables, pack, u16, u32, u64
+from tests.kit.fake_tables import Key, Refusal, Tables, pack, parts_of, u16, u32, u64
 
 if TYPE_CHECKING:
     from tests.kit.fake_switch import FakeSwitches
 
 HELLO, ERROR, ECHO, ECHO_REPLY, FEATURES, CONFIG, PACKET_IN, PACKET_OUT = 0, 1, 2, 3, 5, 9, 10, 13
+PORT_STATUS, PORTS = 12, 13
 FLOW_MOD, GROUP_MOD, METER_MOD, MULTIPART, BARRIER, ROLE, BUNDLE, BUNDLE_ADD = 14, 15, 29, 18, 20, 24, 33, 34
 OPEN, CLOSE, COMMIT, DISCARD = 0, 2, 4, 6
 _MODS = (FLOW_MOD, GROUP_MOD, METER_MOD)
@@ -42,6 +43,23 @@ class Bundle:
     closed: bool = False
 
 
+@dataclass
+class Port:
+    """A port of a switch; the speed in Mbit/s."""
+
+    number: int
+    name: str
+    up: bool = True
+    speed: int = 1000
+
+    def described(self, switch_id: str) -> bytes:
+        """As OpenFlow 1.4 describes ports (7.2.1)."""
+        mac = bytes.fromhex(f"02{switch_id[-6:]}{self.number:04x}")
+        ethernet = pack("HHIIIIIII", 0, 32, 0, 0, 0, 0, 0, 1000 * self.speed, 0)
+        return pack("IHH", self.number, 72, 0) + mac + bytes(2) + self.name.encode().ljust(16, b"\0") + pack(
+            "II", 0, 0 if self.up else 1) + ethernet
+
+
 class FakeSwitch:
     """One switch. Its connection is made and remade by FakeSwitches while `wanted` is true."""
 
@@ -54,6 +72,7 @@ class FakeSwitch:
         self.packets_out: deque[bytes] = deque(maxlen=1024)
         self.packets_out_count = 0
         self.on_packet_out: Callable[[FakeSwitch, bytes], None] | None = None
+        self.ports: dict[int, Port] = {}
         self.bundles: dict[int, Bundle] = {}
         self.received, self.out = bytearray(), bytearray()
 
@@ -84,6 +103,21 @@ class FakeSwitch:
     def packet_in(self, data: bytes, *, cookie: int = 0, table: int = 0, in_port: int = 1) -> None:
         """A packet for the controller."""
         self.send(packet_in(data, cookie=cookie, table=table, in_port=in_port))
+
+    def port(self, number: int, *, up: bool = True, name: str = "", speed: int = 1000) -> None:
+        """A port is there, or changes."""
+        known, self.ports[number] = number in self.ports, Port(number, name or f"eth{number}", up, speed)
+        self._tell_port(2 if known else 0, self.ports[number])
+
+    def unport(self, number: int) -> None:
+        """A port is taken away."""
+        self._tell_port(1, self.ports.pop(number))
+
+    def _tell_port(self, reason: int, port: Port) -> None:
+        with self.fakes.lock:
+            if self.greeted:
+                self._say(PORT_STATUS, pack("BIHB", reason, 0, 0, 0) + port.described(self.switch_id), 0)
+                self._flush()
 
     # ---- connection
 
@@ -241,13 +275,15 @@ class FakeSwitch:
             raise Refusal(2, 5)
 
     def _tell(self, message: bytes, xid: int) -> None:
-        """Flows in parts of a few thousand bytes, groups, meters, ports (none), what it is."""
+        """Flows in parts of a few thousand bytes, groups, meters, ports, what it is."""
         kind = u16(message, 8)
         bodies = self.tables.parts(kind)
         if kind == 0:
             text = [name.ljust(size, b"\0") for name, size in
                     ((b"Hadron", 256), (b"fake", 256), (b"1", 256), (b"", 32), (b"fake switch", 256))]
             bodies = [b"".join(text)]
+        if kind == PORTS:
+            bodies = parts_of([port.described(self.switch_id) for port in self.ports.values()])
         for place, body in enumerate(bodies):
             more = place + 1 < len(bodies)
             self._say(19, pack("HHI", kind, 1 if more else 0, 0) + body, xid)

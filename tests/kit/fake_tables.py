@@ -125,10 +125,11 @@ class Tables:
         elif kind == 10:
             entries = [pack("H", 8 + len(body) - 2) + body[:2] + pack("I", number) + body[2:]
                        for number, body in self.meters.items()]
-        return _parts(entries)
+        return parts_of(entries)
 
 
-def _parts(entries: list[bytes]) -> list[bytes]:
+def parts_of(entries: list[bytes]) -> list[bytes]:
+    """As many bodies as it takes for none to be too long."""
     found, now, size = [], list[bytes](), 0
     for entry in entries:
         if size + len(entry) > _PART:

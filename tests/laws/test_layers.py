@@ -44,6 +44,7 @@ LAYERS = {
     "controller.desk": 6,
     "controller.announcements": 5,
     "controller.control": 6,
+    "controller.switch_ports": 5,
     "controller.switch.*": 6,
     "rest.*": 6,
     "controller.stats": 6,

@@ -6,6 +6,7 @@ interfaces itself.
 from hashlib import blake2s
 
 from controller.app import Missing, query, spread, tally
+from topology.binding import plugged_into
 
 ROUTER_PORTS = ("network:router_interface",)
 
@@ -15,11 +16,13 @@ def interface_of(world, port_id):
     """The interface that is the port, or None: named by `external_ids:iface-id`, usable, on the host it is bound to.
 
     Two hosts may show the same port (a live migration, a mistake, or a host that lies). `binding:host_id`
-    decides; a port bound nowhere is taken where it was first seen by name.
+    decides; a port bound nowhere is taken where it was first seen by name. What `binding:profile` names comes first.
     """
     port = world.get("port", port_id)
     if port is None:
         return None
+    if port.switch_port:
+        return world.ask(plugged_into, port_id)
     found = [seen for seen in world.find("interface", "port_id", port_id) if seen.ofport and seen.switch_id]
     if port.binding_host_id:
         found = [seen for seen in found if port.binding_host_id in (seen.host_id, _hostname(world, seen.host_id))]

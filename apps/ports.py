@@ -211,12 +211,12 @@ def status(model: Any, port: Any) -> str:
 
 
 def vif_type(model: Any, port: Any) -> str:
-    return "ovs" if port.binding_host_id else "unbound"
+    return "other" if port.switch_port else "ovs" if port.binding_host_id else "unbound"
 
 
 def vif_details(model: Any, port: Any) -> dict:
     """How the compute manager plugs the interface: straight into the integration bridge, which does the filtering."""
-    if not port.binding_host_id:
+    if not port.binding_host_id or port.switch_port:
         return {}
     hosts = model.find("host", "hostname", port.binding_host_id) or [model.get("host", port.binding_host_id)]
     kernel = not hosts[0] or not hosts[0].datapath_types or "system" in hosts[0].datapath_types

@@ -12,6 +12,7 @@ from controller.openflow.fields import FIELDS, number
 from controller.openflow.packets import HEADERS
 from controller.openflow.walk import Punt, walk
 from tests.kit.wires import PRESENT, Outsider, across, uplink_at
+from topology.binding import tenant
 
 _MOST_HOPS = 100
 _TYPES = {port: kind for kind, port in TUNNEL_PORT.items()}
@@ -167,7 +168,9 @@ def put_in(net: Any, switch: str, actions: bytes, packet: dict[str, Any]) -> Jou
 def _name(net: Any, switch: str, ofport: int) -> str:
     if ofport == PORT_LOCAL:
         return "the host itself"
-    found = [seen.name for seen in net.model.find("interface", "switch_id", switch) if seen.ofport == ofport]
+    here = [seen for seen in net.model.find("interface", "switch_id", switch) if seen.ofport == ofport]
+    bound = net.model.get("port", net.compiler.world.known(tenant, here[0].id)) if here else None
+    found = [bound.name] if bound is not None else [seen.name for seen in here]
     return found[0] if found else f"port {ofport} of {switch}, which is not there"
 
 

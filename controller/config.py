@@ -1,11 +1,14 @@
 """The configuration: one YAML file, every value with a default that is safe, checked before anything starts."""
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+LISTENERS = ("rest", "openflow", "ovsdb", "identity")
 
 
 class BadConfig(ValueError):
@@ -30,12 +33,15 @@ class Listener:
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that can be set. `rest`, `openflow` and `ovsdb` are where Hadron listens."""
+    """Everything that can be set. `rest`, `openflow`, `ovsdb` and `identity` are where Hadron listens; `identity` only
+    with `auth: {mode: identity}`.
+    """
     store: str = "hadron.db"                                       # a SQLite file, or "memory"
     rest: Listener = Listener("127.0.0.1", 9696)
-    openflow: Listener = Listener("0.0.0.0", 6653, allow_plain=True)
-    ovsdb: Listener = Listener("0.0.0.0", 6640, allow_plain=True)
-    auth: dict[str, Any] = field(default_factory=lambda: {"mode": "none"})
+    openflow: Listener = Listener("127.0.0.1", 6653)
+    ovsdb: Listener = Listener("127.0.0.1", 6640)
+    identity: Listener = Listener("127.0.0.1", 35357)
+    auth: dict[str, Any] = field(default_factory=lambda: {"mode": "none"}, repr=False)
     bridge: str = "br-int"
     controller_target: str = ""            # what bridges connect to; empty: the address their OVSDB reached us at
     tunnels: tuple[str, ...] = ("vxlan", "geneve", "gre")
@@ -46,8 +52,10 @@ class Config:
     settings: dict[str, Any] = field(default_factory=dict)         # what features offer: `hadron serve --settings`
 
 
-def load(path: str | Path | None = None, **given: Any) -> Config:
-    """The configuration of a file, with what flags or the environment gave on top. Raises BadConfig."""
+def load(path: str | Path | None = None, *, plain: Iterable[str] = (), **given: Any) -> Config:
+    """The configuration of a file, with what flags or the environment gave on top; `plain` names listeners that may be
+    without TLS off loopback. Raises BadConfig.
+    """
     values: dict[str, Any] = {}
     if path:
         try:
@@ -59,6 +67,9 @@ def load(path: str | Path | None = None, **given: Any) -> Config:
         if not isinstance(values, dict):
             raise BadConfig(f"{path}: must hold entries like `store: hadron.db`")
     values.update({name: value for name, value in given.items() if value is not None})
+    for name in plain:
+        said = values.get(name, {})
+        values[name] = {**({"listen": said} if isinstance(said, str) else said), "allow_plain": True}
     return read(values)
 
 
@@ -69,7 +80,7 @@ def read(values: dict[str, Any]) -> Config:
         if name not in known:
             raise BadConfig(f"{name}: no such entry; there are {', '.join(sorted(known))}")
     made = dict(values)
-    for name in ("rest", "openflow", "ovsdb"):
+    for name in LISTENERS:
         if name in made and not isinstance(made[name], Listener):
             made[name] = _listener(name, made[name])
     for name in ("tunnels", "apps", "adopt"):
@@ -91,7 +102,8 @@ def _listener(name: str, value: Any) -> Listener:
     unknown = value.keys() - {"listen", "tls", "allow_plain"}
     if unknown:
         raise BadConfig(f"{name}.{sorted(unknown)[0]}: no such entry; there are listen, tls, allow_plain")
-    address, colon, port = str(value.get("listen", "")).rpartition(":")
+    usual: Listener = getattr(Config(), name)
+    address, colon, port = str(value.get("listen", f"{usual.address}:{usual.port}")).rpartition(":")
     if not colon or not port.isdigit() or not 0 <= int(port) <= 65535:
         raise BadConfig(f"{name}.listen: must be ADDRESS:PORT, like 127.0.0.1:9696 or [::1]:9696")
     tls = value.get("tls")
@@ -104,7 +116,7 @@ def _listener(name: str, value: Any) -> Listener:
             file = getattr(tls, what)
             if file and not Path(file).is_file():
                 raise BadConfig(f"{name}.tls.{what}: no file {file}")
-    return Listener(address.strip("[]"), int(port), tls, bool(value.get("allow_plain", name != "rest")))
+    return Listener(address.strip("[]"), int(port), tls, bool(value.get("allow_plain", False)))
 
 
 def _switch_id(value: Any) -> str:
@@ -122,13 +134,14 @@ def is_loopback(address: str) -> bool:
 
 
 def _check(config: Config) -> None:
-    for name in ("rest", "openflow", "ovsdb"):
+    for name in LISTENERS:
         listener = getattr(config, name)
         if listener.tls is None and not listener.allow_plain and not is_loopback(listener.address):
-            raise BadConfig(f"{name}.listen: {listener.address} is not loopback; give tls, or allow_plain: true")
-    if config.auth.get("mode") not in ("none", "tokens"):
-        raise BadConfig("auth.mode: must be none or tokens")
-    if config.auth["mode"] == "none" and not is_loopback(config.rest.address) and not config.auth.get("allow_remote"):
+            raise BadConfig(f"{name}.listen: {listener.address} is not loopback; give tls, or --insecure-{name} "
+                            f"(in the file: {name}: {{allow_plain: true}}) where the network may be trusted")
+    if not isinstance(config.auth, dict):
+        raise BadConfig("auth: must have the entry mode, and others that it needs")
+    if config.auth.get("mode") == "none" and not is_loopback(config.rest.address) and not config.auth.get("allow_remote"):
         raise BadConfig("auth.mode: none makes everybody the administrator, so it listens on loopback only; "
                         "use tokens, or say allow_remote: true")
     unknown = set(config.tunnels) - {"vxlan", "geneve", "gre"}

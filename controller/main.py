@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from controller import app as words
+from controller.access import Access
 from controller.compile import Compiler
 from controller.config import Config, Listener
 from controller.control import Control, Tick
@@ -35,7 +36,6 @@ from controller.switch.switches import Switches
 from controller.switch.tls import server_context
 from controller.write import Writer
 from rest.api import Api
-from rest.auth import authenticator
 from rest.inspect import Inspect
 from rest.server import Server
 
@@ -85,17 +85,18 @@ class Hadron:
         self.ovsdb = OvsdbServer(self.desk.post, bridge=config.bridge, tunnels=config.tunnels,
                                  controllers=[config.controller_target] if config.controller_target else [],
                                  openflow_ports={"ssl" if config.openflow.tls else "tcp": config.openflow.port})
+        self.access = Access(config, keep=lambda name, value: self.desk.call(self.writer.note, name, value),
+                             rest_port=lambda: self.rest.port)
         self.rest = Server(self._api(), address=config.rest.address, port=config.rest.port,
                            tls=tls_context(config.rest), allow_plain=config.rest.allow_plain)
+        self.identity = self.access.server(tls_context(config.identity))
         self._stopping = threading.Event()
         self._clock = threading.Thread(target=self._tick, name="clock", daemon=True)
 
     def _api(self) -> Api:
-        auth = {name: value for name, value in self.config.auth.items() if name != "allow_remote"}
-        who = authenticator(auth, address=self.config.rest.address, allow_remote=bool(self.config.auth.get("allow_remote")))
         inside = Inspect(self.control, self.desk.call, counters=self.switches.counters, sessions=self.switches.report,
                          peers=self.ovsdb.peers)
-        return Api(model=self.model, writer=self.writer, authenticate=who, call=self.desk.call,
+        return Api(model=self.model, writer=self.writer, authenticate=self.access.authenticate, call=self.desk.call,
                    realized=self.control.wait_realized, mounts={"inspect": inside})
 
     def _home(self, port_id: str) -> str | None:
@@ -109,6 +110,7 @@ class Hadron:
         with loading():
             self.writer.load()
             self.writer.changes.clear()
+            self.access.restore(self.writer.notes)
             self.switches.generation = self._next_generation()
             self._listen()
             self.control.load()
@@ -116,6 +118,9 @@ class Hadron:
         self.desk.start()
         self._clock.start()
         self.rest.start()
+        if self.identity is not None:
+            self.identity.start()
+            log.info("identity on %s:%d", self.identity.address, self.identity.port)
         log.info("REST on %s:%d, OpenFlow on %s:%d, OVSDB on %s:%d", self.rest.address, self.rest.port,
                  self.config.openflow.address, self.config.openflow.port, self.config.ovsdb.address, self.config.ovsdb.port)
         return self
@@ -142,6 +147,8 @@ class Hadron:
     def close(self) -> None:
         """Stop answering, finish what is on the desk, let go of the switches: their flows stay."""
         self._stopping.set()
+        if self.identity is not None:
+            self.identity.close()
         self.rest.close()
         self.ovsdb.close()
         self.switches.close()

@@ -21,6 +21,8 @@ class Context:
     roles: frozenset[str] = field(default_factory=frozenset)
     user: str = ""
     is_admin: bool = False
+    user_id: str = ""
+    system: bool = False                  # for the whole system, and no project in particular
 
     @property
     def may_write(self) -> bool:

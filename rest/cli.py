@@ -5,6 +5,7 @@ Exit status: 0 all is well, 1 something was found or failed, 2 the command was w
 from __future__ import annotations
 
 import argparse
+import getpass
 import json
 import os
 import sys
@@ -79,11 +80,13 @@ def parser() -> argparse.ArgumentParser:
 
     def add(name: str, run: Callable[[argparse.Namespace], int], what: str, more: str = "") -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}. {more}".strip(),
-                                   parents=[] if name == "serve" else [asking], formatter_class=_Wide)
+                                   parents=[] if name in ("serve", "password") else [asking], formatter_class=_Wide)
         made.set_defaults(run=run, command=name)
         return made
 
     _serve(add("serve", serve, "run the controller"))
+    add("password", password, "hash a password for the configuration", "Asks for it twice, or reads a line where the input "
+        "is not a terminal. What is printed goes under auth.users.")
     for name, what, more in _ASKING:
         made = add(name, ask, what, more)
         own.get(name, lambda one: None)(made)
@@ -146,12 +149,19 @@ def _audit(one: argparse.ArgumentParser) -> None:
                      help="also compile everything from nothing and compare")
 
 
+_LISTENERS = (("rest", 9696, "clients"), ("openflow", 6653, "switches"), ("ovsdb", 6640, "hosts"),
+              ("identity", 35357, "those who log in"))
+
+
 def _serve(one: argparse.ArgumentParser) -> None:
     one.add_argument("--config", metavar="FILE", default=os.environ.get("HADRON_CONFIG"),
                      help="YAML (HADRON_CONFIG); what is given below goes before it")
     one.add_argument("--store", metavar="FILE", help="SQLite file (hadron.db), or `memory`")
-    for name, port, what in (("rest", 9696, "clients"), ("openflow", 6653, "switches"), ("ovsdb", 6640, "hosts")):
-        one.add_argument(f"--{name}", metavar="ADDR:PORT", help=f"where to listen for {what} (port {port})")
+    for name, port, what in _LISTENERS:
+        one.add_argument(f"--{name}", metavar="ADDR:PORT", help=f"where to listen for {what} (127.0.0.1:{port})")
+    for name, _, what in _LISTENERS:
+        one.add_argument(f"--insecure-{name}", dest="plain", action="append_const", const=name,
+                         help=f"let {what} of other machines come without TLS")
     one.add_argument("--adopt", metavar="DPID", action="append", help="take this switch as ours although no OVSDB tells of it, "
                      "as Mininet's; `all` takes whichever connects")
     one.add_argument("--auth", choices=["none"], help="whoever reaches the loopback address is administrator")
@@ -176,15 +186,30 @@ def serve(arguments: argparse.Namespace) -> int:
     with _configured():
         from controller import config
         from controller import main as running
-        given: dict[str, Any] = {name: getattr(arguments, name) for name in ("store", "rest", "openflow", "ovsdb", "adopt")}
+        given: dict[str, Any] = {name: getattr(arguments, name) for name in ("store", "adopt", *(one[0] for one in _LISTENERS))}
         given["auth"] = {"mode": "none"} if arguments.auth else None
-        wanted = config.load(arguments.config, **given)
+        wanted = config.load(arguments.config, plain=arguments.plain or (), **given)
         if arguments.settings:
             return _settings(running.load_apps(wanted.apps))
         try:
             running.serve(wanted)
         except OSError as error:
             raise Failed(f"cannot start: {error}") from None
+    return FINE
+
+
+def password(arguments: argparse.Namespace) -> int:
+    """`hadron password`."""
+    from rest import passwords
+    if sys.stdin.isatty():
+        said = getpass.getpass("Password: ")
+        if getpass.getpass("The same again: ") != said:
+            raise Failed("the two differ", WRONG)
+    else:
+        said = sys.stdin.readline().rstrip("\r\n")
+    if not said or len(said) > passwords.LONGEST:
+        raise Failed(f"a password has 1 to {passwords.LONGEST} characters", WRONG)
+    print(passwords.hashed(said))
     return FINE
 
 

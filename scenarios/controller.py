@@ -69,7 +69,7 @@ class Hadron:
         directory.mkdir(parents=True, exist_ok=True)
 
     def _listener(self, where: str) -> dict[str, Any]:
-        return {"listen": where, "tls": dict(self._tls)} if self._tls else {"listen": where}
+        return {"listen": where, "tls": dict(self._tls)} if self._tls else {"listen": where, "allow_plain": True}
 
     @property
     def url(self) -> str:

@@ -9,14 +9,14 @@ from typing import Any
 from openstackclient.shell import OpenStackShell
 from osc_lib.clientmanager import ClientCache, ClientManager
 
-_SHOWS = ("create", "show", "list")
+_SHOWS = ("create", "show", "list", "issue")
 
 
 class Openstack:
-    """Runs the command against one endpoint."""
+    """Runs the command against one endpoint; without a url, against the one of the catalog."""
 
     def __init__(self, url: str, *auth: str) -> None:
-        self._words = ["--os-endpoint", url, *auth]
+        self._words = [*(["--os-endpoint", url] if url else []), *auth]
 
     def __call__(self, line: str, *more: str) -> Any:
         """What a command prints, as JSON where it shows or lists something."""

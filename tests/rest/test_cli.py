@@ -144,6 +144,27 @@ def test_serve_gives_what_flags_say_to_the_controller(monkeypatch: pytest.Monkey
     assert config.auth == {"mode": "none"}
 
 
+@pytest.mark.parametrize("name", ["rest", "openflow", "ovsdb", "identity"])
+def test_a_plain_listener_off_loopback_must_be_asked_for(monkeypatch: pytest.MonkeyPatch, hadron: Run, tmp_path: Path,
+                                                         name: str) -> None:
+    given: list[Config] = []
+    monkeypatch.setattr("controller.main.serve", given.append)
+    file = tmp_path / "hadron.yaml"
+    for words in (("--auth", "none"), ("--config", str(file))):
+        file.write_text(f"auth: {{mode: tokens}}\n{name}: {{listen: '0.0.0.0:1'}}\n")
+        status, _, complaint = hadron("serve", *words, f"--{name}", "0.0.0.0:1")
+        assert status == 2 and "is not loopback" in complaint and f"--insecure-{name}" in complaint
+    assert cli.main(["serve", "--config", str(file), f"--insecure-{name}"]) == 0
+    assert getattr(given[0], name).allow_plain and getattr(given[0], name).address == "0.0.0.0"
+    others = {"rest", "openflow", "ovsdb", "identity"} - {name}
+    assert not any(getattr(given[0], other).allow_plain for other in others)
+
+
+def test_what_listens_without_being_told_where_listens_on_loopback() -> None:
+    config = Config()
+    assert {one.address for one in (config.rest, config.openflow, config.ovsdb, config.identity)} == {"127.0.0.1"}
+
+
 def test_settings_of_features_are_listed(hadron: Run) -> None:
     status, text, _ = hadron("serve", "--settings")
     assert status == 0 and "underlay_mtu" in text and max(map(len, text.splitlines())) <= 80

@@ -6,8 +6,9 @@ all stateless. Without port security nobody guards it.
 from functools import lru_cache
 from hashlib import blake2s
 
-from apps.pipeline import COMMIT, IN_FREE, IN_TRACK, STATEFUL, STATELESS, UNGUARDED
-from controller.app import query
+from apps.pipeline import COMMIT, GROUPS, IN_FREE, IN_TRACK, REALM, STATEFUL, STATELESS, UNGUARDED
+from controller.app import query, tally
+from controller.openflow.actions import set_field
 from controller.packet import ethernet
 
 LINK_LOCAL = "fe80::/64"
@@ -32,8 +33,50 @@ def way_in(world, port_id):
 @lru_cache(4096)
 def realm(project_id):
     """What REALM holds for a project. Remote groups of tenants with the same addresses then share no flow; if two
-    projects should have one digest, they share flows and are kept apart by their ports' keys."""
-    return int.from_bytes(blake2s((project_id or "").encode(), digest_size=4).digest(), "big")
+    projects should have one digest, they share flows and are kept apart by the digests of their groups."""
+    return _digest(project_id or "")
+
+
+def _digest(text):
+    return int.from_bytes(blake2s(text.encode(), digest_size=4).digest(), "big")
+
+
+@lru_cache(4096)
+def digest_of(groups):
+    return _digest(" ".join(groups))
+
+
+def groups_of(port):
+    """The groups that a port is in, as one thing: ports of a project that are in the same ones share their rules' flows."""
+    return tuple(sorted(port.security_groups))
+
+
+@tally(per="port")
+def together(world, port):
+    """A project's combinations of groups gather by their digest."""
+    if port.port_security_enabled:
+        yield (port.project_id or "", digest_of(groups_of(port))), groups_of(port)
+
+
+@query
+def groups_key(world, project_id, groups):
+    """What GROUPS holds for these groups in a project: their digest. Of several with one digest, which happens once in
+    four thousand million pairs, each but the first gets another."""
+    alike = sorted(world.gathered(together, (project_id, digest_of(groups))))
+    place = alike.index(groups) if groups in alike else 0
+    return _digest(" ".join((*groups, str(place)))) if place else digest_of(groups)
+
+
+def whose(world, port):
+    """Before a port's rules are asked: the fields that say whose rules, and whose addresses."""
+    if not port.port_security_enabled:
+        return {REALM: realm(port.project_id)}
+    return {REALM: realm(port.project_id), GROUPS: world.ask(groups_key, port.project_id or "", groups_of(port))}
+
+
+def ask_for(world, port):
+    """The action that says whose rules are to be asked."""
+    return set_field(whose(world, port))
 
 
 @query

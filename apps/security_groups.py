@@ -8,18 +8,22 @@ A new connection, and every later packet in its original direction, must match a
 When the rules stop allowing the original direction its next packet takes the mark away, and then its replies end too.
 Guarded by stateless groups, a port's packets are held against its rules in both directions and never tracked.
 
+Ports of a project that are in the same groups share their rules' flows: GROUPS says which groups those are. So a rule
+is one flow on each host for each such combination, however many ports there are.
+
 A rule with a remote group needs the members' addresses × the ports that use the rule. A conjunction makes that
 a sum: clause 1 is one flow for each member's address on a host, whatever rules or networks use the group;
-clause 2 is one for each port and rule; the conjunction's id is the remote group's key. Tenants use the same
-addresses: REALM, the project whose rules are asked, keeps their members' flows apart.
+clause 2 is the rule's; the conjunction's id is the remote group's key. Tenants use the same addresses: REALM, the project
+whose rules are asked, keeps their members' flows apart.
 """
-from apps.guards import LINK_LOCAL, guard_of, has_subnets, pairs, realm
+from apps.guards import LINK_LOCAL, groups_key, groups_of, guard_of, has_subnets, pairs, realm
 from apps.pipeline import (
     ANSWER,
     ASK,
     COMMIT,
     DELIVER,
     FORWARD,
+    GROUPS,
     GUARDS,
     IN_FREE,
     IN_RULES,
@@ -28,8 +32,6 @@ from apps.pipeline import (
     OUT_RULES,
     OUT_TRACK,
     REALM,
-    RECEIVER,
-    SENDER,
     STATEFUL,
     STATELESS,
 )
@@ -37,7 +39,7 @@ from apps.places import everywhere, home, plugged
 from apps.protocols import number_of
 from controller.app import flows, query, spread, tally
 from controller.openflow.actions import conjunction, ct, drop
-from controller.openflow.match import match, varying
+from controller.openflow.match import match
 from controller.openflow.ranges import port_masks
 from controller.values import eui64
 
@@ -108,11 +110,11 @@ def follow_connections(world, switch):
     yield COMMIT, "rest", match(), (DELIVER,)
 
 
-# ---- rules of a port
+# ---- rules of groups
 
 @query
 def openings(world, group_id):
-    """What a group's rules allow: (direction, remote group or None, port key -> match), each once."""
+    """What a group's rules allow: (direction, remote group or None, fields of a match), each once."""
     found: dict = {}
     for rule in world.find("security_group_rule", "security_group_id", group_id):
         family, out = FAMILY[rule.ethertype], rule.direction == "egress"
@@ -120,8 +122,7 @@ def openings(world, group_id):
         if rule.remote_ip_prefix and not rule.remote_ip_prefix.endswith("/0"):
             fields[(DESTINATION if out else SOURCE)[family]] = rule.remote_ip_prefix
         for talk in conversations(rule, family):
-            matches = varying(SENDER if out else RECEIVER, tuple({**fields, **talk}.items()))
-            found[rule.direction, rule.remote_group_id, matches] = None
+            found[rule.direction, rule.remote_group_id, tuple({**fields, **talk}.items())] = None
     return tuple(found)
 
 
@@ -146,29 +147,45 @@ def peers_in(world, group_id):
     return world.need("security_group", group_id).key
 
 
-@flows(per="port", on=home)
-def allow(world, port):
+@tally(per="port")
+def users(world, port):
+    """Groups gather the switches, the kinds of guard and the realms of the ports that they guard; and on each switch the
+    combinations of groups that these are in."""
+    seen = world.ask(plugged, port.id)
+    if seen and port.port_security_enabled:
+        guard, together = world.ask(guard_of, port.id), groups_of(port)
+        for group in together:
+            yield group, (seen.switch_id, guard, realm(port.project_id))
+            yield (group, seen.switch_id), (port.project_id or "", together, guard)
+
+
+def used(world, group):
+    """The switches with ports in the group."""
+    return {switch for switch, *_ in world.gathered(users, group.id)}
+
+
+@flows(per="security_group", on=used, each=True)
+def allow(world, group, switch):
     """Rules that need no remote group stand alone; the others are clause 2 of the remote group's conjunction."""
-    if not port.port_security_enabled:
-        return
-    ingress = IN_FREE if world.ask(guard_of, port.id) == STATELESS else IN_RULES
-    key = port.key
+    for project, together, guard in sorted(world.gathered(users, (group.id, switch))):
+        asked = {REALM: realm(project), GROUPS: world.ask(groups_key, project, together)}
+        yield from allowed(world, group, asked, IN_FREE if guard == STATELESS else IN_RULES)
+
+
+def allowed(world, group, asked, ingress):
     alone: dict = {}
     shared: dict = {}
-    for group in port.security_groups:
-        for direction, remote, matches in world.ask(openings, group) or ():
-            table, onward = (OUT_RULES, FORWARD) if direction == "egress" else (ingress, COMMIT)
-            wanted = matches(key)
-            if remote is None:
-                alone[table, wanted] = onward
-            else:
-                id = world.ask(peers_in, remote)
-                if id is not None:
-                    shared.setdefault((table, wanted), set()).add(id)
-    for table, side in ((OUT_RULES, SENDER), (ingress, RECEIVER)):
-        both = [(table, varying(side, (("eth_type", family),))(key)) for family in FAMILIES]
+    for direction, remote, fields in world.ask(openings, group.id) or ():
+        table, onward = (OUT_RULES, FORWARD) if direction == "egress" else (ingress, COMMIT)
+        wanted = match({**asked, **dict(fields)})
+        if remote is None:
+            alone[table, wanted] = onward
+        elif (id := world.ask(peers_in, remote)) is not None:
+            shared.setdefault((table, wanted), set()).add(id)
+    for table in (OUT_RULES, ingress):
+        both = [(table, match(asked, eth_type=family)) for family in FAMILIES]
         if all(whole in alone for whole in both):            # only IP gets here: one flow says it for both
-            alone[table, varying(side)(key)] = [alone.pop(whole) for whole in both][0]
+            alone[table, match(asked)] = [alone.pop(whole) for whole in both][0]
     for (table, wanted), onward in alone.items():
         yield table, "rule", wanted, (onward,)
     for (table, wanted), groups in shared.items():
@@ -177,15 +194,6 @@ def allow(world, port):
 
 
 # ---- remote groups
-
-@tally(per="port")
-def users(world, port):
-    """Groups gather the switches, the kinds of guard and the realms of the ports that they guard."""
-    seen = world.ask(plugged, port.id)
-    if seen and port.port_security_enabled:
-        for group in port.security_groups:
-            yield group, (seen.switch_id, world.ask(guard_of, port.id), realm(port.project_id))
-
 
 @query
 def consulted(world, group_id):

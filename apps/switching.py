@@ -6,7 +6,7 @@
                                 host on which the network lives: the list of peers is data in one flow
     unknown unicast             only to ports that may own addresses nobody has told us of
 """
-from apps.guards import guard_of, realm, way_in
+from apps.guards import ask_for, guard_of, way_in
 from apps.pipeline import (
     ADMIT,
     ANSWER,
@@ -17,7 +17,6 @@ from apps.pipeline import (
     GUARD,
     GUARDS,
     NETWORK,
-    REALM,
     RECEIVER,
     SENDER,
     TUNNEL_KEY,
@@ -53,8 +52,7 @@ def admit(world, port):
     guard = world.ask(guard_of, port.id)
     known = {"in_port": seen.ofport} if guard == UNGUARDED else {"in_port": seen.ofport, "vlan_vid": NOT_TAGGED}
     yield ADMIT, "known", match(known), (
-        set_field({REALM: realm(port.project_id)}), set_field({GUARDS: guard}), set_field({NETWORK: network.key}),
-        set_field({SENDER: port.key}),
+        ask_for(world, port), set_field({GUARDS: guard}), set_field({NETWORK: network.key}), set_field({SENDER: port.key}),
         ANSWER if guard == UNGUARDED else GUARD)
 
 
@@ -62,7 +60,7 @@ def admit(world, port):
 def deliver_here(world, port):
     network, seen = world.need("network", port.network_id), here(world, port)
     yield FORWARD, "port", match({NETWORK: network.key, "eth_dst": port.mac_address}), (
-        set_field({REALM: realm(port.project_id)}), set_field({RECEIVER: port.key}), way_in(world, port.id))
+        ask_for(world, port), set_field({RECEIVER: port.key}), way_in(world, port.id))
     yield DELIVER, "known", match({RECEIVER: port.key}), (output(seen.ofport),)
 
 
@@ -143,19 +141,20 @@ def to_each_host(world, switches, onward):
 def copy_to(world, port_id):
     """Whose rules are asked about what the port receives, and the actions that send it a copy."""
     port = world.need("port", port_id)
-    return realm(port.project_id), set_field({RECEIVER: port.key}) + resubmit(way_in(world, port_id))
+    return ask_for(world, port), set_field({RECEIVER: port.key}) + resubmit(way_in(world, port_id))
 
 
 def copies(world, port_ids):
     """A copy for each of these ports of this switch (OpenFlow never sends one back to where it came from).
 
-    Nothing further on writes REALM, so it is said once for all ports of a project: what a flow can hold is limited.
+    Nothing further on writes whose rules are asked, so it is said once for all ports in the same groups: what a flow can
+    hold is limited.
     """
     said = None
-    for whose, copy in sorted(found for id in port_ids if (found := world.ask(copy_to, id))):
-        if whose != said:
-            yield set_field({REALM: whose})
-            said = whose
+    for asked, copy in sorted(found for id in port_ids if (found := world.ask(copy_to, id))):
+        if asked != said:
+            yield asked
+            said = asked
         yield copy
 
 

@@ -11,11 +11,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from controller.claims import Several, Unit
 from controller.openflow.flow import Flow, merge
 from controller.world import World
 
 Key = tuple
-Unit = tuple            # (rule, args)
 
 
 class Spread(NamedTuple):
@@ -75,7 +75,7 @@ class Compiler:
         for tally in tallies:
             self.tallies_of[tally.per].append(tally)
         self.units: dict[Unit, tuple[dict[Key, Any], Spread]] = {}
-        self.claims: dict[Key, Any] = {}                   # key -> a unit, or a dict of units where several want it
+        self.claims: dict[Key, Unit | Several] = {}
         self.spread: dict[Unit, Spread] = {}               # rules with one unit per switch: where they are now
         self._under: defaultdict[frozenset, dict[Unit, int]] = defaultdict(dict)
         self._sets_of: defaultdict[str, dict[frozenset, None]] = defaultdict(dict)
@@ -216,17 +216,17 @@ class Compiler:
         held = self.claims.get(key)
         if held is None:
             self.claims[key] = unit
-        elif isinstance(held, dict):
-            held[unit] = None
+        elif isinstance(held, Several):
+            held.add(unit)
         elif held != unit:
-            self.claims[key] = {held: None, unit: None}
+            self.claims[key] = Several(held, unit)
 
     def _unclaim(self, key: Key, unit: Unit) -> None:
         held = self.claims.get(key)
-        if isinstance(held, dict):
-            held.pop(unit, None)
-            if len(held) == 1:
-                self.claims[key] = next(iter(held))
+        if isinstance(held, Several):
+            held.discard(unit)
+            if (left := held.only()) is not None:
+                self.claims[key] = left
         elif held == unit:
             del self.claims[key]
 
@@ -236,7 +236,8 @@ class Compiler:
         if held is None:
             return []
         known = self.units
-        here = [unit for unit in (held if isinstance(held, dict) else (held,)) if unit in known and switch in known[unit][1]]
+        some = held.at(switch) if isinstance(held, Several) else (held,)
+        here = [unit for unit in some if unit in known and switch in known[unit][1]]
         return here if len(here) < 2 else sorted(here, key=_rank)
 
     def holder(self, switch: str, key: Key) -> Any:
@@ -249,10 +250,10 @@ class Compiler:
         if held is None:
             return None
         known = self.units
-        if not isinstance(held, dict):
+        if not isinstance(held, Several):
             entries, place = known[held]
             return entries[key] if switch in place else None
-        here = [(unit, entries[key]) for unit in held for entries, place in (known[unit],) if switch in place]
+        here = [(unit, entries[key]) for unit in held.at(switch) for entries, place in (known[unit],) if switch in place]
         if len(here) < 2:
             return here[0][1] if here else None
         found = [entry for _, entry in here]
@@ -263,7 +264,7 @@ class Compiler:
     def conflicts(self) -> Iterator[tuple[str, Key, list[Unit]]]:
         """Keys for which two units want different things on one switch: there should be none."""
         for key, held in self.claims.items():
-            if not isinstance(held, dict):
+            if not isinstance(held, Several):
                 continue
             for switch in {switch for unit in held if unit in self.units for switch in self.units[unit][1].switches()}:
                 here = self.claimants(switch, key)

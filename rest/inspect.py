@@ -151,8 +151,10 @@ class Inspect:
         switch = self._switch(params["switch"]) if "switch" in params else None
         table = inspect_flows.table_number(self.pipeline, params["table"]) if "table" in params else None
         objects: list[tuple[str, str]] | None = None
+        shared: list[tuple[str, str]] = []
         if "port" in params:
-            objects = [("port", known.find("port", params["port"]).id)]
+            port = known.find("port", params["port"])
+            objects, shared = [("port", port.id)], [("security_group", id) for id in port.security_groups]
         if "network" in params:
             within = self._within(known.find("network", params["network"]).id)
             objects = within if objects is None else [one for one in objects if one in within]
@@ -161,8 +163,10 @@ class Inspect:
         if objects is None and switch is None:
             switch = self._only_switch()
         if objects is not None:
-            objects = [(kind, id) for kind, id in objects if known.owns(kind, self.model.get(kind, id))]
-        return inspect_flows.Question(switch, None if objects is None else tuple(objects), table, _yes(params, "drops"))
+            objects, shared = ([(kind, id) for kind, id in some if known.owns(kind, self.model.get(kind, id))]
+                               for some in (objects, shared))
+        return inspect_flows.Question(switch, None if objects is None else tuple(objects), tuple(shared), table,
+                                      _yes(params, "drops"))
 
     def _within(self, network: str) -> list[tuple[str, str]]:
         """A network, and every object that names it."""

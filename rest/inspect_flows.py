@@ -11,6 +11,9 @@ from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from apps.pipeline import GROUPS
+from controller.claims import Several
+from controller.openflow import decode
 from controller.openflow.pipeline import Pipeline
 from controller.openflow.stats import Held
 from rest.errors import bad_request
@@ -39,10 +42,14 @@ class Wanted(NamedTuple):
 
 @dataclass(frozen=True)
 class Question:
-    """Which flows: of a switch, of objects, of a table (its number), only those that drop."""
+    """Which flows: of a switch, of objects, of a table (its number), only those that drop.
+
+    `shared`: objects whose flows are for several of their kind, of which those are meant that the objects' own lead to.
+    """
 
     switch: str | None = None
     objects: tuple[tuple[str, str], ...] | None = None
+    shared: tuple[tuple[str, str], ...] = ()
     table: int | None = None
     drops: bool = False
 
@@ -57,14 +64,32 @@ def wanted(compiler: Any, question: Question) -> list[Wanted]:
         assert question.switch is not None
         return [Wanted(key, entry, (question.switch,), {}) for key, entry in compiler.desired(question.switch).items()
                 if question.fits(key, _drops(entry))]
-    found = []
-    for kind, id in question.objects:
+    found = [(entry, here) for entry, here in _of(compiler, question.objects)]
+    for register, value, there in list(_led_to(found)) if question.shared else ():
+        found += [(entry, here & there) for entry, here in _of(compiler, question.shared)
+                  if not isinstance(entry.key[0], str) and decode.read_match(entry.key[2]).get(register, (None,))[0] == value]
+    return [Wanted(entry.key, entry, tuple(sorted(here)), _merged(compiler, entry.key, here))
+            for entry, everywhere in found if question.fits(entry.key, _drops(entry))
+            if (here := everywhere if question.switch is None else {question.switch} & everywhere)]
+
+
+def _of(compiler: Any, objects: Iterable[tuple[str, str]]) -> Iterator[tuple[Any, frozenset[str]]]:
+    """The entries of some objects, and the switches that should hold each."""
+    for kind, id in objects:
         for unit in compiler.units_of(kind, id):
             entries, spread = compiler.units[unit]
-            here = spread.switches() if question.switch is None else {question.switch} & spread.switches()
-            found += [Wanted(key, entry, tuple(sorted(here)), _merged(compiler, key, here))
-                      for key, entry in entries.items() if here and question.fits(key, _drops(entry))]
-    return found
+            yield from ((entry, spread.switches()) for entry in entries.values())
+
+
+def _led_to(found: Iterable[tuple[Any, frozenset[str]]]) -> Iterator[tuple[str, int, frozenset[str]]]:
+    """(register, value, switches): what these entries say of whose flows, shared by several, are to be asked."""
+    said: dict[tuple[str, int], frozenset[str]] = {}
+    for entry, here in found:
+        for action in decode.read_body(entry.body).actions if not isinstance(entry.key[0], str) else ():
+            if isinstance(action, decode.SetField) and action.field.name == GROUPS:
+                asked = action.field.name, action.value
+                said[asked] = said.get(asked, frozenset()) | here
+    yield from ((register, value, there) for (register, value), there in said.items())
 
 
 def _drops(entry: Any) -> bool:
@@ -72,7 +97,7 @@ def _drops(entry: Any) -> bool:
 
 
 def _merged(compiler: Any, key: Key, switches: Iterable[str]) -> dict[str, Any]:
-    if not isinstance(compiler.claims.get(key), dict):
+    if not isinstance(compiler.claims.get(key), Several):
         return {}
     return {switch: compiler.holder(switch, key) for switch in switches}
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from controller.claims import units
 from controller.openflow.pipeline import Pipeline
 from controller.openflow.text import Names, match_parts
 from controller.world import Missing
@@ -203,7 +204,7 @@ class Search:
         else:
             keys = self._call(lambda: [key for key in self._compiler.claims if key[:2] == (asked.table, asked.priority)])
             found = self._call(self._by_key, [key for key in keys if is_meant(key, asked, self._pipeline)])
-        return [(unit, key) for unit, key in found if self._may(unit, switch)], exact
+        return _each_once(self._compiler, [(unit, key) for unit, key in found if self._may(unit, switch)]), exact
 
     def _may(self, unit: tuple, switch: str | None) -> bool:
         rule, args = unit
@@ -227,20 +228,34 @@ class Search:
         """Every unit that wants one of these keys; of several on a switch, the holder first."""
         found: Found = []
         for key in keys:
-            held = self._compiler.claims.get(key)
-            units = sorted(held, key=lambda unit: (unit[0].name, unit[1])) if isinstance(held, dict) else [held]
-            found += [(unit, key) for unit in units if unit in self._compiler.units]
+            wanting = sorted(units(self._compiler.claims.get(key)), key=lambda unit: (unit[0].name, unit[1]))
+            found += [(unit, key) for unit in wanting if unit in self._compiler.units]
         return found
+
+
+def _each_once(compiler: Any, found: Found) -> Found:
+    """Of a rule with flows of its own on every switch, the same flow on several switches is one."""
+    first = {(rule, args[0], key, compiler.units[rule, args][0][key].cookie): ((rule, args), key)
+             for (rule, args), key in reversed(found)}
+    return [one for one in found if one in first.values()] if len(first) < len(found) else found
+
+
+def _switches(compiler: Any, unit: tuple, key: Key) -> list[str]:
+    """Where the object's rule wants this very flow."""
+    rule, args = unit
+    others = compiler.units_of(rule.per, args[0]) if rule.each else ()
+    alike = [one for one in others if one[0] is rule and compiler.units[one][0].get(key) == compiler.units[unit][0][key]]
+    return sorted(frozenset().union(*(compiler.units[one][1].switches() for one in alike or (unit,))))
 
 
 def explained(compiler: Any, unit: tuple, key: Key, teller: Teller, pipeline: Pipeline) -> dict[str, Any] | None:
     """On the desk: one flow of one unit with its rule, its object and its reasons. None if it is gone."""
-    entries, spread = compiler.units.get(unit, ({}, ()))
+    entries, _ = compiler.units.get(unit, ({}, ()))
     if key not in entries:
         return None
     rule, args = unit
     table = pipeline.tables.get(key[0]) if not isinstance(key[0], str) else None
-    switches = tuple(sorted(spread.switches()))
+    switches = tuple(_switches(compiler, unit, key))
     said = teller.all([Wanted(key, entries[key], switches[:MOST_SWITCHES], {})], {})[0]
     because = [{**written, "alone": alone} for kind, id, alone in reasons(compiler, unit, key)
                if (written := teller.known.written(kind, id)) is not None]

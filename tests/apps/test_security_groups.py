@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from apps import guards
+from apps.pipeline import IN_RULES
 from tests.apps.cases import FAMILIES, HOSTS, TYPES, pair
 from tests.kit import frames
 from tests.kit.net import Net, Thing
@@ -309,3 +311,34 @@ def test_a_tag_inside_a_tag_never_reaches_a_guarded_port(net, stateful):
     receiver = net.port("receiver", on="host1", groups=[group])
     inner = tcp(sender, receiver, 80).frame
     net.send(sender, frames.tagged(frames.tagged(inner, 0), 0)).reaches_nobody("a tag inside a tag")
+
+
+def test_ports_in_the_same_groups_share_their_rules_whatever_order_the_groups_are_said_in(net: Net, server: Thing) -> None:
+    web = net.group("web")
+    net.rule(server, protocol="tcp", ports=80)
+    net.rule(web, protocol="tcp", ports=443)
+    client = net.port("client", on="host2")
+    one, other = (net.port(name, on="host1", groups=groups) for name, groups in (("one", [server, web]), ("two", [web, server])))
+    for open in (one, other):
+        for port in (80, 443):
+            net.passes(tcp(client, open, port))
+        net.send(tcp(client, open, 22)).reaches_nobody("no rule of the receiver's groups allows it")
+    rules = [entry for entry in net.flows("host1").values() if entry.why.rule.endswith("security_groups.allow")]
+    assert sum(entry.key[0] == IN_RULES.number and entry.key[1] == IN_RULES.levels["rule"] for entry in rules) == 2
+
+
+def test_groups_with_one_digest_do_not_get_each_others_rules(monkeypatch: pytest.MonkeyPatch, net: Net, server: Thing) -> None:
+    monkeypatch.setattr(guards, "digest_of", lambda groups: 7)
+    web = net.group("web")
+    net.rule(server, protocol="tcp", ports=80)
+    net.rule(web, protocol="tcp", ports=443)
+    client = net.port("client", on="host1")
+    first, second = net.port("first", on="host1", groups=[server]), net.port("second", on="host1", groups=[web])
+    both = net.port("both", on="host1", groups=[server, web])
+    for open, ports in ((first, {80}), (second, {443}), (both, {80, 443})):
+        for port in (80, 443):
+            journey = net.send(tcp(client, open, port))
+            journey.reaches(open) if port in ports else journey.reaches_nobody()
+    net.remove(first)                                   # another may get its number now
+    net.passes(tcp(client, second, 443))
+    net.send(tcp(client, second, 80)).reaches_nobody()

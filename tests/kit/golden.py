@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from apps.guards import realm
+from apps.guards import digest_of, groups_of, realm
 from apps.pipeline import PIPELINE, TUNNEL_KEY, TUNNEL_PORT, UPLINK
 from apps.routing import METERS
 from controller.openflow.group import Entry
@@ -34,6 +34,9 @@ class Names:
             "SENDER": ports,
             "RECEIVER": ports | tunnels,
             "REALM": {realm(one): one for one in projects},
+            "GROUPS": {digest_of(groups_of(row)): " and ".join(sorted(net.model.get("security_group", id).name
+                                                                  for id in row.security_groups)) or "no group"
+                       for row in rows["port"].values()},
             "NETWORK": {row.key: row.name for row in rows["network"].values()},
             "tun_id": {row.provider_segmentation_id: row.name for row in rows["network"].values()
                        if row.provider_network_type in TUNNEL_KEY},

@@ -10,6 +10,7 @@ import pytest
 
 import controller.compile
 import controller.world
+from apps import guards
 from tests.laws.chance import Chance, furnish
 from tests.laws.fabric import Fabric, from_scratch, holds_for, same
 from tests.laws.operations import Batch
@@ -36,6 +37,13 @@ def test_following_changes_ends_where_compiling_from_scratch_does(seed: int) -> 
 def test_a_fabric_that_grows_from_nothing_does_too() -> None:
     for seed in range(4):
         holds_for(incremental_is_from_scratch, Chance(1000 + seed).history(100))
+
+
+def test_it_does_where_digests_of_groups_coincide(monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = guards.digest_of
+    monkeypatch.setattr(guards, "digest_of", lambda groups: digest(groups) & 1)
+    for seed in range(6):
+        holds_for(incremental_is_from_scratch, furnish(seed) + Chance(seed).history(80))
 
 
 def noting_lines() -> list[int]:

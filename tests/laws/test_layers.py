@@ -34,6 +34,7 @@ LAYERS = {
     "controller.policy": 2,
     "controller.store.*": 2,
     "controller.world": 3,
+    "controller.claims": 3,
     "controller.compile": 3,
     "controller.transaction": 3,
     "controller.write": 3,

@@ -237,7 +237,7 @@ def test_two_units_that_want_different_flows_under_one_key_are_seen() -> None:
     ("wrong", "said"),
     (
         ((FORWARD, 99, match(), (drop("no"),)), "is no level"),
-        ((FORWARD, 0, match(reg8=1), (drop("no"),)), "is not declared"),
+        ((FORWARD, 0, match(reg11=1), (drop("no"),)), "is not declared"),
         ((FORWARD, 0, match(), (output(77),)), "there is no port 77"),
         ((FORWARD, 0, match(in_port=77), (drop("no"),)), "there is no port 77"),
         ((PIPELINE.tables[0], 0, match(reg6=1), (drop("no"),)), "is read before it is written"),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from apps import guards
 from tests.rest.fabric import Fabric, fabric, flows, two_tenants
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,29 +22,32 @@ def opening(cloud: Fabric) -> dict:
 
 
 def test_a_flow_leads_to_its_rule_its_object_and_the_security_group_rule_that_wants_it(cloud: Fabric) -> None:
-    [one] = why(cloud.as_ops, opening(cloud)["cookie"])["flows"]
+    [one] = why(cloud.as_ops, opening(cloud)["text"])["flows"]
     assert one["rule"]["rule"] == "apps.security_groups.allow" and one["rule"]["file"] == "apps/security_groups.py"
     source = (ROOT / one["rule"]["file"]).read_text().splitlines()
     assert "def allow(" in "".join(source[one["rule"]["line"] - 1:one["rule"]["line"] + 1])
-    assert one["object"]["id"] == cloud.made["web"]["id"] and one["object"]["user"] == "acme-user"
-    assert one["object"]["created_at"] == cloud.made["web"]["created_at"] and one["object"]["project_id"] == "acme"
+    assert one["object"]["id"] == cloud.made["group"]["id"] and one["object"]["user"] == "hadron"
+    assert one["object"]["created_at"] == cloud.made["group"]["created_at"] and one["object"]["project_id"] == "acme"
     reasons = {(reason["kind"], reason["id"]) for reason in one["because"]}
-    assert ("security_group_rule", cloud.made["rule"]["id"]) in reasons and ("port", cloud.made["web"]["id"]) in reasons
+    assert ("security_group_rule", cloud.made["rule"]["id"]) in reasons
     assert len([kind for kind, _ in reasons if kind == "security_group_rule"]) == 1
     rule = next(reason for reason in one["because"] if reason["id"] == cloud.made["rule"]["id"])
     assert rule["summary"] == "ingress IPv4 tcp 80 80" and rule["user"] == "acme-user" and rule["alone"]
-    assert one["level"] == "rule" and one["purpose"].startswith("Do the receiver's") and one["on"] == 1
+    assert one["level"] == "rule" and one["purpose"].startswith("Do the receiver's") and one["on"] == 2
 
 
 def test_a_flow_is_found_by_its_text_with_names_or_with_numbers(cloud: Fabric) -> None:
-    flow, web = opening(cloud), cloud.hadron.model.get("port", cloud.made["web"]["id"])
-    asked = [flow["text"], flow["text"].partition(" actions=")[0], f"table=51,priority=100,tcp,reg5={web.key:#x},tp_dst=80",
-             f"table=in_rules,tp_dst=80,priority=100,RECEIVER={web.key:#x},tcp",
-             f" cookie=0x0, duration=3.2s, table=51, n_packets=0, n_bytes=0, priority=100,tcp,reg5={web.key:#x},tp_dst=80 actions=x",
-             f" cookie={flow['cookie']}, table=0, actions=drop"]
+    flow, realm = opening(cloud), f"{guards.realm('acme'):#x}"
+    groups = f"{guards.digest_of((cloud.made['group']['id'],)):#x}"
+    asked = [flow["text"], flow["text"].partition(" actions=")[0],
+             f"table=51,priority=100,tcp,reg3={realm},tp_dst=80,reg8={groups}",
+             f"table=in_rules,tp_dst=80,GROUPS={groups},priority=100,REALM={realm},tcp",
+             f" cookie=0x0, duration=3.2s, table=51, n_packets=0, n_bytes=0, priority=100,tcp,reg3={realm},reg8={groups},tp_dst=80"
+             " actions=x"]
     for text in asked:
         assert [one["text"] for one in why(cloud.as_ops, text)["flows"]] == [flow["text"]], text
-    assert cloud.as_ops.ask("GET", f"/inspect/why?flow=table=51,priority=99,tcp,reg5={web.key:#x}").status == 404
+    assert flow["text"] in [one["text"] for one in why(cloud.as_ops, f" cookie={flow['cookie']}, table=0, actions=drop")["flows"]]
+    assert cloud.as_ops.ask("GET", f"/inspect/why?flow=table=51,priority=99,tcp,reg3={realm},reg8={groups},tp_dst=80").status == 404
 
 
 def test_all_flows_of_an_object_are_explained_by_its_id(cloud: Fabric) -> None:
@@ -74,7 +78,7 @@ def test_of_two_rules_that_allow_the_same_either_is_a_reason() -> None:
                                       protocol="tcp", port_range_min=80, port_range_max=80, remote_ip_prefix="0.0.0.0/0")
         running.until(running.settled)
         [one] = [one for one in flows(running.as_ops, port="web", table="in_rules") if "tp_dst=80" in one["text"]]
-        [said] = why(running.as_ops, one["cookie"])["flows"]
+        [said] = why(running.as_ops, one["text"])["flows"]
         rules = {reason["id"]: reason["alone"] for reason in said["because"] if reason["kind"] == "security_group_rule"}
         assert rules == {made["rule"]["id"]: False, twin["id"]: False}
 

@@ -9,8 +9,8 @@ APT := openvswitch-switch iproute2 ethtool tcpdump iputils-ping traceroute busyb
 demo: setup            ## two tenants with the same addresses on three hosts, measured; stays up until Ctrl-C
 	$(PY) -m scenarios.demo
 
-test: APT += mininet
-test: setup lint       ## everything: style, types, all tests
+test: APT += mininet ifupdown net-tools
+test: setup lint $(VENV)/cloud-init/.ready       ## everything: style, types, all tests
 	$(PY) -m pytest -q -n 2 --dist loadfile tests || { \
 	  echo "once more and alone: what failed while others kept the machine busy"; \
 	  $(PY) -m pytest -q --last-failed --last-failed-no-failures none tests; }
@@ -38,6 +38,13 @@ $(VENV)/.ready: requirements.txt requirements-test.txt setup.py
 	@python3 -m venv $(VENV)
 	@$(VENV)/bin/pip install -q --disable-pip-version-check -r requirements.txt -r requirements-test.txt
 	@$(VENV)/bin/pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+# Unpacked and not installed: an installed cloud-init would configure this machine at its next start.
+$(VENV)/cloud-init/.ready: | venv
+	@mkdir -p $(VENV)/cloud-init && cd $(VENV)/cloud-init && rm -f *.deb && \
+	  { apt-get download -qq cloud-init >/dev/null 2>&1 || { apt-get update -qq && apt-get download -qq cloud-init; }; }
+	@dpkg-deb -x $(VENV)/cloud-init/cloud-init_*.deb $(VENV)/cloud-init
 	@touch $@
 
 clean:

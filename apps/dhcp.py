@@ -70,12 +70,14 @@ def server_address(world, subnet_id):
 def terms_of(world, subnet_id):
     """What every port on a subnet is told, or None if its DHCP is off."""
     server = world.ask(server_address, subnet_id)
-    if server is None:
-        return None
-    subnet = world.need("subnet", subnet_id)
+    return terms(world, world.need("subnet", subnet_id), server) if server else None
+
+
+def terms(world, subnet, server) -> Terms:
+    """What is to be said of a subnet, by DHCP or otherwise."""
     network = world.need("network", subnet.network_id)
     neighbours = [other.cidr for other in world.find("subnet", "network_id", network.id)
-                  if other.ip_version == 4 and other.id != subnet_id]
+                  if other.ip_version == 4 and other.id != subnet.id]
     routes = [(cidr, "0.0.0.0") for cidr in neighbours]       # on the link (RFC 3442)
     routes += [(route.destination, route.nexthop) for route in subnet.host_routes]
     defaults = [router for destination, router in routes if destination == "0.0.0.0/0"]

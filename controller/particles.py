@@ -16,14 +16,15 @@ from controller.attributes import attribute_of
 from controller.checks import check_of
 from controller.errors import Refused
 from controller.hooks import hook
-from controller.resource import Action, Attribute, Check, Resource, Resources, View
+from controller.resource import Action, Attribute, Check, Rendering, Resource, Resources, View
 from controller.rules import BadRule, parse
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)         # the one in C, where there is one: a tenth of the time
 _FILE_WORDS = {"file_version", "imports", "info", "objects", "settings"}
 _OBJECT_WORDS = {"api", "extends", "attributes", "policies", "checks", "quota", "columns", "indexes", "fact", "prepare",
-                 "description", "attribute_per", "prepare_others", "actions", "view"}
+                 "description", "attribute_per", "prepare_others", "actions", "renderings", "view"}
 _ACTION_WORDS = {"call", "body", "wrapped", "description"}
+_RENDERING_WORDS = {"call", "formats", "asked", "description"}
 _API_WORDS = {"name", "plural_name", "parent", "parent_key", "path"}
 _VERBS = ("create", "update", "delete")
 
@@ -193,6 +194,8 @@ class File:
             prepare=self._prepare(name, whole), prepare_others=self._prepare_others(name, whole),
             actions={key: self._action(f"{name}.actions.{key}", key, one, kinds)
                      for key, one in (whole.get("actions") or {}).items()},
+            renderings={key: self._rendering(f"{name}.renderings.{key}", key, one, kinds)
+                        for key, one in (whole.get("renderings") or {}).items()},
             aliases={one.alias: key for key, one in attributes.items() if one.alias})
 
     def _with_key(self, name: str, whole: dict, api: dict) -> dict[str, dict]:
@@ -276,6 +279,15 @@ class File:
                                                   "nullable": False}, kinds)
         return Action(name=name, body=body, run=hook(self, where, given["call"]), wrapped=_true(given.get("wrapped")),
                       description=str(given.get("description", "")))
+
+    def _rendering(self, where: str, name: str, given: Any, kinds: Mapping[str, str]) -> Rendering:
+        if not isinstance(given, dict) or not {"call", "formats"} <= given.keys():
+            raise self.bad(where, "a rendering is a mapping with call and formats, and perhaps asked and description")
+        self._only(where, given, _RENDERING_WORDS)
+        asked = attribute_of(self, where, "asked", {"type": "record", "fields": given.get("asked") or {},
+                                                    "nullable": False}, kinds)
+        return Rendering(name=name, formats=dict(given["formats"]), asked=asked, run=hook(self, where, given["call"]),
+                         description=str(given.get("description", "")))
 
 
 def _true(given: object) -> bool:

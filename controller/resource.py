@@ -14,7 +14,7 @@ from controller.rows import plain, row_class
 from controller.types import Record, Type, freeze
 
 __all__ = ["NOTHING", "Action", "Attribute", "Check", "Conflict", "Forbidden", "Invalid", "Missing", "OverQuota",
-           "Record", "Refused", "Resource", "Resources", "Stale", "Type", "Unsupported", "freeze", "plain"]
+           "Record", "Refused", "Rendering", "Resource", "Resources", "Stale", "Type", "Unsupported", "freeze", "plain"]
 
 
 class _Nothing:
@@ -173,6 +173,20 @@ class Action:
         return asked
 
 
+@dataclass(frozen=True, kw_only=True)
+class Rendering:
+    """A text that is made of one object when somebody asks: `GET /things/ID/NAME?format=`.
+
+    `run(model, row, format, asked)` makes it; `asked` has the values of further parameters of the query.
+    """
+
+    name: str
+    formats: Mapping[str, str]                # name -> media type; the first is what is given if none is asked for
+    asked: Attribute                          # a record
+    run: Callable[..., str]
+    description: str = ""
+
+
 @dataclass(frozen=True)
 class View:
     """Objects that are made when they are asked for: one at most for each object of another kind, of the same id.
@@ -210,6 +224,7 @@ class Resource:
     prepare: Mapping[str, Callable[..., None]] = field(default_factory=dict)
     prepare_others: Mapping[tuple[str, str], Callable[..., None]] = field(default_factory=dict)   # (kind, verb)
     actions: Mapping[str, Action] = field(default_factory=dict)
+    renderings: Mapping[str, Rendering] = field(default_factory=dict)
     view: View | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
 

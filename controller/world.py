@@ -226,3 +226,25 @@ class World:
 
 
 Question = Callable[..., Any]
+
+
+class Glance:
+    """The model as rules read it, for one answer: nothing is noted or kept, so any thread may ask. Without gatherings."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def get(self, kind: str, id: str) -> Any:
+        return self._model.get(kind, id)
+
+    def need(self, kind: str, id: str | None) -> Any:
+        row = self._model.get(kind, id) if id else None
+        if row is None:
+            raise Missing(kind, id)
+        return row
+
+    def find(self, kind: str, index: str, key: Any) -> list:
+        return self._model.find(kind, index, key)
+
+    def ask(self, question: Any, *args: Any) -> Any:
+        return question(self, *args)

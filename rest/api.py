@@ -124,7 +124,7 @@ def _only_get(method: str, made: Callable[[], bytes]) -> Answer:
 
 
 def _response(answer: Answer) -> Response:
-    response = Response(status=answer.status, body=answer.body, content_type="application/json", charset="UTF-8")
+    response = Response(status=answer.status, body=answer.body, content_type=answer.type, charset="UTF-8")
     response.headers.extend(answer.headers)
     if answer.status == 204:
         del response.content_type

@@ -13,7 +13,7 @@ from webob import Request
 
 from controller.errors import Missing
 from controller.resource import Resource
-from rest import body, query, tags
+from rest import body, query, renderings, tags
 from rest.errors import bad_request, not_allowed
 from rest.render import Shown, dumps
 from rest.routes import Route
@@ -28,11 +28,12 @@ _IF_MATCH = re.compile(r'"?revision_number=(\d{1,18})"?')
 
 
 class Answer(NamedTuple):
-    """What is sent back: status, JSON, further headers."""
+    """What is sent back: status, body, further headers, media type."""
 
     status: int
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
+    type: str = "application/json"
 
 
 class Objects:
@@ -69,6 +70,8 @@ class Objects:
                     "DELETE": self._remove_tags}
         if route.action is not None:
             return {"PUT": self._act}
+        if route.rendering is not None:
+            return {"GET": self._render}
         if route.resource.fact:
             return {"GET": self._list if route.id is None else self._show}
         if route.id is None:
@@ -161,6 +164,13 @@ class Objects:
         if asked.fields:
             return Answer(200, dumps({route.resource.name: shown.document(row, asked.fields)}))
         return Answer(200, _member(route.resource, shown.render(row)))
+
+    def _render(self, context: Any, route: Route, request: Request, params: list[tuple[str, str]]) -> Answer:
+        """A text made of the object, for whoever may see it."""
+        row, wanted = self._one(context, route), route.resource.renderings[str(route.rendering)]
+        format, asked = renderings.read(wanted, params, request)
+        text = wanted.run(self._model, row, format, asked)
+        return Answer(200, text.encode(), (("Vary", "Accept"),), wanted.formats[format])
 
     # ---- writing
 

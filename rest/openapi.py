@@ -2,7 +2,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from controller.resource import Action, Attribute, Resource
+from controller.resource import Action, Attribute, Rendering, Resource
 from rest.render import dumps
 from rest.routes import Routes
 
@@ -63,7 +63,21 @@ def _paths(resource: Resource, path: str) -> dict[str, Any]:
     id = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
     actions = {f"{path}/{{id}}/{name}": {"put": _action(resource, each), "parameters": [*inside, id]}
                for name, each in resource.actions.items()}
-    return {path: {**many, "parameters": inside}, f"{path}/{{id}}": {**one, "parameters": [*inside, id]}, **actions}
+    renderings = {f"{path}/{{id}}/{name}": {"get": _rendering(resource, each), "parameters": [*inside, id]}
+                  for name, each in resource.renderings.items()}
+    return {path: {**many, "parameters": inside}, f"{path}/{{id}}": {**one, "parameters": [*inside, id]}, **actions,
+            **renderings}
+
+
+def _rendering(resource: Resource, rendering: Rendering) -> dict[str, Any]:
+    """A text made of an object."""
+    asked = {"format": {"type": "string", "enum": list(rendering.formats)},
+             **{name: one.schema() for name, one in rendering.asked.type.parts.items()}}
+    return {"summary": rendering.description, "operationId": f"show_{resource.name}_{rendering.name}",
+            "tags": [resource.name],
+            "parameters": [{"name": name, "in": "query", "schema": schema} for name, schema in asked.items()],
+            "responses": {"200": {"description": f"What is known of the {resource.name}", "content": {
+                type: {"schema": {"type": "string"}} for type in rendering.formats.values()}}, "default": _ERROR}}
 
 
 def _action(resource: Resource, action: Action) -> dict[str, Any]:

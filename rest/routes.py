@@ -2,7 +2,7 @@
 
     /v2.0/networks              a collection            /v2.0/networks/ID/tags[/TAG]    its tags
     /v2.0/networks/ID           one object              /v2.0/parents/ID/children[/ID]  objects of a parent
-    /v2.0/routers/ID/action     something to do with it
+    /v2.0/routers/ID/action     something to do with it /v2.0/ports/ID/rendering        a text made of it
     /proton/API/VERSION/things  users' own models
 """
 from collections.abc import Mapping
@@ -25,6 +25,7 @@ class Route(NamedTuple):
     tags: bool = False
     tag: str | None = None
     action: str | None = None
+    rendering: str | None = None
 
 
 def segments(environ: Mapping[str, str]) -> list[str]:
@@ -106,4 +107,6 @@ def _within(resource: Resource, rest: list[str]) -> Route | None:
         return Route(resource, rest[0], tags=True, tag=rest[2] if len(rest) == 3 else None)
     if len(rest) == 2 and (action := rest[1].removesuffix(".json")) in resource.actions:
         return Route(resource, rest[0], action=action)
+    if len(rest) == 2 and rest[1] in resource.renderings:
+        return Route(resource, rest[0], rendering=rest[1])
     return None

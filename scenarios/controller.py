@@ -136,13 +136,24 @@ class Hadron:
     # ---- REST, as somebody
     def request(self, method: str, path: str, body: Any = None, *, token: str = ADMIN) -> tuple[int, Any]:
         """The status and the decoded answer of one request."""
+        status, raw = self._exchange(method, path, body, token)
+        return status, json.loads(raw or b"null")
+
+    def text(self, path: str, *, token: str = ADMIN) -> str:
+        """What is there that is no JSON. Raises RuntimeError if there is nothing."""
+        status, raw = self._exchange("GET", path, None, token)
+        if status != 200:
+            raise RuntimeError(f"{path}: {status} {raw.decode()}")
+        return raw.decode()
+
+    def _exchange(self, method: str, path: str, body: Any, token: str) -> tuple[int, bytes]:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}{path}", data, {"X-Auth-Token": token}, method=method)
         try:
             with urllib.request.urlopen(request, timeout=60, context=self._trust) as answer:
-                return answer.status, json.loads(answer.read() or b"null")
+                return answer.status, answer.read()
         except urllib.error.HTTPError as error:
-            return error.code, json.loads(error.read() or b"null")
+            return error.code, error.read()
 
     def create(self, kind: str, *, token: str = ADMIN, **values: Any) -> dict[str, Any]:
         """POST one object, such as create("network", name="red"); returns it. Raises RuntimeError if it is refused."""

@@ -10,6 +10,7 @@ from controller.types import TYPES
 from tests.kit.worlds import ROOT
 
 WORDS = sorted({*particles._FILE_WORDS, *particles._OBJECT_WORDS, *particles._API_WORDS, *particles._ACTION_WORDS,
+                *particles._RENDERING_WORDS,
                 *attributes._WORDS, *attributes._POOL_WORDS, *checks._WORDS, *TYPES, "call", "list", "record", "enum"})
 
 

@@ -7,7 +7,7 @@ PAD, END = 0, 255
 NETMASK, ROUTER, DNS, HOSTNAME, DOMAIN, MTU, BROADCAST_ADDRESS = 1, 3, 6, 12, 15, 26, 28
 REQUESTED_ADDRESS, LEASE_TIME, OVERLOAD, MESSAGE_TYPE, SERVER_ID, WANTED, MESSAGE = 50, 51, 52, 53, 54, 55, 56
 MAX_SIZE, RENEW_TIME, REBIND_TIME, CLIENT_ID, TFTP_SERVER, BOOT_FILE = 57, 58, 59, 61, 66, 67
-ROUTES, ETHERBOOT, ROUTES_OF_MICROSOFT = 121, 175, 249
+DOMAIN_SEARCH, ROUTES, ETHERBOOT, ROUTES_OF_MICROSOFT = 119, 121, 175, 249
 NEXT_SERVER = 255                   # dnsmasq's and Ironic's number for what is a field and no option: siaddr
 
 Option = tuple[int, bytes]
@@ -63,6 +63,19 @@ def route(destination: bytes, width: int, router: bytes) -> bytes:
     return bytes((width,)) + destination[:(width + 7) // 8] + router
 
 
+def read_routes(raw: bytes) -> list[tuple[str, str]]:
+    """Classless static routes as text: (destination, router) each. ValueError if they are cut short."""
+    found, at = [], 0
+    while at < len(raw):
+        width, size = raw[at], (raw[at] + 7) // 8
+        if width > 32 or at + size + 5 > len(raw):
+            raise ValueError("these are no classless static routes")
+        destination = raw[at + 1:at + 1 + size] + bytes(4 - size)
+        router, at = raw[at + 1 + size:at + 5 + size], at + 5 + size
+        found.append((f"{'.'.join(map(str, destination))}/{width}", ".".join(map(str, router))))
+    return found
+
+
 def domain(name: str) -> bytes:
     """A domain name as DNS writes it (RFC 1035), not compressed. ValueError if a label or the name is too long."""
     labels = [label.encode("ascii") for label in name.rstrip(".").split(".")]
@@ -72,3 +85,17 @@ def domain(name: str) -> bytes:
     if len(raw) > 255:
         raise ValueError(f"{name!r} is not a domain name: longer than 253 characters")
     return raw
+
+
+def read_domains(raw: bytes) -> list[str]:
+    """The domain names in `raw`, one after the other, none compressed; as many as are whole."""
+    found, labels, at = [], [], 0
+    while at < len(raw) and raw[at] < 64:
+        size = raw[at]
+        if size:
+            labels.append(raw[at + 1:at + 1 + size].decode("ascii", "replace"))
+        else:
+            found.append(".".join(labels))
+            labels = []
+        at += 1 + size
+    return found

@@ -77,6 +77,8 @@ KNOWN_TO_ALL = {
 }
 ASKS: dict[str, set[str]] = {
     "apps.questions": {"apps.dhcp", "apps.dhcp6", "apps.router_advertisements"},
+    "apps.network_config": {"apps.dhcp", "apps.network_formats"},
+    "apps.network_formats": {"apps.network_config"},
     "apps.routers": {"apps.external_gateways"},
     "apps.routes": {"apps.routing"},
     "apps.extra_routes": {"apps.routing"},
@@ -86,7 +88,7 @@ ONLY = {
     "os_ken": {"controller.switch.osken"},
     "cheroot": {"rest.server", "rest.connection"},
     "sqlite3": {"controller.store.sqlite"},
-    "yaml": {"controller.particles", "controller.config", "scenarios.controller"},
+    "yaml": {"apps.network_formats", "controller.particles", "controller.config", "scenarios.controller"},
 }
 PURE = (
     "os_ken",

@@ -1,0 +1,83 @@
+"""Machines that are configured by what is written for them, by Debian's own ifupdown, reach their network and others."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import yaml
+
+from tests.kit import cloud_init
+from tests.scenarios.routed import Net, Place, Tenant
+from tests.scenarios.site import Machine, Site, Wish, wait
+
+pytestmark = pytest.mark.root
+
+
+class World(NamedTuple):
+    """`blank` has no addresses of its own yet; `far` is behind a router, on another host."""
+
+    site: Site
+    near: Net
+    blank: Machine
+    beside: Machine
+    far: Machine
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    if os.geteuid() != 0:
+        pytest.skip("makes network namespaces")
+    with Site(hosts=2) as site:
+        acme = Tenant(site, "acme")
+        near, off = acme.network(1), acme.network(2, kind="geneve")
+        acme.router("r").join(near, off)
+        beside, far = acme.machines(Place("beside", near, 2, 11), Place("far", off, 2))
+        (blank,) = acme.machines(Place("blank", near, 1), addresses=False)
+        yield World(site, near, blank, beside, far)
+
+
+def written(world: World, machine: Machine, format: str) -> str:
+    return world.site.hadron.text(f"/v2.0/ports/{machine.id}/network-config?format={format}")
+
+
+def as_interfaces(format: str, text: str) -> str:
+    """/etc/network/interfaces: as it is, or as cloud-init makes it of its own formats."""
+    if format == "interfaces":
+        return text
+    if format == "network-data":
+        return cloud_init.as_interfaces(cloud_init.state_of_openstack(json.loads(text)))
+    return cloud_init.as_interfaces(cloud_init.state_of_version2(yaml.safe_load(text)))
+
+
+def bring_up(machine: Machine, text: str, directory: Path) -> None:
+    file, state = directory / "interfaces", directory / "state"
+    file.write_text(text)
+    state.mkdir()
+    machine.vm.namespace.script("ip addr flush dev eth0; ip -6 addr flush dev eth0; ip link set eth0 down")
+    machine.vm.namespace.script(f"ifup --all --no-scripts --interfaces={file} --state-dir={state}")
+
+
+@pytest.mark.parametrize("format", ["interfaces", "cloud-init", "network-data"])
+def test_a_machine_configured_from_it_reaches_its_network_and_beyond(world: World, format: str, tmp_path: Path) -> None:
+    blank = world.blank
+    bring_up(blank, as_interfaces(format, written(world, blank, format)), tmp_path)
+    (link,) = json.loads(blank.vm.run(["ip", "-j", "link", "show", "dev", "eth0"]).stdout)
+    assert (link["mtu"], link["address"]) == (world.near.row["mtu"], blank.mac)
+    for address in (world.beside.ip, world.beside.ip6, world.near.ip(1), world.near.ip(1, 6), world.far.ip, world.far.ip6):
+        wait(lambda address=address: blank.vm.ping(address), f"{address} does not answer")
+
+
+def test_a_machine_makes_its_own_address_where_that_is_the_mode(world: World, tmp_path: Path) -> None:
+    network = world.site.network("slaac", subnets=())
+    world.site.create("subnet", network_id=network["id"], project_id="slaac", cidr="2001:db8:5::/64", ip_version=6,
+                      ipv6_ra_mode="slaac", ipv6_address_mode="slaac")
+    one, other = world.site.machines(Wish("one", network, 1), Wish("other", network, 2), addresses=False)
+    for machine in (one, other):
+        (tmp_path / machine.name).mkdir()
+        bring_up(machine, written(world, machine, "interfaces"), tmp_path / machine.name)
+    wait(lambda: one.vm.ping(other.ip6), "the other does not answer")

@@ -15,10 +15,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from apps.dhcp_options import SWITCHED_OFF, Extra, extras
-from apps.pipeline import ANSWER, NETWORK
+from apps.pipeline import ANSWER, BACK, NETWORK
 from apps.places import server_mac, switches_of
 from controller.app import flows, query, spread
-from controller.openflow import IN_PORT, match, move, set_field
+from controller.openflow import match, move, set_field
 from controller.packet import dhcp, ethernet, ipv4, udp
 from controller.packet import dhcp_options as option
 from controller.values import prefix
@@ -146,7 +146,7 @@ def answer_server_address(world, network):
         yield ANSWER, "known", match({NETWORK: network.key, "eth_type": ARP, "arp_op": 1, "arp_tpa": ip}), (
             move("eth_src", "eth_dst"), set_field(eth_src=mac), set_field(arp_op=2),
             move("arp_sha", "arp_tha"), set_field(arp_sha=mac),
-            move("arp_spa", "arp_tpa"), set_field(arp_spa=ip), IN_PORT)
+            move("arp_spa", "arp_tpa"), set_field(arp_spa=ip), *BACK)
 
 
 @query

@@ -5,10 +5,10 @@ any frame: questions to one neighbour (is it still there?), what a port asks and
 (RFC 5227: whoever is answered takes its address for a duplicate), addresses that a port may take over from another
 (allowed address pairs), and whatever is inside a VLAN of the tenant's own.
 """
-from apps.pipeline import ANSWER, FORWARD, ND_REPLY, NETWORK, SENDER
+from apps.pipeline import ANSWER, BACK, FORWARD, ND_REPLY, NETWORK, SENDER
 from apps.places import everywhere, home, network_wide
 from controller.app import flows
-from controller.openflow.actions import IN_PORT, drop, move, set_field
+from controller.openflow.actions import drop, move, set_field
 from controller.openflow.match import match
 
 APP = 4
@@ -33,7 +33,7 @@ def answer(world, port):
             yield ANSWER, "known", match({**asked, "eth_dst": TO_ALL, "eth_type": ARP, "arp_op": 1, "arp_tpa": ip}), (
                 move("eth_src", "eth_dst"), set_field(eth_src=port.mac_address), set_field(arp_op=2),
                 move("arp_sha", "arp_tha"), set_field(arp_sha=port.mac_address),
-                move("arp_spa", "arp_tpa"), set_field(arp_spa=ip), IN_PORT)
+                move("arp_spa", "arp_tpa"), set_field(arp_spa=ip), *BACK)
 
 
 @flows(per="port", on=home)
@@ -50,6 +50,6 @@ def stand(world, switch):
     yield ANSWER, "probe", from_nobody, (FORWARD,)
     # Setting the target's link-layer address needs a packet that is an advertisement already: hence this table.
     yield ND_REPLY, "advertise", match(eth_type=IPV6, ip_proto=ICMPV6, icmpv6_type=136), (
-        move("eth_src", "nd_tll"), IN_PORT)
+        move("eth_src", "nd_tll"), *BACK)
     yield ND_REPLY, "rest", match(), (drop("not a neighbour advertisement"),)
 

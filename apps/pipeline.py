@@ -20,6 +20,7 @@ is held against the rules again, so a connection ends when the rule that allowed
 Before adding a table: can a priority level in an existing one say it? Then choose a number between its
 neighbours; the declaration refuses disorder, and `hadron pipeline` draws it.
 """
+from controller.openflow.actions import FORGET_IN_PORT, move
 from controller.openflow.pipeline import Pipeline
 
 PIPELINE = Pipeline()
@@ -87,7 +88,7 @@ COMMIT = table(
     levels={"new": 100})
 DELIVER = table(
     60, "deliver", "Hand it to the receiver's port, tunnel or uplink.",
-    levels={"self": 200, "routed": 150, "known": 100, "no_uplink": 50})
+    levels={"self": 200, "twin": 160, "routed": 150, "known": 100, "no_uplink": 50})
 
 UNGUARDED, STATEFUL, STATELESS = 0, 1, 2
 RECEIVER = register(5, "key of the port it goes to; 1 to 3: a tunnel; 4: the uplink")
@@ -110,3 +111,6 @@ HOP6_PARTS = [register(12 + part, f"IPv6 address of the next hop, part {part + 1
               for part in range(4)]
 
 PIPELINE.name_registers(vars())
+
+# What a flow has made of a question goes back to whoever asked, by the way that leads there.
+BACK = (move(SENDER, RECEIVER), FORGET_IN_PORT, DELIVER)

@@ -5,6 +5,7 @@ interfaces itself.
 """
 from hashlib import blake2s
 
+from apps.seats import Seat, carrier_of, carrier_up, is_parent
 from controller.app import Missing, query, spread, tally
 from topology.binding import plugged_into
 
@@ -36,17 +37,21 @@ def _hostname(world, host_id):
 
 @query
 def plugged(world, port_id):
-    """The interface through which the port takes part in its network; None while it is down or away."""
+    """The seat from which the port takes part in its network; None while it is down or away."""
     port = world.get("port", port_id)
     if port is None or port.device_owner in ROUTER_PORTS:            # a router is nowhere: a host that shows it lies
         return None
     if not port.admin_state_up or not world.need("network", port.network_id).admin_state_up:
         return None
-    return world.ask(interface_of, port_id)
+    carried = world.ask(carrier_of, port_id)
+    seen = world.ask(interface_of, carried[0] if carried else port_id)
+    if seen is None or carried and not carrier_up(world, *carried):
+        return None
+    return Seat(seen.switch_id, seen.ofport, carried[1] if carried else 0, bool(carried) or is_parent(world, port_id))
 
 
 def here(world, port):
-    """The interface through which the port takes part; without one the asking rule has no flows."""
+    """The seat from which the port takes part; without one the asking rule has no flows."""
     seen = world.ask(plugged, port.id)
     if seen is None:
         raise Missing("interface", port.id)
@@ -81,11 +86,11 @@ def ports_on(world, network_id, switch_id):
 
 
 def seats(world, network):
-    """(switch, OpenFlow port) of each port of the network that is plugged in now."""
+    """(switch, OpenFlow port or actions) that lead to each port of the network that is plugged in now."""
     for port in world.find("port", "network_id", network.id):
         seen = world.known(plugged, port.id)
         if seen:
-            yield seen.switch_id, seen.ofport
+            yield seen.switch_id, b"".join(seen.out) if seen.tag else seen.ofport
 
 
 # ---- what the controller itself is called on a network

@@ -10,7 +10,7 @@ way like any other frame, and so does whatever is inside a VLAN of the tenant's 
 """
 from apps import dhcp, dhcp6, router_advertisements
 from apps.pipeline import ANSWER, ASK, SENDER
-from apps.places import everywhere, home
+from apps.places import everywhere, home, plugged
 from controller.app import answers, flows
 from controller.openflow import Meter, controller, match, meter
 from controller.packet import ethernet
@@ -55,8 +55,13 @@ def kinds(world, port):
 
 
 @answers(of=ask)
-def answer(world, port, frame: bytes) -> tuple[bytes, ...]:
-    """The frames to hand to the port for one that it sent."""
+def answer(world, port, frame: bytes):
+    """The frames to hand to the port for one that it sent; to a port of a trunk with its tag."""
+    found, seen = reply(world, port, frame), world.known(plugged, port.id)
+    return tuple((b"".join(seen.out), one) for one in found) if seen and seen.tag else found
+
+
+def reply(world, port, frame: bytes) -> tuple[bytes, ...]:
     outer = ethernet.read(frame)
     if outer is None or outer.ethertype == ethernet.IPV4:
         return dhcp.offer(world, port, frame)

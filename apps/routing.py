@@ -12,12 +12,11 @@ ARP and neighbour discovery for the router, and echo requests to it, are answere
 (time exceeded, no route, nobody at the next hop, a closed port) goes to the controller, so many a second; the error
 is routed like any packet of the router's own (RFC 792, RFC 4443, RFC 1812 §4.3).
 """
-from apps.pipeline import ANSWER, FORWARD, HOP, HOP6, LEAVE, ND_REPLY, NETWORK, NEXT_HOP, ROUTE, ROUTER, SENDER
+from apps.pipeline import ANSWER, BACK, FORWARD, HOP, HOP6, LEAVE, ND_REPLY, NETWORK, NEXT_HOP, ROUTE, ROUTER, SENDER
 from apps.places import ROUTER_PORTS, everywhere, home, joints, plugged, reach, seats
 from controller.app import Missing, Said, answers, every, flows, query
 from controller.openflow.actions import (
     FORGET_IN_PORT,
-    IN_PORT,
     controller,
     ct,
     ct_clear,
@@ -144,7 +143,7 @@ def answer_neighbours(world, port):
             yield ANSWER, "known", match({**asked, "eth_type": ARP, "arp_op": 1, "arp_tpa": ip}), (
                 move("eth_src", "eth_dst"), set_field(eth_src=port.mac_address), set_field(arp_op=2),
                 move("arp_sha", "arp_tha"), set_field(arp_sha=port.mac_address),
-                move("arp_spa", "arp_tpa"), set_field(arp_spa=ip), IN_PORT)
+                move("arp_spa", "arp_tpa"), set_field(arp_spa=ip), *BACK)
 
 
 @every(3600, per="network", to=seats)

@@ -24,8 +24,9 @@ from apps.pipeline import (
     UNGUARDED,
 )
 from apps.places import everywhere, here, home, listens, on_wire, peers, plugged, ports_on, switches_of, tunnel_address
+from apps.seats import TAGGED
 from controller.app import flows, query, spread, tally
-from controller.openflow.actions import drop, output, resubmit, set_field
+from controller.openflow.actions import drop, output, pop_vlan, resubmit, set_field
 from controller.openflow.match import match
 
 APP = 2
@@ -47,11 +48,17 @@ def stand(world, switch):
 
 @flows(per="port", on=home)
 def admit(world, port):
-    """A guarded port sends untagged frames and is held to its addresses; an unguarded one may send anything."""
+    """A guarded port sends untagged frames and is held to its addresses; an unguarded one may send anything. Of a trunk
+    each port has the frames with its tag, which comes off."""
     network, seen = world.need("network", port.network_id), here(world, port)
     guard = world.ask(guard_of, port.id)
-    known = {"in_port": seen.ofport} if guard == UNGUARDED else {"in_port": seen.ofport, "vlan_vid": NOT_TAGGED}
+    known = {"in_port": seen.ofport}
+    if seen.tag:
+        known["vlan_vid"] = TAGGED | seen.tag
+    elif seen.trunk or guard != UNGUARDED:
+        known["vlan_vid"] = NOT_TAGGED
     yield ADMIT, "known", match(known), (
+        *((pop_vlan(),) if seen.tag else ()),
         ask_for(world, port), set_field({GUARDS: guard}), set_field({NETWORK: network.key}), set_field({SENDER: port.key}),
         ANSWER if guard == UNGUARDED else GUARD)
 
@@ -61,7 +68,8 @@ def deliver_here(world, port):
     network, seen = world.need("network", port.network_id), here(world, port)
     yield FORWARD, "port", match({NETWORK: network.key, "eth_dst": port.mac_address}), (
         ask_for(world, port), set_field({RECEIVER: port.key}), way_in(world, port.id))
-    yield DELIVER, "known", match({RECEIVER: port.key}), (output(seen.ofport),)
+    if not seen.trunk:                                   # trunks.py has those
+        yield DELIVER, "known", match({RECEIVER: port.key}), seen.out
 
 
 # ---- tunnels

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 from zlib import crc32
 
+from controller.openflow.actions import output
 from controller.world import Missing
 
 PORTION = 500               # places served in one second
@@ -21,18 +22,24 @@ TURN = 50                   # of one object before it is another's turn
 CATCH_UP = 60               # seconds that are made up for if the desk was busy; more, and somebody has set the clock
 
 Unit = tuple                # (saying, (id,)), as in controller/compile.py
-Send = Callable[[str, int, bytes], None]
+Place = tuple[str, int | bytes]        # switch, and OpenFlow port or the actions that lead to it
+Send = Callable[[str, int | bytes, bytes], None]
+
+
+def leading(to: int | bytes) -> bytes:
+    """The actions that hand a packet to a port, or those that are said instead of one."""
+    return to if isinstance(to, bytes) else output(to)
 
 
 class Round(NamedTuple):
     """One object's frames on their way: the places that have not had them yet, and what is taken back on the way."""
-    places: Iterator[tuple[str, int]]
+    places: Iterator[Place]
     frames: tuple[bytes, ...]
     undo: dict[Hashable, bytes]
 
 
 class Announcements:
-    """`send(switch, OpenFlow port, frame)` has a switch hand a frame to a port."""
+    """`send(switch, OpenFlow port or actions, frame)` has a switch hand a frame to a port."""
 
     def __init__(self, model: Any, world: Any, sayings: Iterable[Any], send: Send) -> None:
         self.model, self.world, self.send = model, world, send
@@ -111,12 +118,12 @@ class Announcements:
                 left += turn
 
 
-def _places(saying: Any, world: Any, row: Any) -> Iterator[tuple[str, int]]:
+def _places(saying: Any, world: Any, row: Any) -> Iterator[Place]:
     """Where an object speaks: nowhere (more) if something that this needs is not there."""
     with suppress(Missing):
         yield from saying.to(world, row)
 
 
-def _some(places: Iterator[tuple[str, int]], most: int) -> Iterator[tuple[str, int]]:
+def _some(places: Iterator[Place], most: int) -> Iterator[Place]:
     for _, place in zip(range(most), places, strict=False):
         yield place

@@ -151,7 +151,7 @@ SILENCE = Said()
 
 
 class Saying:
-    """What is said unasked of each object of a kind; `to` gives the places: (switch, OpenFlow port) each."""
+    """What is said unasked of each object of a kind; `to` gives the places: (switch, OpenFlow port or actions) each."""
     role, nothing = "said", SILENCE
 
     def __init__(self, say: Callable, seconds: int, per: str, to: Callable) -> None:

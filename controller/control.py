@@ -16,11 +16,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from controller.announcements import Announcements
+from controller.announcements import Announcements, leading
 from controller.app import Fact
 from controller.compile import Compiler
 from controller.model import Change
-from controller.openflow.actions import output
 from controller.store import StoreError
 from controller.switch import events
 from controller.switch.host_facts import HostFacts
@@ -67,7 +66,7 @@ class Control:
         self.packets: Counter = Counter()                                # object -> packets sent to us, in all
         self.announcements = Announcements(
             model, compiler.world, sayings,
-            lambda switch, port, frame: self.switches.send_packet(switch, output(port), frame))
+            lambda switch, to, frame: self.switches.send_packet(switch, leading(to), frame))
         self.ports = SwitchPorts(model, writer.learn, tuple(adopted))
         self._strangers = Sparing(now)
         self._recent: Counter = Counter()
@@ -265,7 +264,7 @@ class Control:
                 self.writer.learn([answer])
             else:
                 to, frame = answer if isinstance(answer, tuple) else (event.packet.in_port, answer)
-                self.switches.send_packet(event.switch_id, to if isinstance(to, bytes) else output(to), frame)
+                self.switches.send_packet(event.switch_id, leading(to), frame)
 
     # ---- time
     def _tick(self, tick: Tick) -> None:

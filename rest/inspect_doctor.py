@@ -136,6 +136,9 @@ def _interfaces(fabric: Fabric) -> Iterator[Finding]:
             yield Finding("note", about, f"names the port {seen.port_id}, which there is not", "")
         if port is None:
             continue
+        for trunk in fabric.model.find("trunk", "sub_ports.port_id", port.id):
+            yield Finding("bad", about, f"names port {port.name or port.id}, which is reached through the parent of trunk "
+                          f"{trunk.name or trunk.id} and by its tag only", "plug the trunk's parent in instead")
         if seen.mac_address and seen.mac_address != port.mac_address and port.port_security_enabled:
             yield Finding("bad", about, f"has MAC {seen.mac_address}, its port {port.mac_address}: what it sends is dropped",
                           "give the machine the port's MAC address")
@@ -148,7 +151,8 @@ def _interfaces(fabric: Fabric) -> Iterator[Finding]:
 def _ports(fabric: Fabric) -> Iterator[Finding]:
     unseen = []
     for port in fabric.model.find("port", "all", True):
-        if not port.binding_host_id or not port.admin_state_up or fabric.home(port.id) is not None:
+        carried = fabric.model.count("trunk", "sub_ports.port_id", port.id)          # it has no interface of its own
+        if carried or not port.binding_host_id or not port.admin_state_up or fabric.home(port.id) is not None:
             continue
         elsewhere = [seen for seen in fabric.model.find("interface", "port_id", port.id) if not seen.error]
         if elsewhere:

@@ -59,7 +59,8 @@ def _port(control: Any, known: Known, row: Any) -> dict[str, Any]:
     if not known.context.is_admin:
         return said
     switch = control.home(row.id)
-    seen = next((one for one in model.find("interface", "port_id", row.id) if one.switch_id == switch), None)
+    carried = next((one.port_id for one in model.find("trunk", "sub_ports.port_id", row.id)), row.id)
+    seen = next((one for one in model.find("interface", "port_id", carried) if one.switch_id == switch), None)
     owner = model.get("host", seen.host_id) if seen is not None else None
     return {**said, "host": (owner.hostname or owner.id) if owner else None, "host_id": seen.host_id if seen else None,
             "switch": switch, "interface": seen.name if seen else None, "ofport": seen.ofport if seen else None,

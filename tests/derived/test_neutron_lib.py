@@ -23,7 +23,7 @@ from tests.kit.worlds import core
 
 KINDS = {"network": "networks", "subnet": "subnets", "port": "ports", "router": "routers", "floatingip": "floatingips",
          "security_group": "security_groups", "security_group_rule": "security_group_rules",
-         "subnetpool": "subnetpools", "address_scope": "address_scopes"}
+         "subnetpool": "subnetpools", "address_scope": "address_scopes", "trunk": "trunks"}
 # The last definition read wins where extensions widen one: those that make it settable come last.
 LATER = ("network_mtu_writable", "port_mac_address_regenerate", "uplink_status_propagation_updatable",
          "subnet_segmentid_writable", "port_numa_affinity_policy_socket")
@@ -78,7 +78,6 @@ REASONS: dict[tuple[str, str, str], str] = {
     ("port", "binding:host_id", "default"): "an empty string, which is what Neutron makes of it",
     ("port", "binding:profile", "default"): "an empty object, which is what Neutron makes of it",
     ("port", "dns_assignment", "default"): "read-only; there are none",
-    ("port", "trunk_details", "there"): "trunks are not served, and ports without one do not show it in Neutron either",
     ("port", "pvlan_type", "visible"): NOT_OFFERED, ("port", "pvlan_community", "visible"): NOT_OFFERED,
     ("port", "propagate_uplink_status", "visible"): NOT_OFFERED, ("port", "trusted", "visible"): NOT_OFFERED,
     **{("router", name, "visible"): NOT_OFFERED for name in (

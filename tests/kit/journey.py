@@ -119,7 +119,7 @@ def carry_in(net: Any, sender: Outsider, packet: dict[str, Any]) -> Journey:
 
 
 def _carry(net: Any, journey: Journey, entering: list[tuple[str, dict[str, Any]]], start: tuple[str, int] | None) -> Journey:
-    waiting = deque(entering)
+    waiting, tag = deque(entering), _tag(entering[0][1]) if entering else 0
     for _ in range(_MOST_HOPS):
         if not waiting:
             return journey
@@ -136,10 +136,10 @@ def _carry(net: Any, journey: Journey, entering: list[tuple[str, dict[str, Any]]
                 waiting += _through_tunnel(net, journey, here, port, frame)
             elif uplink := uplink_at(net, here, port):
                 waiting += _onto_wire(net, journey, here, uplink, frame)
-            elif (here, port) == start:
+            elif (here, port) == start and _tag(frame) == tag:
                 journey.answers.append(frame)
             else:
-                journey.arrivals.append((_name(net, here, port), frame))
+                journey.arrivals.append((_name(net, here, port, _tag(frame)), frame))
     raise AssertionError(f"still under way after {_MOST_HOPS} switches\n{journey}")
 
 
@@ -165,11 +165,22 @@ def put_in(net: Any, switch: str, actions: bytes, packet: dict[str, Any]) -> Jou
     return carry(net, "the controller", switch, PORT_CONTROLLER, packet)
 
 
-def _name(net: Any, switch: str, ofport: int) -> str:
+def _tag(frame: dict[str, Any]) -> int:
+    tag = frame.get("vlan_vid", 0)
+    return tag & 0xFFF if tag & PRESENT else 0
+
+
+def _name(net: Any, switch: str, ofport: int, tag: int) -> str:
+    """Of a trunk's interface the name of the sub-port with that tag."""
     if ofport == PORT_LOCAL:
         return "the host itself"
     here = [seen for seen in net.model.find("interface", "switch_id", switch) if seen.ofport == ofport]
     bound = net.model.get("port", net.compiler.world.known(tenant, here[0].id)) if here else None
+    owners = [bound.id] if bound is not None else [seen.port_id for seen in here]
+    subs = {one.segmentation_id: one.port_id for owner in owners for trunk in net.model.find("trunk", "port_id", owner)
+            for one in trunk.sub_ports}
+    if tag in subs:
+        return str(net.model.get("port", subs[tag]).name)
     found = [bound.name] if bound is not None else [seen.name for seen in here]
     return found[0] if found else f"port {ofport} of {switch}, which is not there"
 

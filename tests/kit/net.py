@@ -28,6 +28,7 @@ import apps.questions  # noqa: F401
 import apps.routing  # noqa: F401
 import apps.security_groups  # noqa: F401
 import apps.switching  # noqa: F401
+import apps.trunks  # noqa: F401
 from controller.app import RULES, TALLIES
 from controller.compile import Compiler
 from controller.model import Change, Model
@@ -37,6 +38,7 @@ from controller.policy import Context
 from controller.rows import plain
 from controller.store.memory import MemoryStore
 from controller.write import Writer
+from tests.kit import frames
 from tests.kit.journey import Journey, carry, carry_in
 from tests.kit.talk import Said, packet_of
 from tests.kit.wires import Outsider
@@ -248,6 +250,16 @@ class Net:
     def _asker(project: str) -> Context:
         return Context(project_id=project, roles=frozenset({"member"}), is_admin=True)
 
+    def trunk(self, parent: Thing, **sub_ports: Thing) -> Thing:
+        """A trunk of a port: sub-ports by their tags, net.trunk(parent, t100=sub)."""
+        return self._create("trunk", f"trunk of {parent.name}", parent.project_id,
+                            {"port_id": parent.id, "sub_ports": tagged_ports(sub_ports)})
+
+    def act(self, thing: Thing, action: str, body: Mapping[str, Any]) -> None:
+        """Something that an object can do."""
+        self.writer.act(self._asker(thing.project_id), thing.kind, thing.id, action, body)
+        self.settle()
+
     # ---- what is seen
     def host(self, name: str, *, tunnel_ip: str | None = "", v: int = 4) -> Thing:
         """A host with its integration bridge, and an underlay address unless tunnel_ip is None."""
@@ -342,9 +354,18 @@ class Net:
         assert sent is not None, "send(port, frame)"
         if isinstance(sender, Outsider):
             return carry_in(self, sender, packet_of(sent))
+        carrier, tag = self.carrier(sender)
         if on:
-            at = self.switch_on(on), self.model.get("interface", f"{on}/{sender.name}").ofport
-        return carry(self, sender.name, *(at or self.place(sender)), packet_of(sent))
+            at = self.switch_on(on), self.model.get("interface", f"{on}/{carrier.name}").ofport
+        return carry(self, sender.name, *(at or self.place(carrier)), packet_of(frames.tagged(sent, tag) if tag else sent))
+
+    def carrier(self, port: Thing) -> tuple[Thing, int]:
+        """The port whose interface a port's frames go through, and the tag that they have there: of a sub-port."""
+        for trunk in self.model.find("trunk", "sub_ports.port_id", port.id):
+            parent = self.model.get("port", trunk.port_id)
+            return self.things["port", parent.name], next(
+                one.segmentation_id for one in trunk.sub_ports if one.port_id == port.id)
+        return port, 0
 
     def passes(self, said: Said) -> None:
         """What is said arrives, and so does the answer to it."""
@@ -352,6 +373,12 @@ class Net:
         answer = said.answer()
         self.send(said).reaches(answer.sender)
         self.send(answer).reaches(said.sender)
+
+
+def tagged_ports(sub_ports: Mapping[str, Thing]) -> list[dict[str, Any]]:
+    """Sub-ports as the API takes them, by their tags: t100."""
+    return [{"port_id": port.id, "segmentation_type": "vlan", "segmentation_id": int(tag[1:])}
+            for tag, port in sub_ports.items()]
 
 
 def pair_of(pair: str | tuple[str, str]) -> dict[str, str]:

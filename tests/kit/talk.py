@@ -31,7 +31,8 @@ def packet_of(frame: bytes) -> dict[str, Any]:
     for name, errors in _ERRORS.items():
         if name not in found:
             continue
-        start = 34 if name == "icmpv4_type" else 54  # untagged, without IP options or extension headers
+        start = 34 if name == "icmpv4_type" else 54  # without IP options or extension headers
+        start += 4 if frame[12:14] in (b"\x81\x00", b"\x88\xa8") else 0
         if (name, found[name]) in _ECHOES:
             found["icmp_id"] = struct.unpack_from("!H", frame, start + 4)[0]
         elif found[name] in errors:

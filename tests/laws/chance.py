@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tests.laws.chance_carried import TRUNKS, Carried
 from tests.laws.chance_routed import (
     FLOATING,
     FORWARDS,
@@ -31,7 +32,7 @@ from tests.laws.chance_routed import (
 from tests.laws.operations import Batch, Operation, name
 
 
-class Chance(Routed):
+class Chance(Routed, Carried):
     """Draws operations."""
 
     def __init__(self, seed: int, *, tame: bool = False) -> None:
@@ -54,6 +55,7 @@ class Chance(Routed):
             (1, self.stranger),
             (2, self.floating),
             (2, self.forwarding),
+            (3, self.trunk),
             (5, self.removal),
         ]
 
@@ -262,6 +264,7 @@ class Chance(Routed):
                 ("floatingip", FLOATING),
                 ("port_forwarding", FORWARDS),
                 ("gate", ROUTERS),
+                ("trunk", TRUNKS),
             )
         )
         number = self._below(number)
@@ -292,6 +295,7 @@ def furnish(seed: int, *, tame: bool = False) -> list[Batch]:
         (chance.stranger, STRANGERS),
         (chance.floating, FLOATING),
         (chance.forwarding, FORWARDS),
+        (chance.trunk, TRUNKS),
         (chance.rule, RULES // 2),
         (chance.port, PORTS // 2),
         (chance.interface, PORTS),

@@ -64,6 +64,7 @@ LAYERS = {
 KNOWN_TO_ALL = {
     "apps.pipeline",
     "apps.places",
+    "apps.seats",
     "apps.example_routed",
     "apps.guards",
     "apps.outside",

@@ -59,6 +59,8 @@ FAULTS = {
         "interface", "one/tap", mac_address="fa:16:3e:00:00:02"),
     "note: interface tap on one: carries 1400 bytes, its network 1450": lambda it: it.put("interface", "one/tap", mtu=1400),
     "note: interface tap on one: names the port": lambda it: it.model.remove("port", PORT),
+    "bad: interface tap on one: names port web, which is reached through the parent of trunk t": lambda it: it.put(
+        "trunk", "t", port_id="other", sub_ports=[{"port_id": PORT, "segmentation_type": "vlan", "segmentation_id": 5}]),
     "bad: port web: is bound to two, but plugged in on one": lambda it: (
         it.put("port", PORT, binding_host_id="two"), it.homes.clear()),
     "note: ports: 1 bound to a host without an interface there: web": lambda it: (

@@ -1,6 +1,8 @@
 # `make demo` and `make test` do all the set-up on a fresh Debian 12 or Ubuntu machine, as root.
 SHELL := /bin/bash
 VENV ?= .venv
+KEYSTONE ?= .venv-keystone
+export KEYSTONE_VENV := $(abspath $(KEYSTONE))
 PY := $(VENV)/bin/python
 APT := openvswitch-switch iproute2 ethtool tcpdump iputils-ping traceroute busybox iperf3 python3-venv isc-dhcp-client procps openssl
 
@@ -10,7 +12,7 @@ demo: setup            ## two tenants with the same addresses on three hosts, me
 	$(PY) -m scenarios.demo
 
 test: APT += mininet ifupdown net-tools
-test: setup lint $(VENV)/cloud-init/.ready       ## everything: style, types, all tests
+test: setup lint $(VENV)/cloud-init/.ready $(KEYSTONE)/.ready       ## everything: style, types, all tests
 	$(PY) -m pytest -q -n 2 --dist loadfile tests || { \
 	  echo "once more and alone: what failed while others kept the machine busy"; \
 	  $(PY) -m pytest -q --last-failed --last-failed-no-failures none tests; }
@@ -47,5 +49,12 @@ $(VENV)/cloud-init/.ready: | venv
 	@dpkg-deb -x $(VENV)/cloud-init/cloud-init_*.deb $(VENV)/cloud-init
 	@touch $@
 
+# A real Keystone, for the tests that ask one; it wants packages that nothing else here wants.
+$(KEYSTONE)/.ready: requirements-keystone.txt
+	@echo "making the virtual environment $(KEYSTONE)"
+	@python3 -m venv $(KEYSTONE)
+	@$(KEYSTONE)/bin/pip install -q --disable-pip-version-check -r requirements-keystone.txt
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(KEYSTONE) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

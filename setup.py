@@ -16,5 +16,6 @@ setup(
     package_data={"apps": ["*.yaml"], "topology": ["*.yaml"]},
     install_requires=[line for line in (HERE / "requirements.txt").read_text().splitlines()
                       if line and not line.startswith("#")],
+    extras_require={"keystone": ["keystonemiddleware>=10"]},
     entry_points={"console_scripts": ["hadron = rest.cli:main", "hadron-cloud = scenarios.cloud_command:main"]},
 )

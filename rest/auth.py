@@ -199,7 +199,8 @@ def authenticator(config: Mapping[str, Any], *, address: str, allow_remote: bool
     """
     mode = config.get("mode")
     words = {"none": {"project_id", "allow_remote"}, "tokens": {"tokens"}, "http_basic": {"users", "projects"},
-             "identity": {"users", "projects", "key", "key_file", "token_seconds", "endpoint"}}
+             "identity": {"users", "projects", "key", "key_file", "token_seconds", "endpoint"},
+             "keystone": {"keystone", "cache_seconds"}}
     if mode not in words:
         raise ValueError(f"auth.mode: must be one of {', '.join(words)}")
     unknown_words = sorted(set(config) - words[str(mode)] - {"mode"})
@@ -216,6 +217,9 @@ def authenticator(config: Mapping[str, Any], *, address: str, allow_remote: bool
             raise ValueError(f"auth.mode: none would make everybody who reaches {address} administrator; "
                              "listen on loopback, use tokens, or allow it explicitly")
         return Anybody(config.get("project_id", "admin"), local=is_loopback(address))
+    if mode == "keystone":
+        from rest.keystone import Keystone
+        return Slowed(Keystone(config.get("keystone"), config.get("cache_seconds", 30)))
     directory = directory or Directory(config.get("users"), config.get("projects"))
     if mode == "http_basic":
         return Basic(directory)

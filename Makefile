@@ -50,7 +50,7 @@ $(VENV)/cloud-init/.ready: | venv
 	@touch $@
 
 # A real Keystone, for the tests that ask one; it wants packages that nothing else here wants.
-$(KEYSTONE)/.ready: requirements-keystone.txt
+$(KEYSTONE)/.ready: requirements-keystone.txt | venv
 	@echo "making the virtual environment $(KEYSTONE)"
 	@python3 -m venv $(KEYSTONE)
 	@$(KEYSTONE)/bin/pip install -q --disable-pip-version-check -r requirements-keystone.txt

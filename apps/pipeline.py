@@ -28,7 +28,7 @@ table, register = PIPELINE.table, PIPELINE.register
 
 ADMIT = table(
     0, "admit", "Which port, tunnel or uplink did it come from? Load its network and its sender.",
-    levels={"never": 200, "known": 100})
+    levels={"discovery": 250, "never": 200, "known": 100})
 GUARD = table(
     10, "guard", "May this port send from these addresses?",
     levels={"never": 300, "own": 200, "arp": 60, "any": 50})

@@ -17,13 +17,13 @@ from zlib import crc32
 from controller.openflow.actions import output
 from controller.world import Missing
 
-PORTION = 500               # places served in one second
+PORTION = 1000              # places served in one second
 TURN = 50                   # of one object before it is another's turn
 CATCH_UP = 60               # seconds that are made up for if the desk was busy; more, and somebody has set the clock
 
 Unit = tuple                # (saying, (id,)), as in controller/compile.py
 Place = tuple[str, int | bytes]        # switch, and OpenFlow port or the actions that lead to it
-Send = Callable[[str, int | bytes, bytes], None]
+Send = Callable[[str, int | bytes, Any], None]
 
 
 def leading(to: int | bytes) -> bytes:
@@ -34,7 +34,7 @@ def leading(to: int | bytes) -> bytes:
 class Round(NamedTuple):
     """One object's frames on their way: the places that have not had them yet, and what is taken back on the way."""
     places: Iterator[Place]
-    frames: tuple[bytes, ...]
+    frames: tuple[Any, ...]
     undo: dict[Hashable, bytes]
 
 
@@ -49,6 +49,7 @@ class Announcements:
         self.said: dict[Unit, Any] = {}                         # what is said now; nothing is not kept
         self.waiting: dict[Unit, Round] = {}                    # in the order of their turns
         self._turn: defaultdict[Any, dict[int, dict[Unit, None]]] = defaultdict(dict)   # saying -> second -> units
+        self._eager: dict[Unit, int] = {}                       # how often it is to be said again at once
         self._last = 0
 
     # ---- keeping up
@@ -77,6 +78,8 @@ class Announcements:
             self.waiting.pop(unit, None)
         elif tell and now != was:
             self._begin(unit, row, now, dict(was.undo))
+            if saying.eager and now.frames:
+                self._eager[unit] = saying.eager
 
     def _begin(self, unit: Unit, row: Any, now: Any, undo: dict[Hashable, bytes]) -> None:
         """From the first place on, with what an unfinished round had yet to take back."""
@@ -96,10 +99,24 @@ class Announcements:
         for saying, seconds in self._turn.items():
             for each in range(first, second + 1):
                 for unit in tuple(seconds.get(each % saying.seconds, ())):
-                    row = self.model.get(saying.per, unit[1][0])
-                    if row is not None and unit not in self.waiting:
-                        self._begin(unit, row, self.said[unit], {})
+                    self._again(unit)
+        self._be_eager()
         self._send()
+
+    def _again(self, unit: Unit) -> None:
+        row = self.model.get(unit[0].per, unit[1][0])
+        if row is not None and unit in self.said and unit not in self.waiting:
+            self._begin(unit, row, self.said[unit], {})
+
+    def _be_eager(self) -> None:
+        """What is on its way for the first time is not said again yet."""
+        for unit, left in list(self._eager.items()):
+            if unit in self.waiting:
+                continue
+            self._again(unit)
+            self._eager[unit] = left - 1
+            if left < 2:
+                del self._eager[unit]
 
     def _send(self) -> None:
         left = PORTION

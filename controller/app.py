@@ -7,7 +7,9 @@
     @answers(of=rule)               what a packet that the rule's flows sent to us is answered with: frames, back to
                                     where it came from; (port or actions, frame), elsewhere; Fact(kind, document), what
                                     it teaches
-    @every(600, per="network", to=seats)    what to say to these places now and again, and at once when it changes
+    @every(600, per="network", to=seats)    what to say to these places now and again, and at once when it changes;
+                                    a frame may be Sealed, and whoever answers with Unseal learns whether it is genuine
+    @fades("link", seconds=60)      facts of this kind hold only if they are heard again in time
 
 A rule yields flows as (table, level, match, actions): the level is one of the table's named priorities; or a
 Group or a Meter. Rules are pure: they read only through `world`, and import no os_ken, time, random or socket.
@@ -23,12 +25,13 @@ from controller.compile import NOWHERE, Spread, spread
 from controller.openflow.flow import Flow, Why
 from controller.world import Missing
 
-__all__ = ["APPS", "RULES", "SAYINGS", "TALLIES", "Fact", "Missing", "Rule", "Said", "answers", "every", "flows", "query",
-           "spread", "tally"]
+__all__ = ["APPS", "FADING", "RULES", "SAYINGS", "TALLIES", "Alarm", "Fact", "Missing", "Rule", "Said", "Sealed", "Unseal",
+           "answers", "every", "fades", "flows", "query", "spread", "tally"]
 
 RULES: list[Rule] = []
 TALLIES: list[Tally] = []
 SAYINGS: list[Saying] = []
+FADING: dict[str, Fades] = {}          # kind of fact -> how it fades
 APPS: dict[int, str] = {}              # number in the cookie -> name of the app
 
 
@@ -141,9 +144,48 @@ class Fact(NamedTuple):
     document: dict[str, Any]
 
 
+class Alarm(NamedTuple):
+    """Something that should not happen, at the port that a packet came from; `details` are names and values."""
+    what: str
+    details: dict[str, Any]
+
+
+class Sealed(NamedTuple):
+    """A frame to be completed with a proof that we have sent it, now, about this; see controller/seals.py."""
+    about: bytes
+    head: bytes
+    tail: bytes
+
+
+class Unseal(NamedTuple):
+    """What to do once a seal has been looked at: `then(µs on the way)` gives the answers; else this alarm is raised.
+
+    The way began at the switch `by`; the ways between us and the two switches do not count.
+    """
+    about: bytes
+    seal: bytes
+    by: str
+    then: Callable[[int], Iterable[Any]]
+    alarm: Alarm
+
+
+class Fades(NamedTuple):
+    """How facts of a kind fade: after so many seconds, and with the ports (switch, number) that one is about."""
+    seconds: int
+    places: Callable[[Any], tuple[tuple[str, int], ...]]
+
+
+def fades(kind: str, *, seconds: int) -> Callable[[Callable], Callable]:
+    """Declare that facts of a kind go unless they are heard again: places(row) gives the ports that one is about."""
+    def declare(places: Callable) -> Callable:
+        FADING[kind] = Fades(seconds, places)
+        return places
+    return declare
+
+
 class Said(NamedTuple):
     """What is said of an object: frames; and by what it is about, the frame that takes it back once it is so no more."""
-    frames: tuple[bytes, ...] = ()
+    frames: tuple[bytes | Sealed, ...] = ()
     undo: tuple[tuple[Hashable, bytes], ...] = ()
 
 
@@ -154,8 +196,8 @@ class Saying:
     """What is said unasked of each object of a kind; `to` gives the places: (switch, OpenFlow port or actions) each."""
     role, nothing = "said", SILENCE
 
-    def __init__(self, say: Callable, seconds: int, per: str, to: Callable) -> None:
-        self.say, self.seconds, self.per, self.to = say, seconds, per, to
+    def __init__(self, say: Callable, seconds: int, per: str, to: Callable, eager: int) -> None:
+        self.say, self.seconds, self.per, self.to, self.eager = say, seconds, per, to, eager
         self.name = f"{say.__module__}.{say.__name__}"
 
     def __call__(self, world: Any, id: str) -> Said:
@@ -163,9 +205,12 @@ class Saying:
         return self.say(world, row) if row is not None else SILENCE
 
 
-def every(seconds: int, *, per: str, to: Callable) -> Callable[[Callable], Saying]:
-    """Declare what is said unasked, every so many seconds and whenever it changes: say(world, row) -> Said."""
+def every(seconds: int, *, per: str, to: Callable, eager: int = 0) -> Callable[[Callable], Saying]:
+    """Declare what is said unasked, every so many seconds and whenever it changes: say(world, row) -> Said.
+
+    What has changed is said again in each of the next `eager` seconds.
+    """
     def declare(say: Callable) -> Saying:
-        SAYINGS.append(Saying(say, seconds, per, to))
+        SAYINGS.append(Saying(say, seconds, per, to, eager))
         return SAYINGS[-1]
     return declare

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from controller.announcements import Announcements, leading
-from controller.app import Fact
+from controller.announcements import Announcements
 from controller.compile import Compiler
+from controller.fading import Fading
 from controller.model import Change
+from controller.replies import Replies
+from controller.seals import Seals
 from controller.store import StoreError
 from controller.switch import events
 from controller.switch.host_facts import HostFacts
@@ -29,11 +31,10 @@ from controller.switch_ports import SwitchPorts
 
 log = logging.getLogger("hadron.control")
 
-FLOOD = 15                 # packets of one port to the controller within a second that are called a flood
-PACKETS = 64               # answered in one turn
+LATE = 3.0                 # seconds after which a tick says nothing about how long nothing was heard
 EXAMPLES = 20              # of each kind of wrong entry, kept from the last reading of a switch
 AGAIN = 60.0               # seconds within which the same alarm is not another one
-ALIKE = ("switch", "object", "rule")                # what makes two alarms the same
+ALIKE = ("switch", "port", "object", "rule")        # what makes two alarms the same
 KEPT = 200                 # alarms kept for `hadron audit` and the log
 
 
@@ -54,7 +55,8 @@ class Control:
 
     def __init__(self, *, model: Any, writer: Any, compiler: Compiler, switches: Any,
                  home: Callable[[str], str | None], now: Callable[[], float], audit_interval: float = 300.0,
-                 sayings: Iterable[Any] = (), adopted: Iterable[str] = ()) -> None:
+                 sayings: Iterable[Any] = (), fading: Mapping[str, Any] = {}, seals: Seals | None = None,
+                 adopted: Iterable[str] = ()) -> None:
         self.model, self.writer, self.compiler, self.switches = model, writer, compiler, switches
         self.home, self.now, self.audit_interval = home, now, audit_interval
         self.seq = 0
@@ -63,22 +65,20 @@ class Control:
         self.refused: dict[tuple[str, tuple], str] = {}                  # (switch, key) -> the switch's words
         self.errors: dict[tuple[str, str], str] = {}                     # object -> why a switch refuses it
         self.alarms: deque[dict[str, Any]] = deque(maxlen=KEPT)
-        self.packets: Counter = Counter()                                # object -> packets sent to us, in all
-        self.announcements = Announcements(
-            model, compiler.world, sayings,
-            lambda switch, to, frame: self.switches.send_packet(switch, leading(to), frame))
+        self.fading = Fading(model, writer.learn, fading)
+        self.replies = Replies(model=model, compiler=compiler, switches=switches, learn=writer.learn, alarm=self._alarm,
+                               seals=seals or Seals(now, bytes), fading=self.fading)
+        self.announcements = Announcements(model, compiler.world, sayings, self.replies.hand)
         self.ports = SwitchPorts(model, writer.learn, tuple(adopted))
         self._strangers = Sparing(now)
-        self._recent: Counter = Counter()
-        self._second = 0
         self._next_audit: dict[str, float] = {}
         self._changed = threading.Condition()
         self._on: dict[type, Callable[[Any], None]] = {
             events.SwitchGreeted: self._greeted, events.SwitchGone: self._gone, events.SwitchRead: self._read,
             events.SwitchConfirmed: self._confirmed, events.SwitchRefused: self._refused,
-            events.PacketsWaiting: self._packets, events.SwitchTwice: self._twice,
+            events.PacketsWaiting: self.replies.take, events.SwitchTwice: self._twice,
             events.SwitchAccepted: lambda event: self._forgive(event.switch_id, event.key),
-            events.SwitchDemoted: self._demoted, events.PortChanged: self.ports.changed,
+            events.SwitchDemoted: self._demoted, events.PortChanged: self._port_changed,
             events.PortsTold: self.ports.told, HostFacts: self._facts, Tick: self._tick}
 
     # ---- what the desk calls
@@ -100,6 +100,7 @@ class Control:
 
     def _follow(self, changes: Sequence[Change]) -> None:
         delta = self.compiler.update(changes)
+        self.fading.changed(changes)
         self.announcements.take(changes, delta.news)
         for kind, id, *_ in changes:
             if kind == "switch" and id in self.model.rows["switch"]:
@@ -110,6 +111,7 @@ class Control:
     def load(self) -> None:
         """Compile everything, before anybody is told."""
         self.ports.load()
+        self.fading.load()
         del self.writer.changes[:]               # what follows takes in all rows there are
         rows = [(kind, id, None, None, ()) for kind, held in self.model.rows.items() for id in held]
         self.compiler.update(rows, tell=False)
@@ -244,36 +246,18 @@ class Control:
                             for seen in self.model.find(other, "switch_id", before.id) if seen.host_id != event.host_id]
         self.writer.learn(event.puts, removes)
 
-    def _packets(self, _: Any) -> None:
-        """Some of the packets that wait: the rest comes in its turn, after other work on the queue."""
-        for event in self.switches.packets(PACKETS):
-            self._packet(event)
-
-    def _packet(self, event: Any) -> None:
-        """A packet that one of our flows sent to us: its rule has the answer."""
-        unit = self.compiler.punts.get(event.packet.cookie)
-        if unit is None:
-            return
-        rule, (id, *_) = unit
-        if (row := self.model.get(rule.per, id)) is None:
-            return
-        self.packets[rule.per, id] += 1
-        self._recent[event.switch_id, rule.per, id, rule.name] += 1
-        for answer in rule.answers(self.compiler.world, row, event.packet.data):
-            if isinstance(answer, Fact):
-                self.writer.learn([answer])
-            else:
-                to, frame = answer if isinstance(answer, tuple) else (event.packet.in_port, answer)
-                self.switches.send_packet(event.switch_id, leading(to), frame)
+    def _port_changed(self, event: Any) -> None:
+        self.ports.changed(event)
+        if event.state != "up":
+            self.fading.lost((event.switch_id, event.ofport))
 
     # ---- time
     def _tick(self, tick: Tick) -> None:
         """Once a second: say what is to be said; name those who flood us; audit the switches whose turn it is."""
         self.announcements.tick(tick.now)
-        for (switch, kind, id, rule), count in self._recent.items():
-            if count >= FLOOD:
-                self._alarm("flood", switch=switch, object=f"{kind} {id}", rule=rule, packets=count)
-        self._recent.clear()
+        self.replies.tick()
+        if abs(self.now() - tick.now) < LATE:    # else the desk was busy, and what has been heard meanwhile still waits
+            self.fading.tick(self.standing)
         if self.audit_interval:
             for switch, standing in self.standing.items():
                 if standing.in_step and self._next_audit.get(switch, 0) <= tick.now:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
+import os
 import pkgutil
 import resource
 import ssl
@@ -29,6 +30,7 @@ from controller.ids import random_ids
 from controller.model import Model
 from controller.particles import load_all
 from controller.resource import Resources
+from controller.seals import Seals
 from controller.store.memory import MemoryStore
 from controller.store.sqlite import SqliteStore
 from controller.switch.ovsdb import OvsdbServer
@@ -75,12 +77,14 @@ class Hadron:
         self.writer = Writer(self.model, self.resources, self.store, settings=config.settings, quotas=config.quotas,
                              new_id=random_ids().__next__)
         self.compiler = Compiler(self.model, words.RULES, words.TALLIES)
+        self.seals = Seals(time.time, os.urandom)
         self.desk = Desk(on_event=lambda event: self.control.on_event(event),
                          after_batch=lambda: self.control.after_batch(), group=self.writer.group)
         self.switches = Switches(self.desk.post)
         self.control = Control(model=self.model, writer=self.writer, compiler=self.compiler, switches=self.switches,
                                home=self._home, now=time.time, audit_interval=config.audit_interval,
-                               sayings=words.SAYINGS, adopted=config.adopt)
+                               sayings=words.SAYINGS, fading=words.FADING, seals=self.seals, adopted=config.adopt)
+        self.model.live["link.age"] = lambda row: self.control.fading.age("link", row.id)
         self.model.live["port.status"] = lambda row: self.control.status(row.id)
         self.ovsdb = OvsdbServer(self.desk.post, bridge=config.bridge, tunnels=config.tunnels,
                                  controllers=[config.controller_target] if config.controller_target else [],
@@ -112,6 +116,7 @@ class Hadron:
             self.writer.changes.clear()
             self.access.restore(self.writer.notes)
             self.switches.generation = self._next_generation()
+            self._keep_key()
             self._listen()
             self.control.load()
         log.info("compiled %d rows in %.2f s", sum(map(len, self.model.rows.values())), time.monotonic() - began)
@@ -139,6 +144,12 @@ class Hadron:
         number = max(int(time.time()), self.writer.notes.get("generation", 0) + 1)
         self.writer.note("generation", number)
         return number
+
+    def _keep_key(self) -> None:
+        """What is sealed before a restart can be opened after it: the key is in the store."""
+        if "seal" not in self.writer.notes:
+            self.writer.note("seal", self.seals.key.hex())
+        self.seals.key = bytes.fromhex(self.writer.notes["seal"])
 
     def _tick(self) -> None:
         while not self._stopping.wait(1):

@@ -55,7 +55,7 @@ def _port(control: Any, known: Known, row: Any) -> dict[str, Any]:
     model = control.model
     said = {"id": row.id, "name": row.name, "project_id": row.project_id, "network": known.said("network", row.network_id),
             "mac_address": row.mac_address, "addresses": [fixed.ip_address for fixed in row.fixed_ips or ()],
-            "device_id": row.device_id, "status": control.status(row.id), "packets": control.packets["port", row.id]}
+            "device_id": row.device_id, "status": control.status(row.id), "packets": control.replies.packets["port", row.id]}
     if not known.context.is_admin:
         return said
     switch = control.home(row.id)

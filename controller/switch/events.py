@@ -102,10 +102,11 @@ class PortsTold(NamedTuple):
 
 
 class PacketReceived(NamedTuple):
-    """A packet that a flow sent to the controller."""
+    """A packet that a flow sent to the controller; `at` is when it came (seconds since 1970)."""
 
     switch_id: str
     packet: PacketIn
+    at: float = 0.0
 
 
 class PacketsWaiting(NamedTuple):

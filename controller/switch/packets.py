@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +23,7 @@ class PacketQueue:
     def __init__(self, post: Callable[[Any], None], *, each: int = EACH) -> None:
         self._post, self._each = post, each
         self._lock = threading.Lock()
-        self._queues: dict[str, deque[PacketIn]] = {}
+        self._queues: dict[str, deque[tuple[PacketIn, float]]] = {}
         self._turns: deque[str] = deque()       # switches with packets, each once
         self._told = False                      # the desk has been told and has not come yet
 
@@ -39,7 +40,7 @@ class PacketQueue:
                 return
             if not queue:
                 self._turns.append(switch_id)
-            queue.append(packet)
+            queue.append((packet, time.time()))
             tell, self._told = not self._told, True
         if tell:
             self._post(PacketsWaiting())
@@ -51,7 +52,7 @@ class PacketQueue:
             while self._turns and len(taken) < limit:
                 switch_id = self._turns.popleft()
                 queue = self._queues[switch_id]
-                taken.append(PacketReceived(switch_id, queue.popleft()))
+                taken.append(PacketReceived(switch_id, *queue.popleft()))
                 if queue:
                     self._turns.append(switch_id)
             self._told = more = bool(self._turns)

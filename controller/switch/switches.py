@@ -128,6 +128,11 @@ class Switches:
         self.loop.call(self._count, switch_id, answer)
         return answer
 
+    def round_trip(self, switch_id: str) -> float | None:
+        """Seconds to a switch and back, if that could be measured."""
+        session = self._sessions.get(switch_id)
+        return session.pulse.round_trip if session is not None else None
+
     def report(self) -> list[dict[str, Any]]:
         """State and counters of every greeted switch, as plain data, by switch id."""
         return [_row(session) for _, session in sorted(self._sessions.items())]

@@ -29,6 +29,7 @@ import apps.routing  # noqa: F401
 import apps.security_groups  # noqa: F401
 import apps.switching  # noqa: F401
 import apps.trunks  # noqa: F401
+import topology.discovery  # noqa: F401
 from controller.app import RULES, TALLIES
 from controller.compile import Compiler
 from controller.model import Change, Model

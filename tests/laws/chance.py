@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.laws.chance_carried import TRUNKS, Carried
+from tests.laws.chance_plain import ENDS, PLAIN, PlainSwitches
 from tests.laws.chance_routed import (
     FLOATING,
     FORWARDS,
@@ -32,7 +33,7 @@ from tests.laws.chance_routed import (
 from tests.laws.operations import Batch, Operation, name
 
 
-class Chance(Routed, Carried):
+class Chance(Routed, Carried, PlainSwitches):
     """Draws operations."""
 
     def __init__(self, seed: int, *, tame: bool = False) -> None:
@@ -56,7 +57,11 @@ class Chance(Routed, Carried):
             (2, self.floating),
             (2, self.forwarding),
             (3, self.trunk),
+            (1, self.plain),
+            (3, self.switch_port),
+            (2, self.way),
             (5, self.removal),
+            (1, self.plain_removal),
         ]
 
     def history(self, operations: int) -> list[Batch]:
@@ -141,6 +146,7 @@ class Chance(Routed, Carried):
                 "binding:host_id": self.random.choice(
                     ("", "", "", f"host{self._below(HOSTS)}", f"node{self._below(HOSTS)}")
                 ),
+                "switch_port": self.bound(number),
             },
         )
 
@@ -287,6 +293,9 @@ def furnish(seed: int, *, tame: bool = False) -> list[Batch]:
         (chance.host, HOSTS),
         (chance.switch, HOSTS),
         (chance.uplink, HOSTS),
+        (chance.plain, PLAIN),
+        (chance.switch_port, PORTS),
+        (chance.way, PLAIN * ENDS),
         (chance.router, ROUTERS),
         (chance.joint, len(JOINTS) // 2),
         (chance.route, len(PAIRS)),

@@ -1,0 +1,89 @@
+"""Packets that flows have sent to us: the rule whose flow it was has the answer, which is carried out here.
+
+    frame, (port, frame)    sent back, or to another port of the switch
+    Fact                    learned; one that fades has been heard of
+    Alarm                   raised, naming the switch and the port
+    Unseal                  its proof is looked at, and what follows from it is one of these
+"""
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from controller.announcements import leading
+from controller.app import Alarm, Fact, Sealed, Unseal
+from controller.fading import Fading
+from controller.seals import Doubtful, Seals
+
+FLOOD = 15                 # packets of one port to the controller within a second that are called a flood
+PACKETS = 64               # answered in one turn
+SAMPLES = 8                # of the time on the way; the least of them counts, the others have waited for something
+
+
+class Replies:
+    """`alarm(what, **details)` raises an alarm. Lives on the desk thread."""
+
+    def __init__(self, *, model: Any, compiler: Any, switches: Any, learn: Callable[..., Any],
+                 alarm: Callable[..., None], seals: Seals, fading: Fading) -> None:
+        self.model, self.compiler, self.switches, self.learn = model, compiler, switches, learn
+        self.alarm, self.seals, self.fading = alarm, seals, fading
+        self.packets: Counter = Counter()                                # object -> packets sent to us, in all
+        self._recent: Counter = Counter()
+        self._took: defaultdict[tuple, deque[float]] = defaultdict(lambda: deque(maxlen=SAMPLES))
+
+    def take(self, _: Any = None) -> None:
+        """Some of the packets that wait: the rest comes in its turn, after other work on the queue."""
+        for event in self.switches.packets(PACKETS):
+            self._packet(event)
+
+    def _packet(self, event: Any) -> None:
+        unit = self.compiler.punts.get(event.packet.cookie)
+        if unit is None:
+            return
+        rule, (id, *_) = unit
+        if (row := self.model.get(rule.per, id)) is None:
+            return
+        self.packets[rule.per, id] += 1
+        self._recent[event.switch_id, rule.per, id, rule.name] += 1
+        self._carry_out(event, rule.answers(self.compiler.world, row, event.packet.data))
+
+    def _carry_out(self, event: Any, answers: Iterable[Any]) -> None:
+        for answer in answers:
+            if isinstance(answer, Fact):
+                self.learn([answer])
+                self.fading.heard(answer.kind, answer.document["id"])
+            elif isinstance(answer, Alarm):
+                self._warn(event, answer.what, answer.details)
+            elif isinstance(answer, Unseal):
+                self._unseal(event, answer)
+            else:
+                to, frame = answer if isinstance(answer, tuple) else (event.packet.in_port, answer)
+                self.switches.send_packet(event.switch_id, leading(to), frame)
+
+    def _unseal(self, event: Any, answer: Unseal) -> None:
+        try:
+            took = self.seals.open(answer.about, answer.seal, event.at or None)
+        except Doubtful as doubt:
+            self._warn(event, answer.alarm.what, {**answer.alarm.details, "because": str(doubt)})
+            return
+        samples = self._took[answer.about, event.switch_id]
+        to_us = [self.switches.round_trip(switch) or 0.0 for switch in (answer.by, event.switch_id)]
+        samples.append(max(0.0, took - sum(to_us) / 2))
+        self._carry_out(event, answer.then(round(min(samples) * 1e6)))
+
+    def _warn(self, event: Any, what: str, details: Mapping[str, Any]) -> None:
+        self.alarm(what, switch=event.switch_id, port=event.packet.in_port, **details)
+
+    def hand(self, switch: str, to: int | bytes, frame: bytes | Sealed) -> None:
+        """Have a switch send a frame to a port or as actions say, sealed now if it is to be."""
+        if isinstance(frame, Sealed):
+            frame = frame.head + self.seals.make(frame.about) + frame.tail
+        self.switches.send_packet(switch, leading(to), frame)
+
+    def tick(self) -> None:
+        """A second has passed: who has flooded us?"""
+        for (switch, kind, id, rule), count in self._recent.items():
+            if count >= FLOOD:
+                self.alarm("flood", switch=switch, object=f"{kind} {id}", rule=rule, packets=count)
+        self._recent.clear()

@@ -143,7 +143,7 @@ def answer_server_address(world, network):
     for ip in sorted(servers - {None}):
         if world.ask(is_taken, network.id, ip):
             continue
-        yield ANSWER, "known", match({NETWORK: network.key, "eth_type": ARP, "arp_op": 1, "arp_tpa": ip}), (
+        yield ANSWER, "known", match({NETWORK: network.key, "vlan_vid": 0, "eth_type": ARP, "arp_op": 1, "arp_tpa": ip}), (
             move("eth_src", "eth_dst"), set_field(eth_src=mac), set_field(arp_op=2),
             move("arp_sha", "arp_tha"), set_field(arp_sha=mac),
             move("arp_spa", "arp_tpa"), set_field(arp_spa=ip), *BACK)

@@ -15,7 +15,7 @@ LAST_VLAN = 4094                    # 4095 is reserved (IEEE 802.1Q §9.6)
 GATEWAYS = ("network:router_gateway", "network:floatingip")
 # Bytes that a tunnel adds to an IP packet over IPv4: outer IP, (UDP, tunnel header,) inner Ethernet.
 OVERHEAD = {"vxlan": 50, "geneve": 58, "gre": 42}
-_IPV6_MORE = 20
+_IPV6_MORE, _TAG = 20, 4
 
 
 def _keys(bits: int) -> Type:
@@ -54,6 +54,8 @@ _SMALLEST_MTU = {4: 68, 6: 1280}          # RFC 791, RFC 8200
 def create(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: None) -> None:
     """Choose the encapsulation and the MTU. A project with a network has its default security group too."""
     _choose_provider(write, document)
+    if document["vlan_transparent"] and document[KIND] in PHYSICAL:
+        raise Unsupported("vlan_transparent", f"a {document[KIND]} network carries no tags but its own; use one in tunnels")
     document["mtu"] = _mtu(write, document, document["mtu"])
     _check_external(write, document, None)
     write.then(lambda: ensure_default(write, document["project_id"]))
@@ -127,7 +129,7 @@ def _vlans(write: Any, wire: str) -> Any:
 
 def _mtu(write: Any, document: Mapping[str, Any], wanted: int) -> int:
     """The MTU asked for, or the largest there can be."""
-    most = largest_mtu(write.settings, document["provider:network_type"])
+    most = largest_mtu(write.settings, document["provider:network_type"]) - _TAG * document["vlan_transparent"]
     least = max([_SMALLEST_MTU[4], *(_SMALLEST_MTU[subnet.ip_version]
                                      for subnet in write.find("subnet", "network_id", document["id"]))])
     if wanted and not least <= wanted <= most:

@@ -48,14 +48,14 @@ def stand(world, switch):
 
 @flows(per="port", on=home)
 def admit(world, port):
-    """A guarded port sends untagged frames and is held to its addresses; an unguarded one may send anything. Of a trunk
-    each port has the frames with its tag, which comes off."""
+    """A guarded port is held to its addresses, and sends untagged frames unless its network carries tags; an unguarded
+    one may send anything. Of a trunk each port has the frames with its tag, which comes off."""
     network, seen = world.need("network", port.network_id), here(world, port)
     guard = world.ask(guard_of, port.id)
     known = {"in_port": seen.ofport}
     if seen.tag:
         known["vlan_vid"] = TAGGED | seen.tag
-    elif seen.trunk or guard != UNGUARDED:
+    elif seen.trunk or guard != UNGUARDED and not network.vlan_transparent:
         known["vlan_vid"] = NOT_TAGGED
     yield ADMIT, "known", match(known), (
         *((pop_vlan(),) if seen.tag else ()),

@@ -87,6 +87,7 @@ class Chance(Routed, Carried, PlainSwitches):
                 "key": number + 1,
                 "admin_state_up": self._maybe(0.8),
                 "mtu": self.random.choice((1450, 9000)),
+                "vlan_transparent": self._maybe(0.2),
                 **self._carrier(number, 100 + tunnel),
             },
         )

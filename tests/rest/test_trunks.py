@@ -1,4 +1,4 @@
-"""Trunks over HTTP and by the openstack command and library."""
+"""Trunks and networks that carry tags, over HTTP and by the openstack command and library."""
 import pytest
 
 from tests.kit.openstack import Openstack
@@ -72,6 +72,16 @@ def test_the_status_and_the_place_of_sub_ports_are_their_parents():
         assert places["sub"] == places["web"] == ("host1", "tap1", 1)
         running.learn("host1", removes=(("interface", "host1-id/tap1"),))
         running.until(lambda: status("trunk", trunk) == status("port", sub) == "DOWN")
+
+
+def test_a_network_carries_tags_if_asked_to(client):
+    plain, carrying = client.create("network"), client.create("network", vlan_transparent=True)
+    assert (plain["vlan_transparent"], carrying["vlan_transparent"], carrying["mtu"]) == (False, True, 1446)
+    found = client.get("/v2.0/networks?vlan_transparent=true")["networks"]
+    assert [one["id"] for one in found] == [carrying["id"]]
+    body = {"provider:network_type": "flat", "provider:physical_network": "physnet1", "vlan_transparent": True}
+    refused = client.ask("POST", "/v2.0/networks", {"network": body})
+    assert (refused.status, refused.error["message"].partition(":")[0]) == (501, "vlan_transparent")
 
 
 def test_other_projects_see_nothing_of_a_trunk():

@@ -1,4 +1,5 @@
-"""Trunks with real packets: virtual machines with VLAN interfaces, on two hosts, on networks of two projects."""
+"""Trunks with real packets: virtual machines with VLAN interfaces, on two hosts, on networks of two projects; and a
+network that carries whichever tags its machines use."""
 
 from __future__ import annotations
 
@@ -100,7 +101,7 @@ def test_a_broadcast_of_one_network_is_not_heard_on_the_other(cloud: Cloud) -> N
         for one in (word, last):
             sender.nic.send(frames.udp(sender.mac, frames.TO_ALL, sender.ip, "10.0.0.255", 5000, 5000, one))
         got: list[bytes] = []
-        wait(lambda got=got, hears=hears: got.extend(hears.nic.frames()) or last in b"".join(got))
+        wait(lambda got=got, hears=hears, last=last: got.extend(hears.nic.frames()) or last in b"".join(got))
         assert sum(word in frame for frame in got) == 1
         assert not [machine for machine in deaf if word in b"".join(machine.nic.frames())]
 
@@ -146,6 +147,29 @@ def test_a_trunk_moves_with_its_machine(site: Site, cloud: Cloud) -> None:
         site.wait_active(cloud.vm, cloud.blue, cloud.twin)
         settles(reached=[tcp(cloud.blue, cloud.far, 80), tcp(cloud.vm, cloud.red_peer, 80), tcp(cloud.red_peer, cloud.twin, 80)])
         assert talk.both_ways()
+
+
+def test_a_network_that_carries_tags_carries_them_between_hosts(site: Site) -> None:
+    """Machines behind VLAN interfaces reach those with the same tag, held to the addresses of the ports they use."""
+    green = site.network("green", vlan_transparent=True)
+    group = site.open_group("green")
+    inner = {name: {"mac_address": f"fa:16:3e:77:00:0{number}", "fixed_ips": [
+        {"ip_address": f"10.0.0.{70 + number}"}, {"ip_address": f"2001:db8::{70 + number}"}]}
+        for number, name in ((1, "in1"), (2, "in2"))}
+    outer = site.machines(*(
+        Wish(f"green{number}", green, number, 40 + number, {"security_groups": [group], "allowed_address_pairs": [
+            {"ip_address": fixed["ip_address"], "mac_address": port["mac_address"]} for fixed in port["fixed_ips"]]})
+        for number, port in enumerate(inner.values(), 1)))
+    a, b = (carried(site, Inside(machine.vm), name, port, 55)
+            for machine, (name, port) in zip(outer, inner.items(), strict=True))
+    a.take_addresses(), b.take_addresses()
+    settles(reached=[said for v in (4, 6) for said in (tcp(a, b, 80, v), ping(b, a, v, size=1446 - (28 if v == 4 else 48)), tcp(*outer, 80, v))])
+    word, last = new_word(), new_word()
+    with outer[1].vm.capture(direction="in") as seen:
+        for said, mac in ((word, "fa:16:3e:99:00:01"), (last, a.mac)):
+            outer[0].nic.send(frames.tagged(frames.udp(mac, b.mac, a.ip, b.ip, 5000, 5000, said), 55, priority=3))
+        frame = wait(lambda: next((frame for frame in seen.frames() if last in frame), None), "it does not arrive")
+        assert frame[12:16] == b"\x81\x00\x60\x37" and word not in b"".join(seen.frames())
 
 
 def test_a_restart_of_the_controller_is_not_felt(site: Site, cloud: Cloud) -> None:

@@ -1,6 +1,6 @@
 """A small cloud in which every rule has something to say: `hadron pipeline` draws what its flows do.
 
-Two hosts, two plain switches with a wire between them; a network of machines with stateful groups, one with stateless groups and one that nobody guards; a
+Two hosts, two plain switches with a wire between them; a network of machines with stateful groups, one with stateless groups and one that nobody guards, which has a trunk; a
 router and a way outside (`example_routed.py`). A test fails when a rule of an app has no flow here: give the example
 what that rule is about.
 """
@@ -34,6 +34,10 @@ def documents() -> Iterator[tuple[str, Document]]:
     yield from _groups()
     for number, (name, host, group) in enumerate((("web", 1, 1), ("db", 2, 1), ("log", 1, 2), ("tap", 1, None)), 1):
         yield from _port(number, name, host, group)
+    yield "port", _owned("port", 5, name="inner", key=20, network_id=_id("network", 1), mac_address="fa:16:3e:00:00:05",
+                         fixed_ips=[], admin_state_up=True, port_security_enabled=True, security_groups=[])
+    yield "trunk", _owned("trunk", 1, name="both", port_id=_id("port", 4), admin_state_up=True, sub_ports=[
+        {"port_id": _id("port", 5), "segmentation_type": "vlan", "segmentation_id": 100}])
     yield from example_routed.documents(_id, _owned)
 
 

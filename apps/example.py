@@ -32,6 +32,7 @@ def documents() -> Iterator[tuple[str, Document]]:
     yield "subnet", _owned("subnet", 5, name="blue-more", network_id=_id("network", 1), ip_version=4,
                            cidr="10.2.0.0/24", gateway_ip="10.2.0.1", enable_dhcp=True)
     yield from _groups()
+    yield from _policy()
     for number, (name, host, group) in enumerate((("web", 1, 1), ("db", 2, 1), ("log", 1, 2), ("tap", 1, None)), 1):
         yield from _port(number, name, host, group)
     yield "port", _owned("port", 5, name="inner", key=20, network_id=_id("network", 1), mac_address="fa:16:3e:00:00:05",
@@ -73,13 +74,27 @@ def _groups() -> Iterator[tuple[str, Document]]:
             yield rule, _owned(rule, number, security_group_id=_id(kind, group), ethertype="IPv4", **one)
 
 
+def _policy() -> Iterator[tuple[str, Document]]:
+    """What the fourth port may send and receive, counted in packets and in bits."""
+    policy = _id("qos_policy", 1)
+    yield "qos_policy", _owned("qos_policy", 1, name="gold")
+    yield "dscp_marking_rule", {"id": _id("dscp_marking_rule", 1), "qos_policy_id": policy, "dscp_mark": 46}
+    for number, direction in enumerate(("egress", "ingress"), 1):
+        said = {"qos_policy_id": policy, "direction": direction}
+        yield "bandwidth_limit_rule", {"id": _id("bandwidth_limit_rule", number), **said, "max_kbps": 10_000,
+                                       "max_burst_kbps": 0}
+        yield "packet_rate_limit_rule", {"id": _id("packet_rate_limit_rule", number), **said, "max_kpps": 2,
+                                         "max_burst_kpps": 0}
+
+
 def _port(number: int, name: str, host: int, group: int | None) -> Iterator[tuple[str, Document]]:
     fixed = [{"subnet_id": _id("subnet", 1), "ip_address": f"10.0.0.{10 + number}"},
              {"subnet_id": _id("subnet", 2), "ip_address": f"2001:db8::{number:x}"}]
     yield "port", _owned("port", number, name=name, key=15 + number, network_id=_id("network", 1),
                          mac_address=f"fa:16:3e:00:00:{number:02x}", fixed_ips=fixed, admin_state_up=True,
                          security_groups=[_id("security_group", group)] if group else [],
-                         port_security_enabled=group is not None, **{"binding:host_id": f"host{host}"})
+                         port_security_enabled=group is not None, **{"binding:host_id": f"host{host}"},
+                         qos_policy_id=None if group else _id("qos_policy", 1))
     yield "interface", {"id": f"host{host}/tap{number}", "host_id": f"host{host}", "switch_id": f"{host:016x}",
                         "name": f"tap{number}", "port_id": _id("port", number), "ofport": number,
                         "link_state": "up", "mtu": 1500}

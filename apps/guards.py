@@ -6,7 +6,7 @@ all stateless. Without port security nobody guards it.
 from functools import lru_cache
 from hashlib import blake2s
 
-from apps.pipeline import COMMIT, GROUPS, IN_FREE, IN_TRACK, REALM, STATEFUL, STATELESS, UNGUARDED
+from apps.pipeline import ANSWER, COMMIT, GROUPS, GUARD, IN_FREE, IN_TRACK, REALM, STATEFUL, STATELESS, UNGUARDED
 from controller.app import query, tally
 from controller.openflow.actions import set_field
 from controller.packet import ethernet
@@ -28,6 +28,11 @@ def guard_of(world, port_id):
 def way_in(world, port_id):
     """The table that judges what a port receives."""
     return WAY_IN[world.ask(guard_of, port_id)]
+
+
+def after_policing(guard):
+    """The table where the judging of what a port sends begins."""
+    return ANSWER if guard == UNGUARDED else GUARD
 
 
 @lru_cache(4096)

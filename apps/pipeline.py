@@ -29,6 +29,9 @@ table, register = PIPELINE.table, PIPELINE.register
 ADMIT = table(
     0, "admit", "Which port, tunnel or uplink did it come from? Load its network and its sender.",
     levels={"discovery": 250, "never": 200, "known": 100})
+POLICE = table(
+    5, "police", "How much may this port send, and how is it marked?",
+    levels={"ip": 110, "port": 100})
 GUARD = table(
     10, "guard", "May this port send from these addresses?",
     levels={"never": 300, "own": 200, "arp": 60, "any": 50})
@@ -89,6 +92,9 @@ COMMIT = table(
 DELIVER = table(
     60, "deliver", "Hand it to the receiver's port, tunnel or uplink.",
     levels={"self": 200, "twin": 160, "routed": 150, "known": 100, "no_uplink": 50})
+HAND_OVER = table(
+    62, "hand_over", "How many bits may this port receive?",
+    levels={"twin": 110, "port": 100})
 
 UNGUARDED, STATEFUL, STATELESS = 0, 1, 2
 RECEIVER = register(5, "key of the port it goes to; 1 to 3: a tunnel; 4: the uplink")

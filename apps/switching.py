@@ -6,17 +6,17 @@
                                 host on which the network lives: the list of peers is data in one flow
     unknown unicast             only to ports that may own addresses nobody has told us of
 """
-from apps.guards import ask_for, guard_of, way_in
+from apps.guards import after_policing, ask_for, guard_of, way_in
+from apps.limits import count_packets, hand_over, limits_of
 from apps.pipeline import (
     ADMIT,
-    ANSWER,
     COMMIT,
     COPIES,
     DELIVER,
     FORWARD,
-    GUARD,
     GUARDS,
     NETWORK,
+    POLICE,
     RECEIVER,
     SENDER,
     TUNNEL_KEY,
@@ -58,9 +58,9 @@ def admit(world, port):
     elif seen.trunk or guard != UNGUARDED and not network.vlan_transparent:
         known["vlan_vid"] = NOT_TAGGED
     yield ADMIT, "known", match(known), (
-        *((pop_vlan(),) if seen.tag else ()),
+        *count_packets(world, port), *((pop_vlan(),) if seen.tag else ()),
         ask_for(world, port), set_field({GUARDS: guard}), set_field({NETWORK: network.key}), set_field({SENDER: port.key}),
-        ANSWER if guard == UNGUARDED else GUARD)
+        POLICE if world.ask(limits_of, port.id).sending else after_policing(guard))
 
 
 @flows(per="port", on=home)
@@ -69,7 +69,7 @@ def deliver_here(world, port):
     yield FORWARD, "port", match({NETWORK: network.key, "eth_dst": port.mac_address}), (
         ask_for(world, port), set_field({RECEIVER: port.key}), way_in(world, port.id))
     if not seen.trunk:                                   # trunks.py has those
-        yield DELIVER, "known", match({RECEIVER: port.key}), seen.out
+        yield DELIVER, "known", match({RECEIVER: port.key}), hand_over(world, port, seen.out)
 
 
 # ---- tunnels

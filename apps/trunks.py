@@ -8,6 +8,7 @@
 Where the parent is plugged in, there its sub-ports are (`seats.py`). Two ports of one trunk may well talk to each
 other (containers in a machine): their frames go out where they came in.
 """
+from apps.limits import hand_over
 from apps.pipeline import ADMIT, DELIVER, RECEIVER, SENDER
 from apps.places import here, home, interface_of
 from apps.seats import carried_by
@@ -40,7 +41,8 @@ def deliver_tagged(world, port):
         return
     plain = {RECEIVER: port.key, "vlan_vid": NOT_TAGGED}
     own = {"in_port": seen.ofport, RECEIVER: port.key}
-    yield DELIVER, "known", match(plain), seen.out
-    yield DELIVER, "twin", match({**plain, "in_port": seen.ofport}), carried_by(seen.tag, IN_PORT)
+    yield DELIVER, "known", match(plain), hand_over(world, port, seen.out)
+    yield DELIVER, "twin", match({**plain, "in_port": seen.ofport}), hand_over(
+        world, port, carried_by(seen.tag, IN_PORT))
     yield DELIVER, "self", match({**own, SENDER: port.key}), (drop("never back to who sent it"),)
     yield DELIVER, "no_uplink", match({RECEIVER: port.key}), (drop("it has a tag of its own, and its receiver is on a trunk"),)

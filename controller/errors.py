@@ -4,7 +4,8 @@ Each carries the name that Neutron gives the case (`type`), an HTTP status and a
 """
 from __future__ import annotations
 
-_SPELT = {"floatingip": "Floating IP"}          # kinds that Neutron spells its own way
+_SPELT = {"floatingip": "Floating IP", "bandwidth_limit_rule": "Qos Rule", "dscp_marking_rule": "Qos Rule",
+          "packet_rate_limit_rule": "Qos Rule"}                         # kinds that Neutron spells its own way
 
 
 class Refused(Exception):

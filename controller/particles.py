@@ -25,7 +25,8 @@ _OBJECT_WORDS = {"api", "extends", "attributes", "policies", "checks", "quota", 
                  "description", "attribute_per", "prepare_others", "actions", "renderings", "view"}
 _ACTION_WORDS = {"call", "body", "wrapped", "description"}
 _RENDERING_WORDS = {"call", "formats", "asked", "description"}
-_API_WORDS = {"name", "plural_name", "parent", "parent_key", "path"}
+_API_WORDS = {"name", "plural_name", "parent", "parent_key", "path", "kind", "also"}
+_ALSO_WORDS = {"name", "path"}
 _VERBS = ("create", "update", "delete")
 
 
@@ -87,7 +88,8 @@ def _per_quota(whole: dict, resources: Resources) -> dict:
 
 
 def _kind(file: File, whole: Mapping[str, Any]) -> str:
-    name = str((whole.get("api") or {}).get("name", ""))
+    api = whole.get("api") or {}
+    name = str(api.get("kind", api.get("name", "")))
     return f"{file.service}.{name}" if file.proton and name else name
 
 
@@ -187,7 +189,7 @@ class File:
             version=self.version, key=next(key for key, one in given.items() if _true(one.get("primary"))),
             attributes=attributes, description=whole.get("description", ""), source=str(self.path), proton=self.proton,
             policies=self._policies(name, whole),
-            parent=self._parent(name, api, kinds), parent_key=api.get("parent_key"),
+            parent=self._parent(name, api, kinds), parent_key=api.get("parent_key"), also=self._also(name, api),
             checks=checks, indexes=self._indexes(name, whole, attributes, checks),
             columns=tuple(whole.get("columns") or ()), quota=whole.get("quota"),
             fact=_true(whole.get("fact")) or "view" in whole, view=self._view(name, whole, kinds),
@@ -219,6 +221,14 @@ class File:
         if api["parent"] not in kinds:
             raise self.bad(f"{name}.api", f"parent {api['parent']} is not there")
         return kinds[api["parent"]]
+
+    def _also(self, name: str, api: dict) -> tuple[str, str] | None:
+        given = api.get("also")
+        if given is None:
+            return None
+        if not isinstance(given, dict) or given.keys() != _ALSO_WORDS:
+            raise self.bad(f"{name}.api.also", "needs name and path: what its objects are called there, and where")
+        return str(given["name"]), str(given["path"])
 
     def _policies(self, name: str, whole: dict) -> dict[str, str]:
         rules = {verb: _rule(given) for verb, given in whole["policies"].items()}
@@ -267,9 +277,9 @@ class File:
         given = whole.get("view")
         if given is None:
             return None
-        if not isinstance(given, dict) or given.keys() != {"of", "by"} or given["of"] not in kinds:
-            raise self.bad(f"{name}.view", "needs of, another object, and by, the Python that makes one of it")
-        return View(kinds[given["of"]], hook(self, f"{name}.view", given["by"]))
+        if not isinstance(given, dict) or not {"by"} <= given.keys() <= {"of", "by"} or given.get("of", "") not in ("", *kinds):
+            raise self.bad(f"{name}.view", "needs by, the Python that makes them, and perhaps of: the object each is of")
+        return View(kinds[given["of"]] if "of" in given else None, hook(self, f"{name}.view", given["by"]))
 
     def _action(self, where: str, name: str, given: Any, kinds: Mapping[str, str]) -> Action:
         if not isinstance(given, dict) or "call" not in given:

@@ -191,11 +191,12 @@ class Rendering:
 class View:
     """Objects that are made when they are asked for: one at most for each object of another kind, of the same id.
 
-    `by(model, row, asked)` gives the document, or None for none; `asked` has the values that filters name.
+    `by(model, row, asked)` gives the document, or None for none; `asked` has the values that filters name. Without
+    `of` they are of nothing else, and `by(model)` gives the documents of all.
     """
 
-    of: str
-    by: Callable[..., Mapping[str, Any] | None]
+    of: str | None
+    by: Callable[..., Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,6 +217,7 @@ class Resource:
     policies: Mapping[str, str] = field(default_factory=dict)
     parent: str | None = None
     parent_key: str | None = None
+    also: tuple[str, str] | None = None       # (name, path): a second address, which names no parent
     checks: tuple[Check, ...] = ()
     indexes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)   # composite ones
     columns: tuple[str, ...] = ()

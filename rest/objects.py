@@ -86,12 +86,19 @@ class Objects:
         """The row, if the asker may see it; Missing (404) if not, or if there is none. `rows` is where to look."""
         if resource.view is None:
             row = (rows or self._model).get(resource.kind, id)
+        elif resource.view.of is None:
+            row = next((one for one in self._standing(resource) if one[0] == id), None)
         else:
             whole = self._model.get(resource.view.of, id)
             row = None if whole is None else self._made(resource, whole, asked)
         if row is None or not self._writer.policy.may(context, resource, "get", row, rows):
             raise Missing(resource.kind, id)
         return row
+
+    def _standing(self, resource: Resource) -> list[Any]:
+        """The rows of a view that is of nothing else."""
+        assert resource.view is not None
+        return [self._model.make(resource.kind, document) for document in resource.view.by(self._model)]
 
     def _made(self, resource: Resource, whole: Any, asked: query.Query) -> Any:
         """The row of a view for a row of what it is of, or None."""
@@ -147,6 +154,8 @@ class Objects:
     def _views(self, context: Any, resource: Resource, asked: query.Query) -> list[Any]:
         """The rows of a view, for what the asker may see of what it is of."""
         assert resource.view is not None
+        if resource.view.of is None:
+            return self._standing(resource)
         of = self._model.resources[resource.view.of]
         wholes = query.candidates(self._model, of.kind, [one for one in asked.conditions if one.by == query.IDENTITY])
         if wholes is None:

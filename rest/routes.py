@@ -6,6 +6,7 @@
     /proton/API/VERSION/things  users' own models
 """
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -61,6 +62,9 @@ class Routes:
         for one in resources.values():
             if one.parent is None:
                 self._top[self.prefix(one)] = one
+            if one.also is not None:
+                alias = replace(one, name=one.also[0], plural=one.also[0] + "s", path=one.also[1], parent=None, also=None)
+                self._top[self.prefix(alias)] = alias
         for one in resources.values():
             if one.parent is not None:
                 self._inside[self.prefix(resources[one.parent]), one.path] = one

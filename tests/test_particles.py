@@ -164,7 +164,7 @@ WRONG = [
      "A.actions.go: verb is not a word"),
     ("objects: {A: {api: {name: a}, attributes: {}, actions: {go: {call: x.y, body: {z: {}}}}}}",
      "A.actions.go.z: needs a type"),
-    ("objects: {A: {api: {name: a}, attributes: {}, view: {of: B, by: x.y}}}", "A.view: needs of, another object"),
+    ("objects: {A: {api: {name: a}, attributes: {}, view: {of: B, by: x.y}}}", "A.view: needs by, the Python"),
     ("objects: {A: {api: {name: a}, attributes: {}, policies: {get: 'rule:kings'}}}",
      "A.policies.get: .*kings is nobody"),
     ("objects: {A: {api: {name: a}, attributes: {x: {type: integer, number: {}}}}}", "A.x: number needs a pool"),

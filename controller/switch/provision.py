@@ -19,7 +19,7 @@ from controller.switch.ovsdb_rows import DATABASE, Database, Row
 # ovs-ofctl speaks 1.0 unless told otherwise; 1.3 and 1.5 are what other tools of an administrator may ask for.
 PROTOCOLS = ("OpenFlow10", "OpenFlow13", "OpenFlow14", "OpenFlow15")
 NEEDED_PROTOCOLS = frozenset({"OpenFlow10", "OpenFlow14"})
-TUNNEL_OPTIONS = {"remote_ip": "flow", "key": "flow"}
+TUNNEL_OPTIONS = {"remote_ip": "flow", "key": "flow", "tos": "inherit"}
 CONTROLLER = {"max_backoff": 1000, "inactivity_probe": 5000, "connection_mode": "out-of-band"}
 """Milliseconds; an in-band connection would add flows that nobody asked for."""
 

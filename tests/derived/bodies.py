@@ -10,7 +10,7 @@ from tests.kit.worlds import ADMIN, World
 
 # What hooks ask for beyond the declaration.
 MORE: dict[str, dict[str, Any]] = {"subnet": {"cidr": "10.0.0.0/24"}, "subnetpool": {"name": "pool"},
-                                    "quota": {"project_id": "some"}}
+                                    "quota": {"project_id": "some"}, "qos_policy": {"name": "gold"}}
 
 # What must be of a certain kind, and is made for it.
 MADE: dict[str, Callable[[World], dict[str, Any]]] = {

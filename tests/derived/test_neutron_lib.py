@@ -23,7 +23,10 @@ from tests.kit.worlds import core
 
 KINDS = {"network": "networks", "subnet": "subnets", "port": "ports", "router": "routers", "floatingip": "floatingips",
          "security_group": "security_groups", "security_group_rule": "security_group_rules",
-         "subnetpool": "subnetpools", "address_scope": "address_scopes", "trunk": "trunks"}
+         "subnetpool": "subnetpools", "address_scope": "address_scopes", "trunk": "trunks",
+         "qos_policy": "policies"}
+PARTS = {"bandwidth_limit_rule": "bandwidth_limit_rules", "packet_rate_limit_rule": "packet_rate_limit_rules",
+         "dscp_marking_rule": "dscp_marking_rules"}           # objects that are inside others
 # The last definition read wins where extensions widen one: those that make it settable come last.
 LATER = ("network_mtu_writable", "port_mac_address_regenerate", "uplink_status_propagation_updatable",
          "subnet_segmentid_writable", "port_numa_affinity_policy_socket")
@@ -91,6 +94,7 @@ REASONS: dict[tuple[str, str, str], str] = {
     ("floatingip", "distributed", "visible"): NOT_OFFERED,
     ("floatingip", "subnet_id", "visible"): "says what the address outside is part of",
     ("subnetpool", "name", "default"): "it must be given and not be empty, which is found in the next step",
+    **{(kind, "qos_policy_id", "alone"): "Neutron shows it in the policy's list of rules" for kind in PARTS},
     ("security_group", "shared", "default"): "read-only; groups are not shared",
 }
 TEXT = ["a\0b", "\ud800"]
@@ -111,6 +115,8 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
     "allocation_pools": ([{}, "", [{"start": "10.0.0.1", "end": "10.0.0.1"}] * 101,
                           [{"start": "10.0.0.1", "end": "10.0.0.1"}] * 2], A_LIST + "; the same pool twice overlaps"),
     "dns_nameservers": ([{}, ""], A_LIST),
+    **dict.fromkeys(("max_kbps", "max_kpps"), ([1.5, True, 0], A_NUMBER + "; 0 says nothing, and a limit says something")),
+    **dict.fromkeys(("max_burst_kbps", "max_burst_kpps"), ([1.5, True], A_NUMBER)),
     "cidr": (["10.0.0.1"], "a block needs its length; Neutron refuses it in its next step"),
     "external_gateway_info": ([[], "", 0], "none is an object; null and {} stand for no gateway"),
     "mac_address": (["1", 1, True, "01:00:5e:00:00:01"], "an interface has no multicast address; a number is no MAC"),
@@ -138,21 +144,25 @@ def _definitions() -> dict[str, dict[str, dict[str, Any]]]:
     modules = sorted((one.name for one in pkgutil.iter_modules(neutron_lib.api.definitions.__path__)
                       if not one.name.startswith("_") and one.name != "base"), key=lambda name: (name in LATER, name))
     found: dict[str, dict[str, dict[str, Any]]] = {plural: {} for plural in KINDS.values()}
+    parts: dict[str, dict[str, dict[str, Any]]] = {}
     for name in modules:
         module = importlib.import_module(f"neutron_lib.api.definitions.{name}")
         for plural, attributes in getattr(module, "RESOURCE_ATTRIBUTE_MAP", {}).items():
             if plural in found:
                 found[plural].update(attributes)
+        for plural, part in (getattr(module, "SUB_RESOURCE_ATTRIBUTE_MAP", None) or {}).items():
+            if plural in PARTS.values():
+                parts.setdefault(plural, {}).update(part.get("parameters") or {})
     for plural, own in found.items():
         found[plural] = {**GROUPS.get(plural, {}), **STANDARD, **own}
-    return found
+    return {**found, **parts}
 
 
 THEIRS = _definitions()
 
 
 def _pairs() -> Iterator[tuple[str, str, dict[str, Any], Attribute | None]]:
-    for kind, plural in KINDS.items():
+    for kind, plural in {**KINDS, **PARTS}.items():
         ours = core()[kind]
         for name, theirs in THEIRS[plural].items():
             yield kind, name, theirs, ours.attributes.get(ours.aliases.get(name, name))
@@ -174,7 +184,7 @@ def _differences() -> Iterator[tuple[tuple[str, str, str], str]]:
         mine = ours.default if ours.has_default else None
         if (list(mine) if isinstance(mine, tuple) else mine) != default:
             yield (kind, name, "default"), f"Hadron {mine!r}, Neutron {default!r}"
-    for kind, plural in KINDS.items():
+    for kind, plural in {**KINDS, **PARTS}.items():
         ours_all = core()[kind]
         aliased = set(ours_all.aliases.values())
         for name, attribute in ours_all.attributes.items():

@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.laws.chance_carried import TRUNKS, Carried
 from tests.laws.chance_plain import ENDS, PLAIN, PlainSwitches
+from tests.laws.chance_qos import POLICIES, POLICING, POLICY_RULES, Policing
 from tests.laws.chance_routed import (
     FLOATING,
     FORWARDS,
@@ -27,13 +28,12 @@ from tests.laws.chance_routed import (
     STRANGERS,
     SUBNETS,
     WIRES,
-    Routed,
     address,
 )
 from tests.laws.operations import Batch, Operation, name
 
 
-class Chance(Routed, Carried, PlainSwitches):
+class Chance(Policing, Carried, PlainSwitches):
     """Draws operations."""
 
     def __init__(self, seed: int, *, tame: bool = False) -> None:
@@ -60,6 +60,8 @@ class Chance(Routed, Carried, PlainSwitches):
             (1, self.plain),
             (3, self.switch_port),
             (2, self.way),
+            (1, self.policy),
+            (2, self.policy_rule),
             (5, self.removal),
             (1, self.plain_removal),
         ]
@@ -87,15 +89,16 @@ class Chance(Routed, Carried, PlainSwitches):
                 "key": number + 1,
                 "admin_state_up": self._maybe(0.8),
                 "mtu": self.random.choice((1450, 9000)),
+                "qos_policy_id": self.some_policy(),
                 "vlan_transparent": self._maybe(0.2),
                 **self._carrier(number, 100 + tunnel),
             },
         )
 
     def _carrier(self, number: int, key: int) -> dict[str, Any]:
-        """A tunnel or a physical network; of two tame networks only one is a physical network's untagged one."""
+        """A tunnel or a physical network. Of tame networks one may be untagged on a wire; on the first that is the world."""
         wire = number % WIRES
-        kinds = ["vxlan", "geneve", "gre", "vlan"] + (["flat"] if number == wire or not self.tame else [])
+        kinds = ["vxlan", "geneve", "gre", "vlan"] + (["flat"] if number == wire > 0 or not self.tame else [])
         kind = self.random.choice(kinds)
         return {
             "provider:network_type": kind,
@@ -137,6 +140,7 @@ class Chance(Routed, Carried, PlainSwitches):
                 "network_id": name("network", number % NETWORKS if self.tame else self._below(NETWORKS)),
                 "mac_address": f"fa:16:3e:00:00:{number:02x}",
                 "admin_state_up": self._maybe(0.9),
+                "qos_policy_id": self.some_policy(),
                 "port_security_enabled": secure,
                 "fixed_ips": self._fixed_ips(number),
                 "allowed_address_pairs": self._pairs() if secure and self._maybe(0.3) else [],
@@ -272,6 +276,8 @@ class Chance(Routed, Carried, PlainSwitches):
                 ("port_forwarding", FORWARDS),
                 ("gate", ROUTERS),
                 ("trunk", TRUNKS),
+                ("qos_policy", POLICIES),
+                (self.random.choice(POLICING), POLICY_RULES),
             )
         )
         number = self._below(number)
@@ -306,6 +312,8 @@ def furnish(seed: int, *, tame: bool = False) -> list[Batch]:
         (chance.floating, FLOATING),
         (chance.forwarding, FORWARDS),
         (chance.trunk, TRUNKS),
+        (chance.policy, POLICIES),
+        (chance.policy_rule, POLICY_RULES),
         (chance.rule, RULES // 2),
         (chance.port, PORTS // 2),
         (chance.interface, PORTS),

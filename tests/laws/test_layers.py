@@ -70,6 +70,7 @@ KNOWN_TO_ALL = {
     "apps.seats",
     "apps.example_routed",
     "apps.guards",
+    "apps.limits",
     "apps.outside",
     "apps.protocols",
     "apps.addresses",

@@ -346,3 +346,54 @@ def test_ports_are_found_by_a_part_of_their_address(client):
     assert {one["fixed_ips"][0]["ip_address"] for one in found} == {"192.168.7.17", "192.168.7.117"}
     exact = client.get(f"/v2.0/ports?fixed_ips=ip_address=192.168.7.17&network_id={network['id']}")["ports"]
     assert len(exact) == 1
+
+
+# ---- quality of service
+
+def test_a_policy_with_its_rules_lives_and_dies(client):
+    gold = client.create("policy", "qos/policies", name="gold", description="the best")
+    assert gold["rules"] == [] and not gold["shared"]
+    base = f"/v2.0/qos/policies/{gold['id']}"
+    made = client.create("bandwidth_limit_rule", f"{base[6:]}/bandwidth_limit_rules", max_kbps=3000, direction="ingress")
+    assert client.get(base)["policy"]["rules"] == [{**made, "type": "bandwidth_limit", "qos_policy_id": gold["id"]}]
+    port = client.create("port", network_id=client.create("network", qos_policy_id=gold["id"])["id"])
+    assert (port["qos_policy_id"], port["qos_network_policy_id"]) == (None, gold["id"])
+    assert client.ask("DELETE", base).error["type"] == "QosPolicyInUse"
+    client.ask("PUT", f"/v2.0/networks/{port['network_id']}", {"network": {"qos_policy_id": None}})
+    changed = client.ask("PUT", f"{base}/bandwidth_limit_rules/{made['id']}", {"bandwidth_limit_rule": {"max_kbps": 4000}})
+    assert changed.body["bandwidth_limit_rule"]["max_kbps"] == 4000
+    assert client.ask("DELETE", base).status == 204
+
+
+def test_packets_are_limited_too(client):
+    gold = client.create("policy", "qos/policies", name="gold")
+    path = f"qos/policies/{gold['id']}/packet_rate_limit_rules"
+    made = client.create("packet_rate_limit_rule", path, max_kpps=3)
+    assert (made["max_kpps"], made["max_burst_kpps"], made["direction"]) == (3, 0, "egress")
+    again = client.ask("POST", f"/v2.0/{path}", {"packet_rate_limit_rule": {"max_kpps": 4}})
+    assert (again.status, again.error["type"]) == (409, "QoSRulesConflict")
+
+
+def test_a_project_has_a_default_policy(client):
+    gold = client.create("policy", "qos/policies", name="gold", project_id="rich", is_default=True)
+    assert client.create("network", project_id="rich")["qos_policy_id"] == gold["id"]
+
+
+def test_types_of_rules_say_what_they_may_say(client):
+    types = {one["type"]: one for one in client.get("/v2.0/qos/rule-types")["rule_types"]}
+    assert types.keys() == {"bandwidth_limit", "dscp_marking", "packet_rate_limit"}
+    (driver,) = client.get("/v2.0/qos/rule-types/bandwidth_limit")["rule_type"]["drivers"]
+    said = {one["parameter_name"]: one for one in driver["supported_parameters"]}
+    assert said["max_kbps"]["parameter_values"] == {"start": 1, "end": 2147483647}
+    assert set(said["direction"]["parameter_values"]) == {"egress", "ingress"}
+    assert client.ask("GET", "/v2.0/qos/rule-types/nonsense").status == 404
+
+
+def test_a_rule_is_found_without_its_policy(client):
+    gold = client.create("policy", "qos/policies", name="gold")
+    made = client.create("dscp_marking_rule", f"qos/policies/{gold['id']}/dscp_marking_rules", dscp_mark=10)
+    path = f"/v2.0/qos/alias_dscp_marking_rules/{made['id']}"
+    assert client.get(path)["alias_dscp_marking_rule"] == made
+    changed = client.ask("PUT", path, {"alias_dscp_marking_rule": {"dscp_mark": 12}})
+    assert changed.body["alias_dscp_marking_rule"]["dscp_mark"] == 12
+    assert client.ask("DELETE", path).status == 204

@@ -76,7 +76,7 @@ def test_a_new_host_is_provisioned_in_one_transaction(host):
     assert json.loads(controller)["data"] == [[1000, 5000, "out-of-band"]]
     for name, kind, number in (("hv-vxlan", "vxlan", "65001"), ("hv-geneve", "geneve", "65002"), ("hv-gre", "gre", "65003")):
         assert get(host, "Interface", name, "type") == kind and get(host, "Interface", name, "ofport") == number
-        assert get(host, "Interface", name, "options") == "{key=flow, remote_ip=flow}"
+        assert get(host, "Interface", name, "options") == "{key=flow, remote_ip=flow, tos=inherit}"
     assert host.vsctl("list", "Bridge", "br-phy") == others
     assert "NXST_FLOW" in host.run(["ovs-ofctl", "dump-flows", "br-int"]).stdout
 

@@ -1,0 +1,58 @@
+"""Policies of quality of service, as documents."""
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from controller.errors import Conflict, Invalid
+from controller.rows import as_dict
+
+RULES = {"bandwidth_limit": "bandwidth_limit_rule", "packet_rate_limit": "packet_rate_limit_rule",
+         "dscp_marking": "dscp_marking_rule"}
+
+
+def settle(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: Any) -> None:
+    """A name there must be, and one default policy for a project at most."""
+    if not document["name"]:
+        raise Invalid("name", "is required")
+    if not document["is_default"]:
+        return
+    for other in write.find("qos_policy", "project_id+is_default", (document["project_id"], True)):
+        if other.id != document["id"]:
+            raise Conflict("QoSPolicyDefaultAlreadyExists",
+                           f"A default QoS policy exists for project {document['project_id']}.")
+
+
+def take_default(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: None) -> None:
+    """A new network that does not say otherwise has its project's default policy."""
+    if "qos_policy_id" in asked:
+        return
+    for policy in write.find("qos_policy", "project_id+is_default", (document["project_id"], True)):
+        document["qos_policy_id"] = policy.id
+
+
+def rules(model: Any, policy: Any) -> list[dict[str, Any]]:
+    """All rules of a policy, as its document lists them."""
+    return [{**as_dict(rule), "type": type} for type, kind in RULES.items()
+            for rule in model.find(kind, "qos_policy_id", policy.id)]
+
+
+def network_policy(model: Any, port: Any) -> str | None:
+    """The policy of the port's network."""
+    network = model.get("network", port.network_id)
+    return network.qos_policy_id if network is not None else None
+
+
+def rule_types(model: Any) -> Iterator[dict[str, Any]]:
+    """The types of rules that are served, with the values that each attribute of one may have."""
+    for type, kind in RULES.items():
+        yield {"type": type, "drivers": [{"name": "hadron", "supported_parameters": [
+            _parameter(name, one.schema()) for name, one in model.resources[kind].attributes.items()
+            if name not in ("id", "qos_policy_id")]}]}
+
+
+def _parameter(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    if "enum" in schema:
+        return {"parameter_name": name, "parameter_type": "choices", "parameter_values": schema["enum"]}
+    return {"parameter_name": name, "parameter_type": "range",
+            "parameter_values": {"start": schema["minimum"], "end": schema["maximum"]}}

@@ -1,0 +1,34 @@
+"""Chance draws policies of quality of service and their rules: the part of `chance.py` that `apps/qos.py` needs."""
+
+from __future__ import annotations
+
+from tests.laws.chance_routed import Routed
+from tests.laws.operations import Operation, name
+
+POLICIES, POLICY_RULES = 3, 6
+POLICING = ("bandwidth_limit_rule", "packet_rate_limit_rule", "dscp_marking_rule")
+
+
+class Policing(Routed):
+    """Policies and their rules."""
+
+    def policy(self) -> Operation:
+        return Operation("qos_policy", name("qos_policy", self._below(POLICIES)), {"name": "gold"})
+
+    def policy_rule(self) -> Operation:
+        """A tame policy has one rule of a type and direction, whose number says which."""
+        number = self._below(POLICY_RULES)
+        kind = self.random.choice(POLICING)
+        said = {
+            "bandwidth_limit_rule": {"max_kbps": self.random.choice((64, 10_000)), "max_burst_kbps": 0},
+            "packet_rate_limit_rule": {"max_kpps": 1 + self._below(2), "max_burst_kpps": 0},
+            "dscp_marking_rule": {"dscp_mark": self.random.choice((10, 46))},
+        }[kind]
+        direction = {} if kind == "dscp_marking_rule" else {"direction": ("egress", "ingress")[number % 2]}
+        if self.tame and not direction:
+            number -= number % 2
+        return Operation(kind, name(kind, number), {"qos_policy_id": name("qos_policy", number // 2), **said, **direction})
+
+    def some_policy(self) -> str | None:
+        """What a port or a network says of its policy; most say nothing."""
+        return name("qos_policy", self._below(POLICIES)) if self._maybe(0.3) else None

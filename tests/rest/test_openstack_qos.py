@@ -1,0 +1,51 @@
+"""The real `openstack` command and openstacksdk say what ports may send and receive."""
+from collections.abc import Iterator
+
+import pytest
+
+from tests.kit.openstack import Openstack
+from tests.kit.served import Served, served
+from tests.rest.test_openstacksdk import connected
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[Served]:
+    with served() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def openstack(api: Served) -> Openstack:
+    return Openstack(api.url, "--os-auth-type", "none")
+
+
+def test_the_command_makes_policies_and_gives_them_to_ports_and_networks(openstack):
+    made = openstack("network qos policy create --description best --share gold")
+    assert (made["name"], made["description"], made["shared"], made["rules"]) == ("gold", "best", True, [])
+    limit = openstack("network qos rule create --type bandwidth-limit --max-kbps 3000 --max-burst-kbits 300 --egress gold")
+    openstack("network qos rule create --type dscp-marking --dscp-mark 26 gold")
+    assert {one["Type"] for one in openstack("network qos rule list gold")} == {"bandwidth_limit", "dscp_marking"}
+    openstack(f"network qos rule set --max-kbps 4000 gold {limit['id']}")
+    assert openstack(f"network qos rule show gold {limit['id']}")["max_kbps"] == 4000
+    openstack("network create --qos-policy gold red")
+    openstack("port create --network red p")
+    openstack("port set --qos-policy gold p")
+    assert openstack("port show p")["qos_policy_id"] == made["id"] == openstack("network show red")["qos_policy_id"]
+    assert "uses it" in openstack.fails("network qos policy delete gold")
+    openstack("port unset --qos-policy p")
+    openstack("network set --no-qos-policy red")
+    openstack(f"network qos rule delete gold {limit['id']}")
+    assert {one["Type"] for one in openstack("network qos rule type list")} == {
+        "bandwidth_limit", "dscp_marking", "packet_rate_limit"}
+    openstack("network qos policy set --no-share --name silver gold")
+    openstack("network qos policy delete silver")
+
+
+def test_the_library_makes_policies(api):
+    cloud = connected(api.url)
+    policy = cloud.network.create_qos_policy(name="gold")
+    rule = cloud.network.create_qos_packet_rate_limit_rule(policy, max_kpps=2, direction="ingress")
+    assert cloud.network.get_qos_packet_rate_limit_rule(rule.id, policy).max_kpps == 2
+    assert [one.type for one in cloud.network.qos_rule_types()]
+    cloud.network.delete_qos_packet_rate_limit_rule(rule.id, policy)
+    cloud.network.delete_qos_policy(policy)

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from apps.pipeline import HOP, HOP6, NETWORK, NEXT_HOP, ROUTE, ROUTER
 from apps.places import plugged
-from apps.routing import IPV4, IPV6, connected, route, wherever
+from apps.routing import IPV4, IPV6, closeness, connected, route, wherever
 from controller.app import flows, query
-from controller.openflow.actions import FORGET_IN_PORT, dec_ttl, group, resubmit, set_field
+from controller.openflow.actions import FORGET_IN_PORT, ct_clear, dec_ttl, group, resubmit, set_field
 from controller.openflow.group import Group
 from controller.openflow.match import match
 from controller.values import ip_number, prefix
@@ -78,4 +78,4 @@ def spread_over(router, destination, number):
     wanted = {ROUTER: router.key, "eth_type": IPV6 if six else IPV4}
     if length:
         wanted["ipv6_dst" if six else "ipv4_dst"] = destination
-    return ROUTE, ("route", length), match(wanted), (dec_ttl(), FORGET_IN_PORT, group(number))
+    return ROUTE, closeness(length), match(wanted), (ct_clear(), dec_ttl(), FORGET_IN_PORT, group(number))

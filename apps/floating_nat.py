@@ -1,58 +1,113 @@
 """Floating addresses: an outside address that is one port's, in both directions.
 
-Translated on the gateway host of the router that joins the port to the outside, before the router's own address:
-what the port sends has the floating address outside, and whoever asks for that outside reaches the port, if its
-security groups let it. An address may instead forward ports of its own to ports of several.
+Translated where its machine is, if that host has the external network's wire: then nothing takes a detour. Otherwise on
+the gateway host of its router (`outlet_of` in `places.py`). There it is answered for, with a MAC of its own, that of
+the port that holds it: so when it moves to another host nobody outside needs to learn anything but the way.
+
+    out   forward (from its machine to the router) ─► GATE ─► leave ─► route ─► nat_out ─► next_hop ─► the wire
+    in    forward (its MAC) ─► leave ─► nat_in ─► route ─► …
+
+What the port sends has the floating address outside, and whoever asks for that outside reaches the port, if its security
+groups let it. An address may instead forward ports of its own to ports of several.
 """
-from apps.outside import answer_arp, on_gateway, outside
-from apps.pipeline import FORWARD, HOP, LEAVE, NAT_IN, NAT_OUT, NETWORK, NEXT_HOP, ROUTER
-from apps.places import gateway_of
-from controller.app import Missing, flows
-from controller.openflow.actions import FORGET_IN_PORT, Nat, ct, ct_clear, set_field
+from apps.outside import announcement, answer, by_wire, enter, listen, look_up, outside
+from apps.pipeline import FORWARD, GATE, LEAVE, NAT_IN, NAT_OUT, NETWORK, NEXT_HOP, ROUTE, ROUTER, SENDER
+from apps.places import FLOATING_PORT, gateway_of, home, on_wire, outlet, outlet_of
+from apps.routing import IPV4, interfaces
+from controller.app import Missing, Said, answers, every, flows
+from controller.openflow.actions import Nat, ct, resubmit, set_field
 from controller.openflow.match import match
 from controller.openflow.ranges import port_masks
-from controller.values import ip_number
 
 APP = 21
-IPV4 = 0x800
 PROTOCOLS = {"tcp": (6, "tcp_dst"), "udp": (17, "udp_dst")}
 
 
 def gateway(world, floating):
     """The outside port of the router that the address is reached through; without one there are no flows."""
-    port = world.ask(gateway_of, floating.router_id) if floating.router_id else None
-    if port is None or port.network_id != floating.floating_network_id:
+    port = world.ask(gateway_of, floating.router_id, floating.floating_network_id) if floating.router_id else None
+    if port is None:
         raise Missing("router", floating.router_id)
     return port
 
 
+def holder(world, floating):
+    """The port that holds the address."""
+    found = world.find("port", "device_id+device_owner", (floating.id, FLOATING_PORT))
+    if not found:
+        raise Missing("port", floating.id)
+    return found[0]
+
+
 def where(world, floating):
-    return on_gateway(world, gateway(world, floating))
+    switch = world.ask(outlet_of, floating.id)
+    return (switch,) if switch else ()
 
 
 @flows(per="floatingip", on=where)
 def translate(world, floating):
-    router, _, _ = outside(world, gateway(world, floating))
+    gate = gateway(world, floating)
+    router, network = outside(world, gate)
     ours, theirs = floating.fixed_ip_address, floating.floating_ip_address
     if ours is None:                         # it forwards ports, one by one
         return
-    yield NAT_IN, "own", match({ROUTER: router.key, "eth_type": IPV4, "ipv4_dst": theirs}), (
-        ct(router.zone, LEAVE, commit=True, nat=Nat("dst", ours)),)
-    yield NAT_OUT, "own", match({ROUTER: router.key, "eth_type": IPV4, "ipv4_src": ours}), (
-        ct(router.zone, NEXT_HOP, commit=True, nat=Nat("src", theirs)),)
+    yield NAT_IN, "own", match({ROUTER: router.key, NETWORK: network.key, "eth_type": IPV4, "ipv4_dst": theirs}), (
+        set_field({SENDER: gate.key}), ct(router.zone, ROUTE, commit=True, nat=Nat("dst", ours)))
+    yield NAT_OUT, "own", match({ROUTER: router.key, GATE: gate.key, "eth_type": IPV4, "ipv4_src": ours}), (
+        set_field(eth_src=holder(world, floating).mac_address),
+        ct(router.zone, NEXT_HOP, commit=True, nat=Nat("src", theirs)))
 
 
 @flows(per="floatingip", on=where)
-def answer(world, floating):
-    """ARP from outside; and the way back in for a machine within that uses the address.
+def set_out(world, floating):
+    """What its machine sends to the router leaves by the address's own gateway, if it leads outside."""
+    gate = gateway(world, floating)
+    router, _ = outside(world, gate)
+    port = world.get("port", floating.port_id) if floating.port_id else None
+    if port is None or not floating.fixed_ip_address:
+        return
+    network = world.need("network", port.network_id)
+    here = home(world, port) == where(world, floating)
+    if not here and on_wire(network):
+        return                               # frames for a router that come from a wire are not for this host
+    sender: dict = {SENDER: port.key} if here else {}
+    for interface in interfaces(world, router.id):
+        if interface.network_id == network.id:
+            yield FORWARD, "outside", match({
+                NETWORK: network.key, **sender, "eth_dst": interface.mac_address, "vlan_vid": 0, "eth_type": IPV4,
+                "ipv4_src": floating.fixed_ip_address}), (
+                set_field({ROUTER: router.key}), set_field({GATE: gate.key}), resubmit(LEAVE))
 
-    It may go back by the tunnel that it came from: OpenFlow allows that only if it is made to forget (in_port 0).
-    """
-    port = gateway(world, floating)
-    _, network, _ = outside(world, port)
-    yield from answer_arp(network, port.mac_address, floating.floating_ip_address)
-    yield NEXT_HOP, "known", match({NETWORK: network.key, "eth_type": IPV4, HOP: ip_number(floating.floating_ip_address)}), (
-        ct_clear(), FORGET_IN_PORT, set_field(eth_dst=port.mac_address), FORWARD)
+
+@flows(per="floatingip", on=where)
+def be_outside(world, floating):
+    """Who asks outside for the address, or sends to it."""
+    router, network = outside(world, gateway(world, floating))
+    held = holder(world, floating)
+    yield answer(network, held.mac_address, floating.floating_ip_address)
+    yield enter(router, network, held.mac_address)
+
+
+@every(120, per="floatingip", to=lambda world, floating: by_wire(world, holder(world, floating)), at_once=True)
+def announce(world, floating):
+    """The address is here: told when it is somewhere else than before, and again in its turn."""
+    held = holder(world, floating)
+    return announcement(world, held, [floating.floating_ip_address]) if outlet(world, held) else Said()
+
+
+@flows(per="floatingip", on=where)
+def listen_outside(world, floating):
+    _, network = outside(world, gateway(world, floating))
+    yield from listen(network, holder(world, floating), floating.floating_ip_address)
+
+
+@answers(of=listen_outside)
+def hear_outside(world, floating, frame):
+    """It has the next hop of its router."""
+    gate = gateway(world, floating)
+    subnets = [world.get("subnet", fixed.subnet_id) for fixed in gate.fixed_ips if ":" not in fixed.ip_address]
+    hop = next((subnet.gateway_ip for subnet in subnets if subnet and subnet.gateway_ip), None)
+    return look_up(world, holder(world, floating), [(floating.floating_ip_address, hop)], frame)
 
 
 # ---- port forwardings
@@ -65,12 +120,14 @@ def where_forwarded(world, forwarding):
 def forward_ports(world, forwarding):
     """Some ports of the address lead to some ports of a port's. Answers find back by the connection."""
     floating = world.need("floatingip", forwarding.floatingip_id)
-    router, _, _ = outside(world, gateway(world, floating))
+    gate = gateway(world, floating)
+    router, network = outside(world, gate)
     protocol, field = PROTOCOLS[forwarding.protocol]
-    wanted = {ROUTER: router.key, "eth_type": IPV4, "ip_proto": protocol, "ipv4_dst": floating.floating_ip_address}
+    wanted = {ROUTER: router.key, NETWORK: network.key, "eth_type": IPV4, "ip_proto": protocol, "ipv4_dst": floating.floating_ip_address}
     for ports, to in leads(forwarding):
         nat = Nat("dst", forwarding.internal_ip_address, ports=to)
-        yield NAT_IN, "own", match({**wanted, field: ports}), (ct(router.zone, LEAVE, commit=True, nat=nat),)
+        yield NAT_IN, "own", match({**wanted, field: ports}), (
+            set_field({SENDER: gate.key}), ct(router.zone, ROUTE, commit=True, nat=nat))
 
 
 def leads(forwarding):

@@ -2,20 +2,33 @@
 
     on every other host   route ─► the tunnel of the network that the packet is in, to the gateway host
     on the gateway host   route ─► nat_out (the source becomes the router's outside address) ─► next_hop ─► the wire
-    from outside          forward (the router's outside MAC) ─► nat_in (back to the tenant's address) ─► leave ─► route
+    from outside          forward (the router's outside MAC) ─► leave ─► nat_in (back to the tenant's address) ─► route
 
+What has a floating address leaves where that is translated (`floating_nat.py`), by the same routes: GATE says so.
 The router's connections have a conntrack zone of their own, so that two routers whose tenants use the same addresses
-never meet. Every `nat` names its address (see `hadron doctor`). Who is out there is asked for by ARP and remembered
-as a fact; the flows that need it follow. Which host is the gateway is a function of the model too: of those with the
-wire, the first by a digest of router and host.
+never meet. Every `nat` names its address (see `hadron doctor`). Who is out there is asked for by ARP and neighbour
+discovery, and remembered as a fact; the flows that need it follow. Which host is the gateway is a function of the model
+too (`gateway_switch` in `places.py`); a new one tells everybody outside that it has the router's addresses now.
 """
-from apps.outside import answer_arp, on_gateway, outside, outside_address, snat, to_wire
+from apps.outside import (
+    announcement,
+    answer,
+    by_wire,
+    enter,
+    family_of,
+    listen,
+    look_up,
+    on_gateway,
+    outside,
+    question,
+    snat,
+)
 from apps.pipeline import (
     DELIVER,
     FORWARD,
+    GATE,
     HOP,
     HOP6,
-    LEAVE,
     NAT_IN,
     NAT_OUT,
     NETWORK,
@@ -26,28 +39,24 @@ from apps.pipeline import (
     SENDER,
     TUNNEL_KEY,
 )
-from apps.places import ROUTER_PORTS, gateway_of, gateway_switch, joints, reach, tunnel_address
-from controller.app import Fact, Said, answers, every, flows, query
-from controller.openflow.actions import (
-    Nat,
-    controller,
-    ct,
-    ct_clear,
-    dec_ttl,
-    drop,
-    meter,
-    move,
-    resubmit,
-    set_field,
+from apps.places import (
+    ROUTER_PORTS,
+    floats,
+    gateway_of,
+    gateway_switch,
+    is_gateway,
+    outlets,
+    reach,
+    tunnel_address,
 )
-from controller.openflow.group import Meter
+from apps.routing import IPV4, IPV6, addresses, answer_echoes, closeness
+from controller.app import Missing, Said, answers, every, flows, query, spread
+from controller.openflow.actions import Nat, ct, ct_clear, dec_ttl, drop, move, set_field
 from controller.openflow.match import match
-from controller.packet import arp, icmp_errors
 from controller.values import ip_number, prefix
 
 APP = 20
-ARP, IPV4, IPV6, ICMP = 0x806, 0x800, 0x86dd, 1
-RATE = 50
+EVERYTHING = {IPV4: "0.0.0.0/0", IPV6: "::/0"}
 
 
 # ---- from the other hosts to the gateway host
@@ -66,11 +75,12 @@ def to_gateway(world, port):
     kind = TUNNEL_KEY.get(network.provider_network_type)
     if address is None or kind is None or not router.admin_state_up:
         return
-    by_hand = {IPV6 if ":" in one.destination else IPV4 for one in router.routes if one.destination.endswith("/0")}
+    by_hand = {family_of(one.destination) for one in router.routes if one.destination.endswith("/0")}
     for family in families(world, router.id):
         if family in by_hand:                # a default route of the tenant's own comes first
             continue
-        yield ROUTE, ("route", 0), match({ROUTER: router.key, NETWORK: network.key, "eth_dst": port.mac_address, "eth_type": family}), (
+        yield ROUTE, closeness(0), match({ROUTER: router.key, NETWORK: network.key, "eth_dst": port.mac_address,
+                                          "eth_type": family}), (
             set_field({RECEIVER: kind}), set_field(tunnel_id=network.provider_segmentation_id),
             set_field({"tun_ipv6_dst" if ":" in address else "tun_dst": address}), DELIVER)
 
@@ -79,154 +89,169 @@ def to_gateway(world, port):
 def families(world, router_id):
     """The IP versions for which a router leads outside."""
     port = world.ask(gateway_of, router_id)
-    found = {IPV6 if ":" in fixed.ip_address else IPV4 for fixed in port.fixed_ips} if port else set()
-    return tuple(sorted(found))
+    return tuple(sorted({family_of(fixed.ip_address) for fixed in port.fixed_ips})) if port else ()
 
 
 # ---- out
 
+def ways(world, port):
+    """(destination, next hop or None for itself): the external network's subnets, and by their gateways everything.
+
+    Where a route of the tenant's own has the same destination, that one holds.
+    """
+    router, network = outside(world, port)
+    taken = {one.destination for one in router.routes}
+    own = {fixed.subnet_id: family_of(fixed.ip_address) for fixed in port.fixed_ips}
+    for subnet in world.find("subnet", "network_id", network.id):
+        if family_of(subnet.cidr) in own.values() and subnet.cidr not in taken:
+            taken.add(subnet.cidr)
+            yield subnet.cidr, None
+    for id, family in own.items():
+        subnet = world.get("subnet", id)
+        if subnet is not None and subnet.gateway_ip and EVERYTHING[family] not in taken:
+            taken.add(EVERYTHING[family])
+            yield EVERYTHING[family], subnet.gateway_ip
+
+
+def leave_by(port, network, destination, hop):
+    """Out through a gateway: to the next hop, or to the destination itself."""
+    into = HOP6 if ":" in destination else HOP
+    there = set_field({into: ip_number(hop)}) if hop else move("ipv6_dst" if into is HOP6 else "ipv4_dst", into)
+    return (ct_clear(), dec_ttl(), set_field({NETWORK: network.key}), set_field({SENDER: port.key}),
+            set_field(eth_src=port.mac_address), there, NAT_OUT)
+
+
+def leading(router, destination, **more):
+    """What goes to a destination through a router."""
+    wanted = {ROUTER: router.key, "eth_type": family_of(destination), **more}
+    if not destination.endswith("/0"):
+        wanted["ipv6_dst" if ":" in destination else "ipv4_dst"] = destination
+    return match(wanted)
+
+
 @flows(per="port", on=on_gateway)
 def route_outside(world, port):
-    """The default route by the outside subnet's gateway, and the outside subnet itself."""
-    router, network, _ = outside(world, port)
-    extra = {one.destination for one in router.routes}
-    for fixed in port.fixed_ips:
-        subnet = world.need("subnet", fixed.subnet_id)
-        six = ":" in fixed.ip_address
-        address, into, family = ("ipv6_dst", HOP6, IPV6) if six else ("ipv4_dst", HOP, IPV4)
-        way = (dec_ttl(), set_field({NETWORK: network.key}), set_field({SENDER: port.key}), set_field(eth_src=port.mac_address))
-        yield ROUTE, ("route", prefix(subnet.cidr).length), match({ROUTER: router.key, "eth_type": family, address: subnet.cidr}), (
-            *way, move(address, into), NAT_OUT)
-        default = "::/0" if six else "0.0.0.0/0"
-        if subnet.gateway_ip and default not in extra:
-            yield ROUTE, ("route", 0), match({ROUTER: router.key, "eth_type": family}), (
-                *way, set_field({into: ip_number(subnet.gateway_ip)}), NAT_OUT)
+    router, network = outside(world, port)
+    for destination, hop in ways(world, port):
+        yield ROUTE, closeness(prefix(destination).length), leading(router, destination), \
+            leave_by(port, network, destination, hop)
+
+
+def where_translated(world, port):
+    """Where floating addresses of this gateway's router and network are."""
+    return spread(world.gathered(floats, port.id)) if is_gateway(port) else ()
+
+
+@flows(per="port", on=where_translated)
+def route_floating(world, port):
+    """The same for what leaves with a floating address, wherever that is translated."""
+    router, network = outside(world, port)
+    for destination, hop in ways(world, port):
+        if family_of(destination) == IPV4:
+            yield ROUTE, closeness(prefix(destination).length, True), leading(router, destination, **{GATE: port.key}), \
+                leave_by(port, network, destination, hop)
 
 
 @flows(per="port", on=on_gateway)
 def translate_out(world, port):
-    router, _, _ = outside(world, port)
-    own = outside_address(port)
-    if own and snat(router):
-        yield NAT_OUT, "any", match({ROUTER: router.key, "eth_type": IPV4}), (
-            ct(router.zone, NEXT_HOP, commit=True, nat=Nat("src", own.ip_address)),)
-    yield NAT_OUT, "plain", match({ROUTER: router.key}), (NEXT_HOP,)
+    """Without SNAT only answers are translated: those of ports that a floating address forwards."""
+    router, _ = outside(world, port)
+    own = [fixed.ip_address for fixed in port.fixed_ips if family_of(fixed.ip_address) == IPV4]
+    leaving: dict = {ROUTER: router.key, SENDER: port.key}
+    if own:
+        yield NAT_OUT, "any", match({**leaving, "eth_type": IPV4}), (
+            ct(router.zone, NEXT_HOP, commit=True, nat=Nat("src", own[0])) if snat(router) else
+            ct(router.zone, NEXT_HOP, nat=Nat("")),)
+    yield NAT_OUT, "plain", match(leaving), (NEXT_HOP,)
 
 
 # ---- in
 
 @flows(per="port", on=on_gateway)
 def enter_from_outside(world, port):
-    router, network, _ = outside(world, port)
-    yield FORWARD, "port", match({NETWORK: network.key, "eth_dst": port.mac_address}), (
-        set_field({ROUTER: router.key}), resubmit(NAT_IN))
+    router, network = outside(world, port)
+    yield enter(router, network, port.mac_address)
 
 
 @flows(per="port", on=on_gateway)
 def translate_in(world, port):
     """Replies find their way back; with SNAT nobody outside reaches a tenant's address by its own name."""
-    router, _, _ = outside(world, port)
-    own = outside_address(port)
-    if own:
-        yield NAT_IN, "own", match({ROUTER: router.key, "eth_type": IPV4, "ipv4_dst": own.ip_address}), (
-            ct(router.zone, LEAVE, nat=Nat("")),)
-    if own and snat(router):
-        yield NAT_IN, "plain", match({ROUTER: router.key, "eth_type": IPV4}), (
-            drop("from outside to an address that no NAT entry opens"),)
-    else:
-        yield NAT_IN, "plain", match({ROUTER: router.key, "eth_type": IPV4}), (LEAVE,)
-    yield NAT_IN, "plain", match({ROUTER: router.key, "eth_type": IPV6}), (LEAVE,)
+    router, network = outside(world, port)
+    own = [fixed.ip_address for fixed in port.fixed_ips if family_of(fixed.ip_address) == IPV4]
+    come: dict = {ROUTER: router.key, NETWORK: network.key}
+    within = set_field({SENDER: port.key})
+    for ip in own:
+        yield NAT_IN, "own", match({**come, "eth_type": IPV4, "ipv4_dst": ip}), (
+            within, ct(router.zone, ROUTE, nat=Nat("")))
+    for family in (IPV6,) if own and snat(router) else (IPV4, IPV6):
+        yield NAT_IN, "plain", match({**come, "eth_type": family}), (within, ROUTE)
+
+
+def where_entered(world, port):
+    """Where frames come in for a gateway or for a floating address of its router."""
+    return spread(on_gateway(world, port), world.gathered(floats, port.id)) if is_gateway(port) else ()
+
+
+@flows(per="port", on=where_entered)
+def close(world, port):
+    router, network = outside(world, port)
+    yield NAT_IN, "closed", match({ROUTER: router.key, NETWORK: network.key}), (
+        drop("from outside to an address that no NAT entry opens"),)
 
 
 @flows(per="port", on=on_gateway)
 def answer_outside(world, port):
-    """ARP and echo requests from outside for the router's outside address."""
-    router, network, _ = outside(world, port)
-    own = outside_address(port)
-    if own is None:
-        return
-    yield from answer_arp(network, port.mac_address, own.ip_address)
-    yield ROUTE, "answer", match({ROUTER: router.key, "eth_type": IPV4, "ipv4_dst": own.ip_address, "ip_proto": ICMP,
-                                  "icmpv4_type": 8}), (
-        move("ipv4_src", "ipv4_dst"), set_field(ipv4_src=own.ip_address), set_field(icmpv4_type=0),
-        move("eth_src", (HOP6, 0, 47)), move("eth_dst", "eth_src"), move((HOP6, 0, 47), "eth_dst"), set_field(nw_ttl=64),
-        *to_wire(network))
-    yield ROUTE, "own", match({ROUTER: router.key, "eth_type": IPV4, "ipv4_dst": own.ip_address}), (
-        drop("from outside to the router's own address"),)
+    """Who asks outside for the router's addresses, and who sends them echo requests. Nothing else is for them."""
+    router, network = outside(world, port)
+    for ip in addresses(port):
+        yield answer(network, port.mac_address, ip)
+        yield from answer_echoes(router, ip, set_field({SENDER: port.key}))
+        yield ROUTE, "own", match({ROUTER: router.key, NETWORK: network.key, "eth_type": family_of(ip),
+                                   "ipv6_dst" if ":" in ip else "ipv4_dst": ip}), (
+            drop("from outside to the router's own address"),)
+
+
+@every(60, per="port", to=by_wire, at_once=True)
+def announce(world, port):
+    """The router's addresses are here: told when another host becomes the gateway host, and again in its turn."""
+    return announcement(world, port, addresses(port)) if on_gateway(world, port) else Said()
 
 
 # ---- who is out there
 
-@flows(per="neighbour", on=lambda world, row: gateway_switches_on(world, row.network_id))
+@flows(per="neighbour", on=lambda world, row: spread(world.gathered(outlets, row.network_id)))
 def know_neighbour(world, row):
+    """Ports of ours are known without asking, and what somebody outside says of their addresses is not believed."""
+    if world.find("port", "network_id+ip_address", (row.network_id, row.ip_address)):
+        return
     network = world.need("network", row.network_id)
-    six = ":" in row.ip_address
-    yield NEXT_HOP, "known", match({NETWORK: network.key, "eth_type": IPV6 if six else IPV4,
-                                    HOP6 if six else HOP: ip_number(row.ip_address)}), (
+    into = HOP6 if ":" in row.ip_address else HOP
+    yield NEXT_HOP, "known", match({NETWORK: network.key, "eth_type": family_of(row.ip_address),
+                                    into: ip_number(row.ip_address)}), (
         ct_clear(), set_field(eth_dst=row.mac_address), FORWARD)
-
-
-def gateway_switches_on(world, network_id):
-    """The gateway hosts of the routers that lead to this outside network."""
-    return {switch for router in world.gathered(joints, ("leading", network_id))
-            if (switch := world.ask(gateway_switch, router))}
 
 
 @flows(per="port", on=on_gateway)
 def listen_outside(world, port):
-    """An outside machine whose MAC nobody has told us: its packet makes the controller ask, and hear the answer."""
-    _, network, _ = outside(world, port)
-    own = outside_address(port)
-    if own:
-        up = (meter(port.key), controller())
-        yield Meter(port.key, pps=RATE, burst=RATE)
-        yield NEXT_HOP, "unknown", match({NETWORK: network.key, "eth_type": IPV4, "eth_src": port.mac_address}), up
-        yield FORWARD, "outside", match({NETWORK: network.key, SENDER: 0, "eth_type": ARP, "arp_op": 2,
-                                         "arp_tpa": own.ip_address}), up
+    _, network = outside(world, port)
+    for fixed in port.fixed_ips:
+        yield from listen(network, port, fixed.ip_address)
 
 
 @answers(of=listen_outside)
-def look_up(world, port, frame):
-    """A packet is lost, and who sent it will send it again; meanwhile its next hop is asked for. An answer is a fact."""
-    told = arp.read(frame)
-    subnet = world.get("subnet", outside_address(port).subnet_id)
-    if subnet is None:
-        return ()
-    if told is None:
-        lost = icmp_errors.read(frame)
-        hop = lost.destination if lost and lost.destination in prefix(subnet.cidr) else subnet.gateway_ip
-        return (request(world, port, hop),) if hop and ":" not in hop else ()
-    if told.sender_ip not in prefix(subnet.cidr):
-        return ()
-    return (Fact("neighbour", {"id": f"{port.network_id}/{told.sender_ip}", "network_id": port.network_id,
-                               "ip_address": told.sender_ip, "mac_address": told.sender_mac}),)
+def hear_outside(world, port, frame):
+    return look_up(world, port, upstream(world, port), frame)
 
 
-def request(world, port, hop):
-    """(wire, frame): an ARP request from the router for a machine outside."""
-    _, network, wire = outside(world, port)
-    frame = arp.request(port.mac_address, outside_address(port).ip_address, hop)
-    return wire.ofport, tagged(network, frame)
+def upstream(world, port):
+    """The gateway's addresses, each with the next hop of what is not on its subnet, or None."""
+    subnets = [world.get("subnet", fixed.subnet_id) for fixed in port.fixed_ips]
+    return [(fixed.ip_address, subnet and subnet.gateway_ip) for fixed, subnet in zip(port.fixed_ips, subnets, strict=True)]
 
 
-def tagged(network, frame):
-    if network.provider_network_type != "vlan":
-        return frame
-    return frame[:12] + b"\x81\x00" + network.provider_segmentation_id.to_bytes(2, "big") + frame[12:]
-
-
-def wires(world, port):
-    _, _, wire = outside(world, port)
-    return ((wire.switch_id, wire.ofport),)
-
-
-@every(30, per="port", to=wires)
+@every(30, per="port", to=by_wire)
 def keep_asking(world, port):
-    """The upstream gateway is asked for now and again: its MAC may change, and the first packet should not wait."""
-    outside(world, port)
-    own = outside_address(port)
-    subnet = world.get("subnet", own.subnet_id) if own else None
-    if subnet is None or not subnet.gateway_ip:
-        return Said()
-    return Said((request(world, port, subnet.gateway_ip)[1],))
-
+    """The next hops are asked for now and again: their MACs may change, and the first packet should not wait."""
+    if not on_gateway(world, port):
+        raise Missing("uplink", port.network_id)
+    return Said(tuple(question(world, port, ip, hop)[1] for ip, hop in upstream(world, port) if hop))

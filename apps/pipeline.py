@@ -56,12 +56,12 @@ OUT_TRACK = table(
 OUT_RULES = table(
     31, "out_rules", "Do the sender's security groups let it out?",
     levels={"tracked": 300, "rule": 100, "remote": 90, "cut": 1})
-NAT_IN = table(
-    32, "nat_in", "It is from outside for a router: whose is it within?",
-    levels={"own": 100, "plain": 10})
 LEAVE = table(
-    33, "leave", "It is for a router: the sender's side is done with its connection.",
+    32, "leave", "It is for a router: the sender's side is done with its connection.",
     levels={"never": 200, "new": 100, "known": 50})
+NAT_IN = table(
+    33, "nat_in", "If it is from outside: whose is it within?",
+    levels={"own": 100, "plain": 10, "closed": 5})
 ROUTE = table(
     34, "route", "Which network does the router send it to, and to which next hop?",
     levels={"answer": 2000, "own": 1900, "expired": 1800, "route": 100, "none": 1})
@@ -101,6 +101,7 @@ RECEIVER = register(5, "key of the port it goes to; 1 to 3: a tunnel; 4: the upl
 NETWORK  = register(6, "key of the network it is in; also its conntrack zone")
 GUARDS   = register(4, "who guards the sender: 0 nobody, 1 stateful groups, 2 stateless groups")
 ROUTER   = register(2, "key of the router that it is in")
+GATE     = register(10, "key of the gateway by which it must leave; 0: any")
 HOP      = register(9, "IPv4 address of the next hop")
 REALM    = register(3, "whose addresses these are: a digest of the project of the port whose rules are asked")
 GROUPS   = register(8, "whose rules are asked: a digest of the security groups that this port is in, one of its project's own")

@@ -71,8 +71,8 @@ def homes(world, port):
     if seen:
         yield port.network_id, seen.switch_id
         yield (port.network_id, seen.switch_id), port.id
-    elif is_gateway(port) and (switch := world.ask(gateway_switch, port.device_id)):
-        yield port.network_id, switch                  # an external network lives on its gateway hosts
+    elif switch := outlet(world, port):
+        yield port.network_id, switch                  # an external network lives where something leads to it
 
 
 def switches_of(world, network_id):
@@ -171,31 +171,79 @@ def reach(world, network_id, but=()):
     return spread(world.ask(region, *world.ask(routed, network_id)), but=but)
 
 
-# ---- gateways: a port of a router on an external network; one of the switches with its wire is the gateway host
+# ---- outlets: where routers and floating addresses are on an external network, each on one of the switches with its wire
 
-GATEWAY_PORT = "network:router_gateway"
+GATEWAY_PORT, FLOATING_PORT = "network:router_gateway", "network:floatingip"
 
 
 def is_gateway(port):
     return port.device_owner == GATEWAY_PORT and bool(port.device_id)
 
 
+def outlet(world, port):
+    """The switch that speaks outside for a gateway or for the address of a floating IP; None for any other port."""
+    if not port.device_id or port.device_owner not in (GATEWAY_PORT, FLOATING_PORT):
+        return None
+    return world.ask(gateway_switch if is_gateway(port) else outlet_of, port.device_id)
+
+
+@tally(per="port")
+def outlets(world, port):
+    """External networks gather the switches that speak for something of theirs."""
+    if switch := outlet(world, port):
+        yield port.network_id, switch
+
+
 @query
-def gateway_of(world, router_id):
-    """A router's port on its external network, or None."""
-    found = sorted(world.gathered(joints, ("gateway", router_id)))
-    return world.get("port", found[0]) if found else None
+def gateway_of(world, router_id, network_id=None):
+    """A router's port on its external network, or on this one; None without one."""
+    ports = [world.get("port", id) for id in sorted(world.gathered(joints, ("gateway", router_id)))]
+    return next((port for port in ports if port and network_id in (None, port.network_id)), None)
 
 
 @query
 def gateway_switch(world, router_id):
-    """The gateway host of a router: of the switches with the wire, the first by a digest of both; None without one."""
-    port = world.ask(gateway_of, router_id)
+    """The gateway host of a router: of the switches with the wire, the first by a digest of both; None without one.
+
+    One that is lost comes after all others. A router that is not `ha` stays where it is all the same.
+    """
+    router, port = world.get("router", router_id), world.ask(gateway_of, router_id)
     network = world.get("network", port.network_id) if port else None
     if network is None or not network.provider_physical_network:
         return None
-    return min(uplinks(world, network.provider_physical_network), default=None,
-               key=lambda switch: blake2s(f"{router_id} {switch}".encode(), digest_size=8).digest())
+
+    def rank(switch):
+        lost = router is not None and router.ha and world.get("loss", switch) is not None
+        return lost, blake2s(f"{router_id} {switch}".encode(), digest_size=8).digest()
+    return min(uplinks(world, network.provider_physical_network), default=None, key=rank)
+
+
+@query
+def outlet_of(world, floating_id):
+    """Where a floating address is translated: where its machine is, if that host has the wire; else the gateway host."""
+    floating = world.get("floatingip", floating_id)
+    router = world.get("router", floating.router_id) if floating and floating.router_id else None
+    if router is None or not router.admin_state_up:
+        return None
+    port = world.ask(gateway_of, router.id, floating.floating_network_id)
+    network = world.get("network", port.network_id) if port else None
+    if network is None:
+        return None
+    spread_out = router.distributed if floating.distributed is None else floating.distributed
+    seen = world.ask(plugged, floating.port_id) if floating.port_id and spread_out else None
+    if seen and world.ask(uplink_of, seen.switch_id, network.provider_physical_network):
+        return seen.switch_id
+    return world.ask(gateway_switch, router.id)
+
+
+@tally(per="floatingip")
+def floats(world, floating):
+    """Gateways gather the switches on which floating addresses of their router and network are translated."""
+    if not floating.router_id:
+        return
+    switch, port = world.ask(outlet_of, floating.id), world.ask(gateway_of, floating.router_id, floating.floating_network_id)
+    if switch and port:
+        yield port.id, switch
 
 
 @query
@@ -212,6 +260,8 @@ def listens(world, network):
 
 def network_wide(world, port):
     """Every switch on which the port's network lives, if the port is somewhere."""
+    if switch := outlet(world, port):
+        return (switch,)                               # the others ask by the wire
     return spread(switches_of(world, port.network_id)) if home(world, port) else ()
 
 

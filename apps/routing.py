@@ -1,6 +1,6 @@
 """Routing: every host routes for its own machines, so two of them never leave it to meet.
 
-    forward ─(router's MAC)─► leave ─► route ─► next_hop ─► forward, in the other network
+    forward ─(router's MAC)─► leave ─► nat_in ─► route ─► next_hop ─► forward, in the other network
 
 `leave` closes the sender's side: it commits the connection in the network that it leaves, and forgets what was
 looked up, because the receiver's network has a conntrack zone of its own. `route` holds each router's subnets and
@@ -12,9 +12,23 @@ ARP and neighbour discovery for the router, and echo requests to it, are answere
 (time exceeded, no route, nobody at the next hop, a closed port) goes to the controller, so many a second; the error
 is routed like any packet of the router's own (RFC 792, RFC 4443, RFC 1812 §4.3).
 """
-from apps.pipeline import ANSWER, BACK, FORWARD, HOP, HOP6, LEAVE, ND_REPLY, NETWORK, NEXT_HOP, ROUTE, ROUTER, SENDER
-from apps.places import ROUTER_PORTS, everywhere, home, joints, plugged, reach, seats
-from controller.app import Missing, Said, answers, every, flows, query
+from apps.pipeline import (
+    ANSWER,
+    BACK,
+    FORWARD,
+    HOP,
+    HOP6,
+    LEAVE,
+    NAT_IN,
+    ND_REPLY,
+    NETWORK,
+    NEXT_HOP,
+    ROUTE,
+    ROUTER,
+    SENDER,
+)
+from apps.places import ROUTER_PORTS, everywhere, home, joints, outlet, outlets, plugged, reach, seats
+from controller.app import Missing, Said, answers, every, flows, query, spread
 from controller.openflow.actions import (
     FORGET_IN_PORT,
     controller,
@@ -54,13 +68,14 @@ def stand(world, switch):
     for family in FAMILIES:
         for state in ({"ct_state": NEW}, {"ct_state": ORIGINAL, "ct_mark": DEAD}):
             yield LEAVE, "new", match(eth_type=family, **state), (
-                ct(NETWORK, commit=True, mark=ALIVE), ct_clear(), ROUTE)
-        yield LEAVE, "known", match(eth_type=family), (ct_clear(), ROUTE)
+                ct(NETWORK, commit=True, mark=ALIVE), ct_clear(), NAT_IN)
+        yield LEAVE, "known", match(eth_type=family), (ct_clear(), NAT_IN)
     for family, block in FOR_NO_ROUTER:
         yield LEAVE, "never", match({"eth_type": family, DESTINATION[family]: block}), (drop("for no router"),)
     for fields in LINK_LOCAL:
         yield NEXT_HOP, "never", match(fields), (drop("a link-local address is not routed"),)
     yield LEAVE, "rest", match(), (drop("only IP is routed"),)
+    yield NAT_IN, "rest", match(), (ROUTE,)
     yield ROUTE, "rest", match(), (drop("no such router"),)
     yield NEXT_HOP, "rest", match(), (drop("no such router"),)
 
@@ -162,30 +177,34 @@ def announce(world, network):
 
 @flows(per="port", on=where_routed)
 def answer_echo(world, port):
-    """Each of the router's addresses answers an echo request, from whichever of its networks it comes.
-
-    The answer goes back to where the request came from, a machine or another router. Of a fragment Open vSwitch does
-    not show the type: what comes in pieces is taken for a request.
-    """
+    """Each of the router's addresses answers an echo request, from whichever of its networks it comes."""
     router = router_of(world, port)
     for ip in addresses(port):
-        own = {ROUTER: router.key, "eth_type": family_of(ip), DESTINATION[family_of(ip)]: ip}
-        if ":" in ip:
-            whole, rest = {"ip_proto": ICMPV6, "icmpv6_type": 128}, {"ip_proto": FRAGMENT}
-            turned, reply = (move("ipv6_src", "ipv6_dst"), set_field(ipv6_src=ip)), set_field(icmpv6_type=129)
-        else:
-            whole, rest = {"ip_proto": ICMP, "icmpv4_type": 8}, {"ip_proto": ICMP}
-            turned, reply = (move("ipv4_src", "ipv4_dst"), set_field(ipv4_src=ip)), set_field(icmpv4_type=0)
-        yield ROUTE, "answer", match({**own, **whole}), (*turned, reply, *back())
-        first = {"ip_proto": whole["ip_proto"], "ip_frag": FIRST_FRAGMENT}
-        yield ROUTE, "answer", match({**own, **first}), (*turned, reply, *back())
-        yield ROUTE, "answer", match({**own, **rest, "ip_frag": LATER_FRAGMENT}), (*turned, *back())
+        yield from answer_echoes(router, ip)
+
+
+def answer_echoes(router, ip, *more):
+    """The answer goes back to where the request came from, a machine or another router, after `more` is done.
+
+    Of a fragment Open vSwitch does not show the type: what comes in pieces is taken for a request.
+    """
+    own = {ROUTER: router.key, "eth_type": family_of(ip), DESTINATION[family_of(ip)]: ip}
+    if ":" in ip:
+        whole, rest = {"ip_proto": ICMPV6, "icmpv6_type": 128}, {"ip_proto": FRAGMENT}
+        turned, reply = (move("ipv6_src", "ipv6_dst"), set_field(ipv6_src=ip)), set_field(icmpv6_type=129)
+    else:
+        whole, rest = {"ip_proto": ICMP, "icmpv4_type": 8}, {"ip_proto": ICMP}
+        turned, reply = (move("ipv4_src", "ipv4_dst"), set_field(ipv4_src=ip)), set_field(icmpv4_type=0)
+    yield ROUTE, "answer", match({**own, **whole}), (*turned, reply, *more, *back())
+    first = {"ip_proto": whole["ip_proto"], "ip_frag": FIRST_FRAGMENT}
+    yield ROUTE, "answer", match({**own, **first}), (*turned, reply, *more, *back())
+    yield ROUTE, "answer", match({**own, **rest, "ip_frag": LATER_FRAGMENT}), (*turned, *more, *back())
 
 
 def back():
     """Return to the sender: swap the MACs by way of a register that is free here, with a fresh time to live."""
     kept = (HOP6, 0, 47)
-    return (move("eth_src", kept), move("eth_dst", "eth_src"), move(kept, "eth_dst"), set_field(nw_ttl=64),
+    return (ct_clear(), move("eth_src", kept), move("eth_dst", "eth_src"), move(kept, "eth_dst"), set_field(nw_ttl=64),
             FORGET_IN_PORT, FORWARD)
 
 
@@ -198,6 +217,11 @@ def route_connected(world, port):
     for fixed in port.fixed_ips:
         subnet = world.need("subnet", fixed.subnet_id)
         yield route(router, network, port, subnet.cidr, None, fixed.ip_address if router.paired else None)
+
+
+def closeness(length, sooner=False):
+    """The level in `route` of a prefix: the longest comes first, and of two the one that asks for more."""
+    return "route", 2 * length + sooner
 
 
 def route(router, network, port, destination, hop, source=None):
@@ -213,8 +237,8 @@ def route(router, network, port, destination, hop, source=None):
         wanted[address] = destination
     if source:
         wanted["ipv6_src" if six else "ipv4_src"] = source
-    return ROUTE, ("route", length), match(wanted), (
-        dec_ttl(), set_field({NETWORK: network.key}), set_field(eth_src=port.mac_address),
+    return ROUTE, closeness(length), match(wanted), (
+        ct_clear(), dec_ttl(), set_field({NETWORK: network.key}), set_field(eth_src=port.mac_address),
         move(address, into) if hop is None else set_field({into: ip_number(hop)}), FORGET_IN_PORT, NEXT_HOP)
 
 
@@ -225,16 +249,18 @@ def wherever(world, router):
 
 
 def routed_from(world, port):
-    """Every switch whose routers may send to this port: none, if no router is on its network."""
-    if not world.gathered(joints, ("routers", port.network_id)) or not (home(world, port) or is_interface(port)):
+    """Every switch whose routers may send to this port: none, if no router is on its network or leads there."""
+    if not (home(world, port) or is_interface(port) or outlet(world, port)):
         return ()
-    return reach(world, port.network_id)
+    joined = world.gathered(joints, ("routers", port.network_id))
+    return spread(*(reach(world, port.network_id).sets if joined else ()), world.gathered(outlets, port.network_id))
 
 
 @flows(per="port", on=routed_from)
 def know_next_hop(world, port):
     """A port is found by its own addresses, and by a pair's if nobody else has it with another MAC."""
     network = world.need("network", port.network_id)
+    before = (ct_clear(), FORGET_IN_PORT) if network.router_external else ()    # it may have been translated just now
     macs = {fixed.ip_address: port.mac_address for fixed in port.fixed_ips}
     for ip, mac in shared(port):
         if world.ask(owners, network.id, ip) == (mac,):
@@ -242,7 +268,7 @@ def know_next_hop(world, port):
     for ip, mac in macs.items():
         into = HOP6 if ":" in ip else HOP
         yield NEXT_HOP, "known", match({NETWORK: network.key, "eth_type": family_of(ip), into: ip_number(ip)}), (
-            set_field(eth_dst=mac), FORWARD)
+            *before, set_field(eth_dst=mac), FORWARD)
 
 
 def shared(port):

@@ -3,6 +3,9 @@
     a row changes ─► what an object says differs ─► its round: what it takes back, then what it says, to each place
     its second has come (of so many) ──────────────► its round: what it says, to each place
 
+What cannot wait (`at_once`) is said as well as soon as the flows that go with it are there (`hurry`), and again with each of
+the next beats: a frame of the old place may still have been under way, and switches believe who spoke last.
+
 Whose second it is follows from the object's id and the clock alone: objects take turns, and a restart of the controller
 puts nobody off. Objects that have much to send take turns too, so that none waits for another's ten thousand places.
 """
@@ -19,6 +22,7 @@ from controller.world import Missing
 
 PORTION = 1000              # places served in one second
 TURN = 50                   # of one object before it is another's turn
+BEATS = 2                   # with which what could not wait is said again
 CATCH_UP = 60               # seconds that are made up for if the desk was busy; more, and somebody has set the clock
 
 Unit = tuple                # (saying, (id,)), as in controller/compile.py
@@ -51,6 +55,9 @@ class Announcements:
         self._turn: defaultdict[Any, dict[int, dict[Unit, None]]] = defaultdict(dict)   # saying -> second -> units
         self._eager: dict[Unit, int] = {}                       # how often it is to be said again at once
         self._last = 0
+        self.urgent: dict[Unit, None] = {}                      # what cannot wait until the second has passed
+        self._beats: dict[Unit, int] = {}                       # how often that is still to be repeated
+        self._left = PORTION                                    # places that may still be served in this second
 
     # ---- keeping up
     def take(self, changes: Iterable[Any], news: Iterable[Unit], tell: bool = True) -> None:
@@ -80,6 +87,8 @@ class Announcements:
             self._begin(unit, row, now, dict(was.undo))
             if saying.eager and now.frames:
                 self._eager[unit] = saying.eager
+            if saying.at_once and now.frames:
+                self.urgent[unit] = None
 
     def _begin(self, unit: Unit, row: Any, now: Any, undo: dict[Hashable, bytes]) -> None:
         """From the first place on, with what an unfinished round had yet to take back."""
@@ -118,21 +127,49 @@ class Announcements:
             if left < 2:
                 del self._eager[unit]
 
+    def hurry(self) -> None:
+        """Say what cannot wait."""
+        for unit in self.urgent:
+            self._beats[unit] = BEATS
+            self._speak(unit)
+        self.urgent.clear()
+
+    def beat(self) -> None:
+        """A part of a second has passed."""
+        for unit, times in list(self._beats.items()):
+            self._beats[unit] = times - 1
+            if times == 1:
+                del self._beats[unit]
+            self._speak(unit)
+
+    def _speak(self, unit: Unit) -> None:
+        """As far as the second's portion goes."""
+        row, said = self.model.get(unit[0].per, unit[1][0]), self.said.get(unit)
+        if row is None or said is None:
+            return
+        for switch, to in _some(_places(unit[0], self.world, row), self._left):
+            self._left -= 1
+            for frame in said.frames:
+                self.send(switch, to, frame)
+
     def _send(self) -> None:
-        left = PORTION
-        while left > 0 and self.waiting:
-            unit = next(iter(self.waiting))
-            round = self.waiting.pop(unit)
-            turn = min(TURN, left)
-            left -= turn
-            for switch, port in _some(round.places, turn):
-                turn -= 1
-                for frame in (*round.undo.values(), *round.frames):
-                    self.send(switch, port, frame)
-            if not turn:
-                self.waiting[unit] = round                      # there may be more: at the end of the queue
-            else:
-                left += turn
+        self._left = PORTION
+        while self._left > 0 and self.waiting:
+            self._serve(next(iter(self.waiting)))
+
+    def _serve(self, unit: Unit) -> None:
+        """One object's turn: so many places."""
+        round = self.waiting.pop(unit)
+        turn = min(TURN, self._left)
+        self._left -= turn
+        for switch, port in _some(round.places, turn):
+            turn -= 1
+            for frame in (*round.undo.values(), *round.frames):
+                self.send(switch, port, frame)
+        if not turn:
+            self.waiting[unit] = round                          # there may be more: at the end of the queue
+        else:
+            self._left += turn
 
 
 def _places(saying: Any, world: Any, row: Any) -> Iterator[Place]:

@@ -184,9 +184,13 @@ def fades(kind: str, *, seconds: int) -> Callable[[Callable], Callable]:
 
 
 class Said(NamedTuple):
-    """What is said of an object: frames; and by what it is about, the frame that takes it back once it is so no more."""
+    """What is said of an object: frames; and by what it is about, the frame that takes it back once it is so no more.
+
+    With another `seat` it is said anew: it is said from elsewhere.
+    """
     frames: tuple[bytes | Sealed, ...] = ()
     undo: tuple[tuple[Hashable, bytes], ...] = ()
+    seat: Hashable = None
 
 
 SILENCE = Said()
@@ -196,8 +200,8 @@ class Saying:
     """What is said unasked of each object of a kind; `to` gives the places: (switch, OpenFlow port or actions) each."""
     role, nothing = "said", SILENCE
 
-    def __init__(self, say: Callable, seconds: int, per: str, to: Callable, eager: int) -> None:
-        self.say, self.seconds, self.per, self.to, self.eager = say, seconds, per, to, eager
+    def __init__(self, say: Callable, seconds: int, per: str, to: Callable, eager: int, at_once: bool) -> None:
+        self.say, self.seconds, self.per, self.to, self.eager, self.at_once = say, seconds, per, to, eager, at_once
         self.name = f"{say.__module__}.{say.__name__}"
 
     def __call__(self, world: Any, id: str) -> Said:
@@ -205,12 +209,13 @@ class Saying:
         return self.say(world, row) if row is not None else SILENCE
 
 
-def every(seconds: int, *, per: str, to: Callable, eager: int = 0) -> Callable[[Callable], Saying]:
+def every(seconds: int, *, per: str, to: Callable, eager: int = 0, at_once: bool = False) -> Callable[[Callable], Saying]:
     """Declare what is said unasked, every so many seconds and whenever it changes: say(world, row) -> Said.
 
-    What has changed is said again in each of the next `eager` seconds.
+    What has changed is said within a second, and again in each of the next `eager` seconds; what has to be said
+    `at_once` also as soon as the flows that go with it are there, and some more times within that second.
     """
     def declare(say: Callable) -> Saying:
-        SAYINGS.append(Saying(say, seconds, per, to, eager))
+        SAYINGS.append(Saying(say, seconds, per, to, eager, at_once))
         return SAYINGS[-1]
     return declare

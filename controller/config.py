@@ -46,6 +46,8 @@ class Config:
     controller_target: str = ""            # what bridges connect to; empty: the address their OVSDB reached us at
     tunnels: tuple[str, ...] = ("vxlan", "geneve", "gre")
     audit_interval: float = 300.0          # seconds between two audits of one switch; 0: never
+    failover_seconds: float = 6.0          # a switch that is away so long is lost: another takes over what it did for all
+    settle_seconds: float = 60.0           # and takes it back once it has been in step for so long, without a break
     quotas: dict[str, int] = field(default_factory=dict)
     apps: tuple[str, ...] = ()             # more directories with apps
     adopt: tuple[str, ...] = ()            # switches without OVSDB to take as ours: their ids, or "all"
@@ -144,6 +146,9 @@ def _check(config: Config) -> None:
     if config.auth.get("mode") == "none" and not is_loopback(config.rest.address) and not config.auth.get("allow_remote"):
         raise BadConfig("auth.mode: none makes everybody the administrator, so it listens on loopback only; "
                         "use tokens, or say allow_remote: true")
+    for name in ("failover_seconds", "settle_seconds"):
+        if type(getattr(config, name)) not in (int, float) or not 0 < getattr(config, name) <= 86400:
+            raise BadConfig(f"{name}: must be a number of seconds, more than 0 and at most 86400")
     unknown = set(config.tunnels) - {"vxlan", "geneve", "gre"}
     if unknown or not config.tunnels:
         raise BadConfig("tunnels: must be some of vxlan, geneve, gre")

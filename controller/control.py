@@ -13,7 +13,6 @@ import logging
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from controller.announcements import Announcements
@@ -22,12 +21,14 @@ from controller.fading import Fading
 from controller.model import Change
 from controller.replies import Replies
 from controller.seals import Seals
+from controller.standing import Beat, Standing, Tick
 from controller.store import StoreError
 from controller.switch import events
 from controller.switch.host_facts import HostFacts
 from controller.switch.sparing import Sparing
-from controller.switch.sync import Difference, difference
+from controller.switch.sync import difference, examples
 from controller.switch_ports import SwitchPorts
+from controller.vigil import Vigil
 
 log = logging.getLogger("hadron.control")
 
@@ -38,25 +39,13 @@ ALIKE = ("switch", "port", "object", "rule")        # what makes two alarms the 
 KEPT = 200                 # alarms kept for `hadron audit` and the log
 
 
-@dataclass
-class Standing:
-    """What is known of one switch's keeping step."""
-    asked: bool = False                      # its first read is on its way, or done
-    in_step: bool = False                    # its first read is done and what differed is confirmed
-    sent: int = 0                            # the last seq that changed it
-    confirmed: int = 0
-    first: int | None = None                 # the seq that brings it into step
-    waiting: deque = field(default_factory=deque)          # (seq, object) for objects that it must confirm
-    audit: dict[str, Any] = field(default_factory=dict)    # what the last read found
-
-
 class Control:
     """Lives on the desk thread, but for `status`, `wait_realized` and `explain`, which any thread may ask."""
 
     def __init__(self, *, model: Any, writer: Any, compiler: Compiler, switches: Any,
                  home: Callable[[str], str | None], now: Callable[[], float], audit_interval: float = 300.0,
                  sayings: Iterable[Any] = (), fading: Mapping[str, Any] = {}, seals: Seals | None = None,
-                 adopted: Iterable[str] = ()) -> None:
+                 adopted: Iterable[str] = (), failover: float = 6.0, settle: float = 60.0) -> None:
         self.model, self.writer, self.compiler, self.switches = model, writer, compiler, switches
         self.home, self.now, self.audit_interval = home, now, audit_interval
         self.seq = 0
@@ -70,6 +59,8 @@ class Control:
                                seals=seals or Seals(now, bytes), fading=self.fading)
         self.announcements = Announcements(model, compiler.world, sayings, self.replies.hand)
         self.ports = SwitchPorts(model, writer.learn, tuple(adopted))
+        self.vigil = Vigil(model, writer.learn, failover=failover, settle=settle, alarm=self._alarm)
+        self._hearing: dict[str, int] = {}                               # who must confirm what before we speak
         self._strangers = Sparing(now)
         self._next_audit: dict[str, float] = {}
         self._changed = threading.Condition()
@@ -79,7 +70,8 @@ class Control:
             events.PacketsWaiting: self.replies.take, events.SwitchTwice: self._twice,
             events.SwitchAccepted: lambda event: self._forgive(event.switch_id, event.key),
             events.SwitchDemoted: self._demoted, events.PortChanged: self._port_changed,
-            events.PortsTold: self.ports.told, HostFacts: self._facts, Tick: self._tick}
+            events.PortsTold: self.ports.told, HostFacts: self._facts, Tick: self._tick,
+            Beat: lambda _: self.announcements.beat()}
 
     # ---- what the desk calls
     def on_event(self, event: Any) -> None:
@@ -107,6 +99,18 @@ class Control:
                 self._greet_known(id)
         if delta.changes:
             self._send(delta)
+        if self.announcements.urgent:
+            self._hearing.update({switch: self.seq for switch in delta.changes
+                                  if switch in self.standing and self.standing[switch].sent == self.seq})
+            self._hurry()
+
+    def _hurry(self) -> None:
+        """What cannot wait is said once the switches have what goes with it: an old place must be silent by then."""
+        for switch, seq in list(self._hearing.items()):
+            if switch not in self.standing or self.standing[switch].confirmed >= seq:
+                del self._hearing[switch]
+        if not self._hearing:
+            self.announcements.hurry()
 
     def load(self) -> None:
         """Compile everything, before anybody is told."""
@@ -138,6 +142,7 @@ class Control:
     def _greeted(self, event: Any) -> None:
         self.standing[event.switch_id] = Standing()
         self.ports.greeted(event.switch_id)
+        self.vigil.greeted(event.switch_id)
         if event.switch_id in self.model.rows["switch"]:
             self._greet_known(event.switch_id)
         else:
@@ -151,10 +156,12 @@ class Control:
 
     def _gone(self, event: Any) -> None:
         standing = self.standing.pop(event.switch_id, None)
+        self.vigil.gone(event.switch_id)
         if standing:
             self._release(event.switch_id, standing, None)
         for switch, key in [refused for refused in self.refused if refused[0] == event.switch_id]:
             self._forgive(switch, key)            # when it comes back it may be another version: ask again
+        self._hurry()
         self._notify()
 
     def _read(self, event: Any) -> None:
@@ -171,7 +178,7 @@ class Control:
             del found[key]
         standing.audit = {"at": self.now(), "first": standing.first is None, "wanted": len(desired),
                           "held": len(event.have), "alien": len(found.alien), "missing": len(found.missing),
-                          "altered": len(found.altered), "examples": _examples(found, event.have)}
+                          "altered": len(found.altered), "examples": examples(found, event.have, EXAMPLES)}
         self._next_audit[event.switch_id] = self.now() + self.audit_interval
         if standing.first is None:
             standing.first = self.seq = self.seq + 1
@@ -191,7 +198,9 @@ class Control:
         standing.confirmed = max(standing.confirmed, event.seq)
         if standing.first is not None and standing.confirmed >= standing.first:
             standing.in_step = True
+            self.vigil.in_step(event.switch_id)
         self._release(event.switch_id, standing, event.seq)
+        self._hurry()
         self._notify()
 
     def _release(self, switch: str, standing: Standing, seq: int | None) -> None:
@@ -254,6 +263,7 @@ class Control:
     # ---- time
     def _tick(self, tick: Tick) -> None:
         """Once a second: say what is to be said; name those who flood us; audit the switches whose turn it is."""
+        self.vigil.tick(tick.now, self.standing)
         self.announcements.tick(tick.now)
         self.replies.tick()
         if abs(self.now() - tick.now) < LATE:    # else the desk was busy, and what has been heard meanwhile still waits
@@ -313,15 +323,3 @@ class Control:
     def _notify(self) -> None:
         with self._changed:
             self._changed.notify_all()
-
-
-def _examples(found: Difference, have: events.Have) -> list[tuple[str, tuple, int, bytes]]:
-    """Some of what a reading found wrong: (alien, missing or altered; key, and the cookie and body that are held)."""
-    return [(what, key, *have.get(key, (0, b""))) for what in ("alien", "missing", "altered")
-            for key in getattr(found, what)[:EXAMPLES]]
-
-
-@dataclass(frozen=True)
-class Tick:
-    """A second has passed."""
-    now: float

@@ -23,7 +23,7 @@ from controller import app as words
 from controller.access import Access
 from controller.compile import Compiler
 from controller.config import Config, Listener
-from controller.control import Control, Tick
+from controller.control import Control
 from controller.desk import Desk
 from controller.garbage import Sweeper, loading, look_seldom
 from controller.ids import random_ids
@@ -31,6 +31,7 @@ from controller.model import Model
 from controller.particles import load_all
 from controller.resource import Resources
 from controller.seals import Seals
+from controller.standing import Beat, Tick
 from controller.store.memory import MemoryStore
 from controller.store.sqlite import SqliteStore
 from controller.switch.ovsdb import OvsdbServer
@@ -45,6 +46,7 @@ log = logging.getLogger("hadron")
 
 HERE = Path(__file__).resolve().parent.parent
 PACKAGES = ("apps", "topology")
+BEATS = 5               # of the clock in a second
 
 
 def load_apps(directories: Iterable[str] = ()) -> Resources:
@@ -83,7 +85,8 @@ class Hadron:
         self.switches = Switches(self.desk.post)
         self.control = Control(model=self.model, writer=self.writer, compiler=self.compiler, switches=self.switches,
                                home=self._home, now=time.time, audit_interval=config.audit_interval,
-                               sayings=words.SAYINGS, fading=words.FADING, seals=self.seals, adopted=config.adopt)
+                               sayings=words.SAYINGS, fading=words.FADING, seals=self.seals, adopted=config.adopt,
+                               failover=config.failover_seconds, settle=config.settle_seconds)
         self.model.live["link.age"] = lambda row: self.control.fading.age("link", row.id)
         self.model.live["port.status"] = lambda row: self.control.status(row.id)
         self.ovsdb = OvsdbServer(self.desk.post, bridge=config.bridge, tunnels=config.tunnels,
@@ -152,8 +155,10 @@ class Hadron:
         self.seals.key = bytes.fromhex(self.writer.notes["seal"])
 
     def _tick(self) -> None:
-        while not self._stopping.wait(1):
-            self.desk.post(Tick(time.time()))
+        beats = 0
+        while not self._stopping.wait(1 / BEATS):
+            beats += 1
+            self.desk.post(Beat() if beats % BEATS else Tick(time.time()))
 
     def close(self) -> None:
         """Stop answering, finish what is on the desk, let go of the switches: their flows stay."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6ND_RA, ICMPv6NDOptDstLLAddr, ICMPv6NDOptPrefixInfo, IPv6
@@ -16,47 +15,12 @@ from controller.app import SAYINGS
 from tests.kit.frames import link_local
 from tests.kit.net import Net, Port, Thing
 from tests.kit.router import Router
+from tests.kit.told import NOW, Told
 from tests.laws.chance import Chance, furnish
 from tests.laws.fabric import Fabric, load
 from tests.laws.operations import apply
 
 SLAAC = {"ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}
-NOW = 1_700_000_000
-
-
-class Told(Net):
-    """A cloud whose announcements are heard. `sent` has what was sent since it was last asked: (switch, port, frame)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now, self._sent = NOW, []  # type: int, list[tuple[str, int, bytes]]
-        self.announcements = Announcements(self.model, self.compiler.world, SAYINGS, self._send)
-
-    def _send(self, *what: Any) -> None:
-        self._sent.append(what)
-
-    def settle(self) -> None:
-        changes = self.writer.changes[:]
-        update = self.compiler.update
-
-        def remembered(taken: Any, tell: bool = True) -> Any:
-            delta = update(taken, tell)
-            self.announcements.take(changes, delta.news)
-            return delta
-
-        self.compiler.update = remembered  # type: ignore[method-assign]
-        try:
-            super().settle()
-        finally:
-            self.compiler.update = update  # type: ignore[method-assign]
-
-    def pass_by(self, seconds: int = 1) -> list[tuple[str, int, bytes]]:
-        """What is sent in so many seconds."""
-        for _ in range(seconds):
-            self.now += 1
-            self.announcements.tick(self.now)
-        sent, self._sent = self._sent, []
-        return sent
 
 
 @pytest.fixture

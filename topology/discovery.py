@@ -39,7 +39,7 @@ def port_of(world, seen):
 
 @every(EVERY, per="interface", to=port_of, eager=2)
 def speak(world, seen):
-    if not takes_part(world, seen):
+    if not takes_part(world, seen) or not here(world, seen):
         return Said()
     frame = lldp.parts(seen.hw_address or "02:00:00:00:00:01", seen.switch_id, str(seen.ofport), LASTS)
     return Said((Sealed(about(seen.switch_id, seen.ofport), *frame),))

@@ -1,4 +1,4 @@
-"""Router discovery (RFC 4861): solicitations as a router reads them, what it advertises, and where it is."""
+"""Neighbour and router discovery (RFC 4861): what a router reads and advertises, where it is, and whom it asks for."""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -7,20 +7,26 @@ from typing import NamedTuple
 
 from controller.packet import ethernet, ipv6
 
-SOLICITATION, ADVERTISEMENT, NEIGHBOUR = 133, 134, 136
+SOLICITATION, ADVERTISEMENT, QUESTION, NEIGHBOUR = 133, 134, 135, 136
 MANAGED, OTHER = 0x80, 0x40                 # flags: addresses by DHCPv6; other configuration by DHCPv6
 ON_LINK, AUTONOMOUS = 0x80, 0x40            # of a prefix: on this link; hosts may make addresses of it
 INFINITE = 0xFFFFFFFF                       # as the lifetime of what an option says
 
 _HOP_LIMIT = 64                             # that hosts should use in what they send
 _NEAR = 255                                 # hop limit that no router has touched: it came from this link
-_LINK_LAYER = 1
+_LINK_LAYER, _TARGET_LINK_LAYER = 1, 2
 _ADVERTISEMENT = Struct("!BBHBBHII")
 HEAD = _ADVERTISEMENT.size                  # bytes of an advertisement before its options
 _PREFIX = Struct("!BBBBIII16s")
 _ROUTE = Struct("!BBBBI")
 _NEIGHBOUR = Struct("!BBHI16s2s6s")
 _ROUTER_OVERRIDE = 0xA0000000               # flags of a neighbour advertisement (§4.4)
+
+
+class Neighbour(NamedTuple):
+    """A station on the link, as it says of itself."""
+    sender_mac: str
+    sender_ip: str
 
 
 class Solicitation(NamedTuple):
@@ -48,13 +54,30 @@ def read_solicitation(frame: bytes) -> Solicitation | None:
     return Solicitation(outer.source, packet.source)
 
 
-def _options(raw: bytes) -> set[int] | None:
-    """The types of the options, or None if one has no length or ends beyond the message."""
-    found, at = set(), 0
+def read_neighbour(frame: bytes) -> Neighbour | None:
+    """Whom a neighbour advertisement speaks for, or None if it is not one that RFC 4861 §7.1.2 lets us believe."""
+    outer = ethernet.read(frame)
+    packet = ipv6.read(outer.payload) if outer is not None and outer.ethertype == ethernet.IPV6 else None
+    if packet is None or packet.protocol != ipv6.ICMPV6 or packet.hops != _NEAR:
+        return None
+    raw = packet.payload
+    if len(raw) < 24 or raw[0] != NEIGHBOUR or raw[1] or raw[8] == 0xFF:
+        return None
+    if ipv6.checksum(packet.source, packet.destination, ipv6.ICMPV6, raw):
+        return None
+    mac = (_options(raw[24:]) or {}).get(_TARGET_LINK_LAYER, b"")
+    if len(mac) != 6 or mac[0] & 1 or not any(mac):
+        return None
+    return Neighbour(mac.hex(":"), ipv6.text(raw[8:24]))
+
+
+def _options(raw: bytes) -> dict[int, bytes] | None:
+    """The options by type, or None if one has no length or ends beyond the message."""
+    found, at = {}, 0
     while at < len(raw):
         if at + 2 > len(raw) or not raw[at + 1] or at + 8 * raw[at + 1] > len(raw):
             return None
-        found.add(raw[at])
+        found[raw[at]] = raw[at + 2:at + 8 * raw[at + 1]]
         at += 8 * raw[at + 1]
     return found
 
@@ -109,7 +132,17 @@ def advertise(mac: bytes, message: bytes, to: Solicitation | None = None) -> byt
 def here_is(mac: bytes, address: bytes) -> bytes:
     """The frame with which a router tells all on the link that an address is at its MAC now, unasked (§7.2.6)."""
     message = _NEIGHBOUR.pack(NEIGHBOUR, 0, 0, _ROUTER_OVERRIDE, address, b"\2\1", mac)
-    check = ipv6.checksum(address, ipv6.ALL_NODES, ipv6.ICMPV6, message)
+    return _said(mac, address, ipv6.multicast_mac(ipv6.ALL_NODES), ipv6.ALL_NODES, message)
+
+
+def who_is(mac: bytes, own: bytes, target: bytes) -> bytes:
+    """The frame with which a station asks for a neighbour (§7.2.2)."""
+    group = ipv6.SOLICITED_NODE + target[13:]
+    return _said(mac, own, ipv6.multicast_mac(group), group,
+                 _NEIGHBOUR.pack(QUESTION, 0, 0, 0, target, b"\1\1", mac))
+
+
+def _said(mac: bytes, own: bytes, to_mac: bytes, to: bytes, message: bytes) -> bytes:
+    check = ipv6.checksum(own, to, ipv6.ICMPV6, message)
     raw = message[:2] + check.to_bytes(2, "big") + message[4:]
-    return ethernet.write(ipv6.multicast_mac(ipv6.ALL_NODES), mac, ethernet.IPV6,
-                          ipv6.write(address, ipv6.ALL_NODES, ipv6.ICMPV6, raw, _NEAR))
+    return ethernet.write(to_mac, mac, ethernet.IPV6, ipv6.write(own, to, ipv6.ICMPV6, raw, _NEAR))

@@ -9,6 +9,7 @@ from controller.values import ip_number, ip_text
 
 ANY = bytes(16)
 ALL_NODES = b"\xff\2" + bytes(13) + b"\1"           # ff02::1 (RFC 4291 §2.7.1)
+SOLICITED_NODE = b"\xff\2" + bytes(9) + b"\1\xff"     # ff02::1:ff00:0/104, completed by an address's last three bytes
 UDP, ICMPV6 = 17, 58
 
 _HEADER = Struct("!IHBB16s16s")

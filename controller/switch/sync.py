@@ -55,3 +55,9 @@ def difference(
             found.alien.append(key)
             found[key] = None
     return found
+
+
+def examples(found: Difference, have: Have, most: int) -> list[tuple[str, tuple, int, bytes]]:
+    """Some of what a reading found wrong: (alien, missing or altered; key, and the cookie and body that are held)."""
+    return [(what, key, *have.get(key, (0, b""))) for what in ("alien", "missing", "altered")
+            for key in getattr(found, what)[:most]]

@@ -259,16 +259,24 @@ def test_every_router_has_a_number_of_its_own(world: World) -> None:
 
 
 @pytest.mark.parametrize("attributes", [
-    {"distributed": False}, {"ha": True}, {"flavor_id": DEAD},
-    {"availability_zone_hints": ["nova"]}, {"evpn_vni": 7}])
+    {"flavor_id": DEAD}, {"availability_zone_hints": ["nova"]}, {"evpn_vni": 7}])
 def test_what_is_not_served_is_refused_by_name(world: World, attributes: dict[str, Any]) -> None:
     with pytest.raises(Unsupported, match=f"^{next(iter(attributes))}"):
         world.make("router", ADMIN, **attributes)
+
+
+def test_only_an_administrator_says_where_floating_ips_are_translated_and_whether_it_fails_over(world: World) -> None:
+    router = world.make("router", ADMIN, distributed=False, ha=False, project_id=ANN.project_id)
+    assert (router.distributed, router.ha) == (False, False)
+    for name in ("distributed", "ha"):
+        assert getattr(world.change(router, ADMIN, **{name: None}), name) is True, "null: as if nothing were said"
+        with pytest.raises(Forbidden, match=name):
+            world.change(router, **{name: False})
 
 
 def test_only_an_administrator_sees_how_a_router_is_built(world: World) -> None:
     router = world.make("router")
     assert not {"distributed", "ha", "key"} & world.show(router).keys()
     shown = world.show(router, ADMIN)
-    assert (shown["distributed"], shown["ha"]) == (True, False)
+    assert (shown["distributed"], shown["ha"]) == (True, True)
     assert (shown["status"], shown["external_gateway_info"]) == ("ACTIVE", None)

@@ -17,9 +17,10 @@ from typing import Any
 
 from controller import app
 from controller.compile import Compiler
-from controller.control import Control, Tick
+from controller.control import Control
 from controller.desk import Desk
 from controller.garbage import loading
+from controller.standing import Tick
 from controller.store.memory import MemoryStore
 from controller.switch.switches import Switches
 from controller.write import Writer

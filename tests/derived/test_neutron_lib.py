@@ -88,10 +88,9 @@ REASONS: dict[tuple[str, str, str], str] = {
     **{("router", name, "there"): "read-only, of an extension that is not offered" for name in (
         "conntrack_helpers", "external_gateways", "enable_snat")},
     ("router", "distributed", "default"): "says what every router is",
-    ("router", "ha", "default"): "says that it is off",
+    ("router", "ha", "default"): "says what every router is",
     ("router", "routes", "default"): "an empty list, which is what Neutron makes of it",
     ("router", "availability_zones", "default"): "there are none, and the answer says so",
-    ("floatingip", "distributed", "visible"): NOT_OFFERED,
     ("floatingip", "subnet_id", "visible"): "says what the address outside is part of",
     ("subnetpool", "name", "default"): "it must be given and not be empty, which is found in the next step",
     **{(kind, "qos_policy_id", "alone"): "Neutron shows it in the policy's list of rules" for kind in PARTS},

@@ -17,6 +17,7 @@ from tests.laws.chance_routed import (
     FORWARDS,
     GATES,
     GROUPS,
+    HOLDERS,
     HOSTS,
     JOINTS,
     MODES,
@@ -53,6 +54,8 @@ class Chance(Policing, Carried, PlainSwitches):
             (3, self.route),
             (1, self.world),
             (2, self.gate),
+            (2, self.holder),
+            (1, self.loss),
             (1, self.stranger),
             (2, self.floating),
             (2, self.forwarding),
@@ -278,11 +281,17 @@ class Chance(Policing, Carried, PlainSwitches):
                 ("trunk", TRUNKS),
                 ("qos_policy", POLICIES),
                 (self.random.choice(POLICING), POLICY_RULES),
+                ("holder", FLOATING),
+                ("loss", HOSTS),
             )
         )
         number = self._below(number)
         if kind == "gate":
             return Operation("port", name("port", GATES + number), None)
+        if kind == "holder":
+            return Operation("port", name("port", HOLDERS + number), None)
+        if kind == "loss":
+            return Operation("loss", name("switch", number), None)
         if kind == "joint":
             return Operation("port", name("port", JOINTS[number]), None)
         ids = {"interface": f"host{number % HOSTS}/tap{number}", "uplink": f"host{number % HOSTS}/physnet{number % WIRES}"}
@@ -308,6 +317,8 @@ def furnish(seed: int, *, tame: bool = False) -> list[Batch]:
         (chance.route, len(PAIRS)),
         (chance.world, 2),
         (chance.gate, ROUTERS),
+        (chance.holder, FLOATING),
+        (chance.loss, 1),
         (chance.stranger, STRANGERS),
         (chance.floating, FLOATING),
         (chance.forwarding, FORWARDS),

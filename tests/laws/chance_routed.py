@@ -9,7 +9,7 @@ from tests.laws.operations import Operation, name
 NETWORKS, SUBNETS, PORTS, GROUPS, RULES, HOSTS, WIRES, ROUTERS = 4, 6, 24, 5, 14, 6, 2, 3
 JOINTS = range(100, 100 + ROUTERS * SUBNETS)  # numbers of ports that are interfaces of routers
 PAIRS = [(one, other) for other in range(SUBNETS) for one in range(other) if (one % 3 == 2) == (other % 3 == 2)]
-WORLD, GATES, FLOATING, FORWARDS, STRANGERS = 8, 200, 6, 4, 3  # the external network, and what leads there
+WORLD, GATES, HOLDERS, FLOATING, FORWARDS, STRANGERS = 8, 200, 240, 6, 4, 4  # the external network, and what leads there
 MODES = ("slaac", "dhcpv6-stateless", "dhcpv6-stateful")
 
 
@@ -43,7 +43,7 @@ class Routed(Draw):
             "router",
             name("router", number),
             {"key": number + 1, "zone": 1000 + number, "admin_state_up": self._maybe(0.9), "routes": routes,
-             "paired": self._maybe(0.3), "external_gateway_info": {
+             "paired": self._maybe(0.3), "ha": self._maybe(0.8), "distributed": self._maybe(0.8), "external_gateway_info": {
                  "network_id": name("network", WORLD), "enable_snat": self._maybe(0.8), "external_fixed_ips": []}
              if self._maybe(0.8) else None},
         )
@@ -68,9 +68,22 @@ class Routed(Draw):
             "fixed_ips": [{"subnet_id": name("subnet", WORLD), "ip_address": f"203.0.113.{2 + router}"}],
             "device_owner": "network:router_gateway", "device_id": name("router", router), "binding:host_id": ""})
 
+    def holder(self) -> Operation:
+        """The port that holds the address of a floating IP."""
+        number = self._below(FLOATING)
+        return Operation("port", name("port", HOLDERS + number), {
+            "key": HOLDERS + 16 + number, "project_id": "", "network_id": name("network", WORLD),
+            "mac_address": f"fa:16:3e:00:03:{number:02x}", "admin_state_up": True, "port_security_enabled": False,
+            "fixed_ips": [{"subnet_id": name("subnet", WORLD), "ip_address": f"203.0.113.{50 + number}"}],
+            "device_owner": "network:floatingip", "device_id": name("floatingip", number), "binding:host_id": ""})
+
+    def loss(self) -> Operation:
+        """A switch that is lost."""
+        return Operation("loss", name("switch", self._below(HOSTS)), {})
+
     def stranger(self) -> Operation:
-        """A machine outside of which a router has heard."""
-        ip = f"203.0.113.{100 + self._below(STRANGERS)}"
+        """A machine outside of which a router has heard; one says that it has a floating address."""
+        ip = self.random.choice([f"203.0.113.{100 + number}" for number in range(1, STRANGERS)] + ["203.0.113.52"])
         return Operation("neighbour", f"{name('network', WORLD)}/{ip}", {
             "network_id": name("network", WORLD), "ip_address": ip, "mac_address": f"02:00:00:00:00:{self._below(9):02x}"})
 
@@ -82,7 +95,8 @@ class Routed(Draw):
             "project_id": "acme", "floating_network_id": name("network", WORLD),
             "floating_ip_address": f"203.0.113.{50 + number}", "router_id": name("router", number % ROUTERS),
             "port_id": name("port", number) if whole else None,
-            "fixed_ip_address": f"10.0.{number % NETWORKS}.{10 + number}" if whole else None})
+            "fixed_ip_address": f"10.0.{number % NETWORKS}.{10 + number}" if whole else None,
+            "distributed": self.random.choice((None, None, True, False))})
 
     def forwarding(self) -> Operation:
         number = self._below(FORWARDS)

@@ -44,6 +44,8 @@ LAYERS = {
     "controller.analysis.*": 5,
     "controller.desk": 6,
     "controller.announcements": 5,
+    "controller.standing": 5,
+    "controller.vigil": 5,
     "controller.control": 6,
     "controller.switch_ports": 5,
     "controller.fading": 5,
@@ -87,6 +89,8 @@ ASKS: dict[str, set[str]] = {
     "apps.routers": {"apps.external_gateways"},
     "apps.routes": {"apps.routing"},
     "apps.extra_routes": {"apps.routing"},
+    "apps.gateways": {"apps.routing"},
+    "apps.floating_nat": {"apps.routing"},
 }
 # Only these files import what is outside and has a life of its own.
 ONLY = {

@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from apps.pipeline import FORWARD, LEAVE, NAT_IN, PIPELINE, ROUTE, TUNNEL_PORT
+from apps.pipeline import FORWARD, LEAVE, ND_REPLY, PIPELINE, ROUTE, TUNNEL_PORT
 from controller.app import APPS, RULES, TALLIES, Rule
 from controller.compile import Compiler
 from controller.model import Model
@@ -24,13 +24,13 @@ SEEDS, LENGTH = 12, 80
 RESERVED = {PORT_IN_PORT, PORT_CONTROLLER, *TUNNEL_PORT.values()}
 
 
-# Into a router, from within and from outside; it takes one off the time to live.
-ROUND = {(FORWARD.number, LEAVE.number), (FORWARD.number, NAT_IN.number)}
+# Into a router: it takes one off the time to live. And to the end of an answer.
+ROUND = {(FORWARD.number, LEAVE.number), (FORWARD.number, ND_REPLY.number)}
 
 
 def turn(table: int) -> float:
     """When a packet comes to a table: to those of routers by way of FORWARD."""
-    return FORWARD.number + table / 100 if NAT_IN.number <= table < FORWARD.number else table
+    return FORWARD.number + table / 100 if LEAVE.number <= table < FORWARD.number else table
 
 
 WIDE = {f"xxreg{wide}": tuple(f"reg{4 * wide + part}" for part in range(4)) for wide in range(4)}
@@ -110,8 +110,8 @@ class Law:
     def _place(self, flow: Flow) -> None:
         _must(PIPELINE.tables.get(flow.table.number) is flow.table, "the table is not one of the pipeline's")
         levels = set(flow.table.levels.values())
-        if flow.table is ROUTE:                         # the longer prefix comes first: a level for each length
-            levels |= {flow.table.levels["route"] + length for length in range(129)}
+        if flow.table is ROUTE:                         # the longer prefix comes first: two levels for each length
+            levels |= {flow.table.levels["route"] + length for length in range(258)}
         _must(flow.priority in levels, f"{flow.priority} is no level of {flow.table}")
         app = flow.why.app if flow.why else None
         _must(app in APPS, "nobody says why")

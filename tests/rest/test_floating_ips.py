@@ -101,7 +101,7 @@ def test_a_floating_ip_stands_for_a_port_and_says_which(api, ann, admin, outside
     assert set(made) == {
         "id", "project_id", "tenant_id", "description", "tags", "revision_number", "created_at", "updated_at",
         "floating_network_id", "floating_ip_address", "subnet_id", "port_id", "fixed_ip_address", "router_id", "status",
-        "port_details", "port_forwardings", "dns_name", "dns_domain", "qos_policy_id", "qos_network_policy_id"}
+        "port_details", "distributed", "port_forwardings", "dns_name", "dns_domain", "qos_policy_id", "qos_network_policy_id"}
     one = put(ann, "floatingips", made, port_id=port["id"])
     assert (one["fixed_ip_address"], one["router_id"], one["status"]) == (port["fixed_ips"][0]["ip_address"], router["id"], "DOWN")
     assert one["port_details"] == {name: port[name] for name in (
@@ -212,3 +212,27 @@ def test_a_floating_ip_says_what_it_forwards(ann, outside):
     listed = {name: value for name, value in made.body["port_forwarding"].items() if name not in ("floatingip_id", "description")}
     assert shown["port_forwardings"] == [listed] and listed["internal_port_id"] == port["id"]
     assert (shown["router_id"], shown["port_id"], shown["status"]) == (router["id"], None, "ACTIVE")
+
+
+# ---- where it is done
+
+def test_a_router_is_distributed_unless_an_administrator_says_otherwise(admin, ann):
+    router = admin.create("router", project_id="ann")
+    assert router["distributed"] is True
+    assert put(admin, "routers", router, distributed=False)["distributed"] is False
+    assert admin.get("/v2.0/routers?distributed=false")["routers"][0]["id"] == router["id"]
+    assert put(ann, "routers", ann.create("router"), distributed=False).status == 403
+
+
+def test_a_router_fails_over_unless_an_administrator_says_otherwise(admin, ann):
+    router = admin.create("router")
+    assert router["ha"] is True
+    assert put(admin, "routers", router, ha=False)["ha"] is False
+    assert put(ann, "routers", ann.create("router"), ha=False).status == 403
+
+
+def test_a_floating_ip_may_say_itself_whether_it_is_distributed(ann, outside):
+    floating = ann.create("floatingip", floating_network_id=outside["id"])
+    assert floating["distributed"] is None
+    assert put(ann, "floatingips", floating, distributed=False)["distributed"] is False
+    assert [one["id"] for one in ann.get("/v2.0/floatingips?distributed=false")["floatingips"]] == [floating["id"]]

@@ -2,105 +2,22 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.scenarios.site import Machine, Site, Wish, wait
+from tests.scenarios.leading import Outside, connect
+from tests.scenarios.site import Machine, Site, wait
 
 pytestmark = pytest.mark.root
-WORLD = "203.0.113.0/24"
-# Says who it is to everybody who connects, and from which address they came.
-SERVER = """
-import socket, sys
-listener = socket.create_server(("", int(sys.argv[1])), backlog=256)
-print("ready", flush=True)
-while True:
-    connection, (address, port) = listener.accept()
-    connection.sendall(f"{sys.argv[2]} {address}".encode()); connection.close()
-"""
-# Connects so many times from the same source ports, round after round; prints how many were answered.
-CLIENT = """
-import socket, struct, sys
-address, port, first, count, rounds = sys.argv[1], *map(int, sys.argv[2:6])
-good, said = 0, b""
-for _ in range(rounds):
-    for number in range(count):
-        with socket.socket() as one:
-            one.settimeout(3)
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            if first: one.bind(("", first + number))
-            try:
-                one.connect((address, port)); said = one.recv(64); good += bool(said)
-            except OSError as error:
-                print(error, file=sys.stderr)
-print(good, said.decode())
-"""
-
-
-class Outside:
-    """A site whose external network leads to one machine outside, `away`."""
-
-    def __init__(self, site: Site) -> None:
-        self.site = site
-        self.world = site.create("network", **{"name": "world", "provider:network_type": "flat",
-                                               "provider:physical_network": "physnet1", "router:external": True})
-        site.create("subnet", network_id=self.world["id"], ip_version=4, cidr=WORLD, gateway_ip="203.0.113.1", enable_dhcp=False)
-        self.away = site.cloud.external("away", "203.0.113.1/24")
-        self._servers: list[subprocess.Popen[bytes]] = []
-
-    def tenant(self, project: str, *places: int, **more: Any) -> tuple[dict[str, Any], list[Machine]]:
-        """A network behind a router that leads outside, and a machine on each of these hosts; they know their gateway."""
-        network = self.site.network(project, subnets=("10.0.0.0/24",))
-        (subnet,) = self.site.ask("GET", f"/v2.0/subnets?network_id={network['id']}")["subnets"]
-        router = self.site.create("router", name=project, project_id=project,
-                                  external_gateway_info={"network_id": self.world["id"]})
-        self.site.ask("PUT", f"/v2.0/routers/{router['id']}/add_router_interface", {"subnet_id": subnet["id"]})
-        wishes = [Wish(f"{project}{place}", network, host, 0, {"fixed_ips": [{"ip_address": f"10.0.0.{10 + place}"}], **more})
-                  for place, host in enumerate(places)]
-        machines = self.site.machines(*wishes)
-        for machine in machines:
-            machine.vm.run(["ip", "route", "replace", "default", "via", "10.0.0.1"])
-        return router, machines
-
-    def router_address(self, router: dict[str, Any]) -> str:
-        info = self.site.ask("GET", f"/v2.0/routers/{router['id']}")["router"]["external_gateway_info"]
-        return str(info["external_fixed_ips"][0]["ip_address"])
-
-    def floating(self, machine: Machine, project: str = "red") -> dict[str, Any]:
-        return self.site.create("floatingip", floating_network_id=self.world["id"], project_id=project, port_id=machine.id)
-
-    def serve(self, start: Callable[..., subprocess.Popen[bytes]], port: int, name: str) -> None:
-        server = start([sys.executable, "-c", SERVER, str(port), name])
-        self._servers.append(server)
-        assert server.stdout and b"ready" in server.stdout.readline()
-
-    def close(self) -> None:
-        for server in self._servers:
-            server.kill()
-            server.wait(5)
-
-
-def connect(run: Callable[..., Any], address: str, port: int, *, first: int = 0, count: int = 1, rounds: int = 1) -> tuple[int, str]:
-    """How many connections were answered, and what the last one heard."""
-    done = run([sys.executable, "-c", CLIENT, address, str(port), str(first), str(count), str(rounds)], timeout=240)
-    good, _, said = done.stdout.strip().partition(" ")
-    return int(good), said
-
-
 @pytest.fixture(scope="module")
 def outside() -> Iterator[Outside]:
     if os.geteuid() != 0:
         pytest.skip("makes network namespaces")
-    with Site(hosts=3, external=True) as site:
-        made = Outside(site)
+    with Site(hosts=3, external=True) as site, Outside(site) as made:
         made.serve(made.away.start, 80, "away")
         yield made
-        made.close()
 
 
 @pytest.fixture(scope="module")

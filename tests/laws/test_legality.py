@@ -58,9 +58,13 @@ def actions_of(entry: Flow | Group) -> Iterator[decode.Action]:
 def first_written() -> dict[str, float]:
     """Register -> the first table in which a flow of some switch writes it."""
     found: dict[str, float] = {}
-    fabric = Fabric().follow(furnish(0, tame=True) + Chance(0, tame=True).history(100))
+    fabrics = [Fabric().follow(furnish(seed, tame=True) + Chance(seed, tame=True).history(40)) for seed in range(3)]
     for flow in (
-        entry for flows, _ in fabric.compiler.units.values() for entry in flows.values() if isinstance(entry, Flow)
+        entry
+        for fabric in fabrics
+        for flows, _ in fabric.compiler.units.values()
+        for entry in flows.values()
+        if isinstance(entry, Flow)
     ):
         for action in actions_of(flow):
             target = (

@@ -4,12 +4,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from apps import segment_ranges
 from apps.security_group_defaults import ensure_default
 from controller.errors import Conflict, Exhausted, Forbidden, Invalid, Unsupported
 from controller.types import Record, Type, freeze
 
 KIND, WIRE, KEY = "provider:network_type", "provider:physical_network", "provider:segmentation_id"
 PHYSICAL = ("flat", "vlan")         # carried by a physical network, and not in tunnels
+TYPE_AND_KEY = "provider_network_type+provider_segmentation_id"
 ON_WIRE = "provider_physical_network+provider_segmentation_id"
 LAST_VLAN = 4094                    # 4095 is reserved (IEEE 802.1Q §9.6)
 GATEWAYS = ("network:router_gateway", "network:floatingip")
@@ -47,7 +49,6 @@ KEYS_24, KEYS_32 = _keys(24), _keys(32)
 VLAN_RANGES = Type("vlan_ranges", _vlan_ranges, {"type": "object"}, ({}, {"physnet1": [100, 199]}),
                    (1, "x", [], {"physnet1": 1}, {"physnet1": [2, 1]}, {"physnet1": [0, 1]}, {"physnet1": [1, 4095]},
                     {"physnet1": [1, "2"]}))
-_LARGEST_KEY = {"vxlan": (1 << 24) - 1, "geneve": (1 << 24) - 1, "gre": (1 << 32) - 1}
 _SMALLEST_MTU = {4: 68, 6: 1280}          # RFC 791, RFC 8200
 
 
@@ -85,8 +86,19 @@ def _choose_provider(write: Any, document: dict[str, Any]) -> None:
         _choose_wire(write, document)
     elif document[WIRE] is not None:
         raise Invalid(WIRE, f"must be left out: {kind} networks are carried in tunnels")
-    elif document[KEY] is not None and document[KEY] > _LARGEST_KEY[kind]:
-        raise Invalid(KEY, f"must be between 1 and {_LARGEST_KEY[kind]} for {kind}")
+    elif document[KEY] is None:
+        _choose_key(write, document, kind)
+    elif document[KEY] > segment_ranges.LARGEST[kind]:
+        raise Invalid(KEY, f"must be between 1 and {segment_ranges.LARGEST[kind]} for {kind}")
+
+
+def _choose_key(write: Any, document: dict[str, Any], kind: str) -> None:
+    """Its tunnel key, if ranges were made; else the pool gives the next."""
+    document[KEY] = segment_ranges.choose(
+        write, kind, None, document["project_id"], [write.settings["segmentation_ranges"][kind]],
+        lambda number: write.count("network", TYPE_AND_KEY, (kind, number)) > 0)
+    if document[KEY] is not None:
+        write.number("network", document, KEY)
 
 
 def _choose_wire(write: Any, document: dict[str, Any]) -> None:
@@ -107,6 +119,11 @@ def _choose_wire(write: Any, document: dict[str, Any]) -> None:
 
 def _choose_vlan(write: Any, document: dict[str, Any]) -> None:
     wire, vlan = document[WIRE], document[KEY]
+    if vlan is None:
+        ends = write.settings["vlan_ranges"].get(wire)
+        vlan = document[KEY] = segment_ranges.choose(
+            write, "vlan", wire, document["project_id"], [ends] if ends else [],
+            lambda number: write.count("network", ON_WIRE, (wire, number)) > 0)
     if vlan is None:
         spans = _vlans(write, wire)
         if spans is None:

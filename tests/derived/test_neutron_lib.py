@@ -24,7 +24,7 @@ from tests.kit.worlds import core
 KINDS = {"network": "networks", "subnet": "subnets", "port": "ports", "router": "routers", "floatingip": "floatingips",
          "security_group": "security_groups", "security_group_rule": "security_group_rules",
          "subnetpool": "subnetpools", "address_scope": "address_scopes", "trunk": "trunks",
-         "qos_policy": "policies"}
+         "network_segment_range": "network_segment_ranges", "qos_policy": "policies"}
 PARTS = {"bandwidth_limit_rule": "bandwidth_limit_rules", "packet_rate_limit_rule": "packet_rate_limit_rules",
          "dscp_marking_rule": "dscp_marking_rules"}           # objects that are inside others
 # The last definition read wins where extensions widen one: those that make it settable come last.
@@ -107,9 +107,11 @@ NULL = "null stands for the default"
 # Values that Hadron refuses and Neutron takes, and why; then the other way round.
 REFUSED: dict[str, tuple[list[Any], str]] = {
     "description": (TEXT, NO_TEXT),
-    **dict.fromkeys(("tenant_id", "device_id", "device_owner", "provider:physical_network"), (LINES, ONE_LINE)),
+    **dict.fromkeys(("tenant_id", "project_id", "device_id", "device_owner", "provider:physical_network",
+                     "physical_network"), (LINES, ONE_LINE)),
     **dict.fromkeys(("mtu", "prefixlen", "default_quota", "default_prefixlen", "min_prefixlen", "max_prefixlen"),
                     (NUMBERS, A_NUMBER)),
+    **dict.fromkeys(("minimum", "maximum"), (NUMBERS[:2], A_NUMBER)),
     "provider:segmentation_id": ([*NUMBERS, 0, -1], A_NUMBER),
     "allocation_pools": ([{}, "", [{"start": "10.0.0.1", "end": "10.0.0.1"}] * 101,
                           [{"start": "10.0.0.1", "end": "10.0.0.1"}] * 2], A_LIST + "; the same pool twice overlaps"),
@@ -129,7 +131,7 @@ TAKEN: dict[str, tuple[list[Any], str]] = {
                         "refused in the next step, which knows the names of options"),
     "binding:profile": (["{}"], "text that holds JSON is read as JSON, as in Gluon's profile"),
     **dict.fromkeys(("qinq", "vlan_transparent", "trusted", "hardware_offload_type", "segments", "prefixlen",
-                     "evpn_vni", "default_quota"),
+                     "evpn_vni", "default_quota", "project_id", "physical_network"),
                     ([None], NULL)),
     "routes": ([[{"destination": "10.0.0.0/24", "nexthop": "10.0.0.1", "distance": "7", "weight": "7"}]],
                "distance and weight are Hadron's own"),

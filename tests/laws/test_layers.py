@@ -87,6 +87,7 @@ ASKS: dict[str, set[str]] = {
     "apps.network_config": {"apps.dhcp", "apps.network_formats"},
     "apps.network_formats": {"apps.network_config"},
     "apps.routers": {"apps.external_gateways"},
+    "apps.networks": {"apps.segment_ranges"},
     "apps.routes": {"apps.routing"},
     "apps.extra_routes": {"apps.routing"},
     "apps.gateways": {"apps.routing"},

@@ -39,6 +39,7 @@ def documents() -> Iterator[tuple[str, Document]]:
                          fixed_ips=[], admin_state_up=True, port_security_enabled=True, security_groups=[])
     yield "trunk", _owned("trunk", 1, name="both", port_id=_id("port", 4), admin_state_up=True, sub_ports=[
         {"port_id": _id("port", 5), "segmentation_type": "vlan", "segmentation_id": 100}])
+    yield from _edge()
     yield from example_routed.documents(_id, _owned)
 
 
@@ -50,6 +51,18 @@ def _plain() -> Iterator[tuple[str, Document]]:
                             "link_state": "up"}
         yield "link", {"id": f"{switch:016x}:1", "source_switch_id": f"{switch:016x}", "source_port": 1,
                        "target_switch_id": f"{other:016x}", "target_port": 1}
+
+
+def _edge() -> Iterator[tuple[str, Document]]:
+    """A port that takes whatever is plugged in, and what is."""
+    switch, port = f"{0xa1:016x}", _id("port", 90)
+    yield "interface", {"id": f"{switch}:9", "switch_id": switch, "ofport": 9, "name": "eth9", "link_state": "up", "settled": True}
+    yield "port", _owned("port", 90, name="edge", key=90, network_id=_id("network", 1), mac_address="02:00:00:00:00:09",
+                         fixed_ips=[], admin_state_up=True, security_groups=[], port_security_enabled=False,
+                         device_owner="network:switch_port", switch_port=f"{switch}:9")
+    yield "station", {"id": f"{_id('network', 1)}/02:00:00:00:00:09", "network_id": _id("network", 1), "port_id": port,
+                      "mac_address": "02:00:00:00:00:09", "ip_addresses": ["10.0.0.90", "2001:db8::90"],
+                      "switch_id": switch, "ofport": 9}
 
 
 def _id(kind: str, number: int) -> str:

@@ -6,10 +6,23 @@ all stateless. Without port security nobody guards it.
 from functools import lru_cache
 from hashlib import blake2s
 
-from apps.pipeline import ANSWER, COMMIT, GROUPS, GUARD, IN_FREE, IN_TRACK, REALM, STATEFUL, STATELESS, UNGUARDED
+from apps.pipeline import (
+    ANSWER,
+    COMMIT,
+    GROUPS,
+    GUARD,
+    IN_FREE,
+    IN_TRACK,
+    LOCATE,
+    REALM,
+    STATEFUL,
+    STATELESS,
+    UNGUARDED,
+)
 from controller.app import query, tally
 from controller.openflow.actions import set_field
 from controller.packet import ethernet
+from topology.binding import EDGE
 
 LINK_LOCAL = "fe80::/64"
 WAY_IN = {UNGUARDED: COMMIT, STATEFUL: IN_TRACK, STATELESS: IN_FREE}
@@ -30,8 +43,10 @@ def way_in(world, port_id):
     return WAY_IN[world.ask(guard_of, port_id)]
 
 
-def after_policing(guard):
+def after_policing(port, guard):
     """The table where the judging of what a port sends begins."""
+    if port.device_owner == EDGE:
+        return LOCATE
     return ANSWER if guard == UNGUARDED else GUARD
 
 

@@ -41,6 +41,9 @@ ND_GUARD = table(
 ND_TARGET = table(
     14, "nd_target", "Does a neighbour advertisement speak only for its own addresses?",
     levels={"own": 100})
+LOCATE = table(
+    16, "locate", "Is the sender where its addresses are known to be? For ports that take whatever is plugged in.",
+    levels={"located": 200, "claim": 150, "station": 100, "stranger": 50})
 ANSWER = table(
     20, "answer", "Can ARP, neighbour discovery or DHCP be answered on the spot?",
     levels={"probe": 150, "known": 100, "question": 90, "exempt": 50, "dispatch": 10})

@@ -40,7 +40,7 @@ def police(world: Any, port: Any) -> Any:
         return
     yield from _meters(port, "egress", limits.bits_out, limits.packets_out)
     bits = (meter(meter_number(port, "bits", "egress")),) if limits.bits_out else ()
-    onward = after_policing(world.ask(guard_of, port.id))
+    onward = after_policing(port, world.ask(guard_of, port.id))
     if limits.mark is not None:
         for kind in (IPV4, IPV6):
             yield POLICE, "ip", match({SENDER: port.key, "eth_type": kind}), (

@@ -60,7 +60,7 @@ def admit(world, port):
     yield ADMIT, "known", match(known), (
         *count_packets(world, port), *((pop_vlan(),) if seen.tag else ()),
         ask_for(world, port), set_field({GUARDS: guard}), set_field({NETWORK: network.key}), set_field({SENDER: port.key}),
-        POLICE if world.ask(limits_of, port.id).sending else after_policing(guard))
+        POLICE if world.ask(limits_of, port.id).sending else after_policing(port, guard))
 
 
 @flows(per="port", on=home)

@@ -62,7 +62,7 @@ class Announcements:
     # ---- keeping up
     def take(self, changes: Iterable[Any], news: Iterable[Unit], tell: bool = True) -> None:
         """Rows changed, and what these units say: `changes` and `news` as the compiler took and gave them."""
-        changed = dict.fromkeys(news)
+        changed = dict.fromkeys(unit for unit in news if unit[0].role == "said")
         for kind, id, *_ in changes:
             changed.update(dict.fromkeys((saying, (id,)) for saying in self.sayings.get(kind, ())))
         for unit in changed:

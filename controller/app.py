@@ -10,6 +10,7 @@
     @every(600, per="network", to=seats)    what to say to these places now and again, and at once when it changes;
                                     a frame may be Sealed, and whoever answers with Unseal learns whether it is genuine
     @fades("link", seconds=60)      facts of this kind hold only if they are heard again in time
+    @keeps("port", per="interface") documents that follow from what is seen
 
 A rule yields flows as (table, level, match, actions): the level is one of the table's named priorities; or a
 Group or a Meter. Rules are pure: they read only through `world`, and import no os_ken, time, random or socket.
@@ -25,13 +26,14 @@ from controller.compile import NOWHERE, Spread, spread
 from controller.openflow.flow import Flow, Why
 from controller.world import Missing
 
-__all__ = ["APPS", "FADING", "RULES", "SAYINGS", "TALLIES", "Alarm", "Fact", "Missing", "Rule", "Said", "Sealed", "Unseal",
-           "answers", "every", "fades", "flows", "query", "spread", "tally"]
+__all__ = ["APPS", "FADING", "KEPT", "RULES", "SAYINGS", "TALLIES", "Alarm", "Fact", "Missing", "Resume", "Rule", "Said",
+           "Sealed", "Unseal", "answers", "every", "fades", "flows", "keeps", "query", "spread", "tally"]
 
 RULES: list[Rule] = []
 TALLIES: list[Tally] = []
 SAYINGS: list[Saying] = []
 FADING: dict[str, Fades] = {}          # kind of fact -> how it fades
+KEPT: list[Kept] = []
 APPS: dict[int, str] = {}              # number in the cookie -> name of the app
 
 
@@ -169,17 +171,47 @@ class Unseal(NamedTuple):
     alarm: Alarm
 
 
+class Resume(NamedTuple):
+    """The packet goes on, from the port where it came in, as these actions say."""
+    actions: bytes
+    frame: bytes
+
+
 class Fades(NamedTuple):
-    """How facts of a kind fade: after so many seconds, and with the ports (switch, number) that one is about."""
-    seconds: int
+    """How facts of a kind fade: after so many seconds (if any), with the ports (switch, number) that one is about, and
+    with the row of a kind that an attribute names.
+    """
+    seconds: int | None
+    of: tuple[str, str] | None
     places: Callable[[Any], tuple[tuple[str, int], ...]]
 
 
-def fades(kind: str, *, seconds: int) -> Callable[[Callable], Callable]:
+def fades(kind: str, *, seconds: int | None = None, of: tuple[str, str] | None = None) -> Callable[[Callable], Callable]:
     """Declare that facts of a kind go unless they are heard again: places(row) gives the ports that one is about."""
     def declare(places: Callable) -> Callable:
-        FADING[kind] = Fades(seconds, places)
+        FADING[kind] = Fades(seconds, of, places)
         return places
+    return declare
+
+
+class Kept:
+    """Documents that follow from rows: for each row of a kind, what is wished for as REST would say it, or None."""
+    role, nothing = "kept", None
+
+    def __init__(self, wish: Callable, kind: str, per: str, found: Callable) -> None:
+        self.wish, self.kind, self.per, self.found = wish, kind, per, found
+        self.name = f"{wish.__module__}.{wish.__name__}"
+
+    def __call__(self, world: Any, id: str) -> dict[str, Any] | None:
+        row = world.get(self.per, id)
+        return self.wish(world, row) if row is not None else None
+
+
+def keeps(kind: str, *, per: str, found: Callable) -> Callable[[Callable], Kept]:
+    """Declare documents that follow from rows; found(model, id) gives the one that is there for a row."""
+    def declare(wish: Callable) -> Kept:
+        KEPT.append(Kept(wish, kind, per, found))
+        return KEPT[-1]
     return declare
 
 

@@ -54,7 +54,7 @@ NOTHING: tuple[dict, Spread] = {}, NOWHERE
 class Delta(NamedTuple):
     """What an update means: per switch the keys with the entry now wanted (None: gone), and per object its switches.
 
-    `news`: what objects say unasked and now say differently.
+    `news`: what objects say unasked, or wish for, and now do differently.
     """
     changes: dict[str, dict[Key, Any]]
     concerned: dict[tuple[str, str], set[str]]
@@ -95,7 +95,7 @@ class Compiler:
                 dirty.update(dict.fromkeys((rule, args) for rule in self._rules_at[question]))
             elif question.role == "flows":
                 dirty[question, args] = None
-            elif question.role == "said":
+            elif question.role in ("said", "kept"):
                 news[question, args] = None
         delta = Delta(defaultdict(dict), defaultdict(set), news)
         for unit in dirty:

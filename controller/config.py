@@ -51,6 +51,7 @@ class Config:
     quotas: dict[str, int] = field(default_factory=dict)
     apps: tuple[str, ...] = ()             # more directories with apps
     adopt: tuple[str, ...] = ()            # switches without OVSDB to take as ours: their ids, or "all"
+    default_network: str = ""              # takes in every port of such a switch that no tenant claims; adopts all
     settings: dict[str, Any] = field(default_factory=dict)         # what features offer: `hadron serve --settings`
 
 
@@ -90,6 +91,8 @@ def read(values: dict[str, Any]) -> Config:
             if not isinstance(made[name], (list, tuple)):
                 raise BadConfig(f"{name}: must be a list")
             made[name] = tuple(made[name])
+    if made.get("default_network"):
+        made.setdefault("adopt", ["all"])
     made["adopt"] = tuple(_switch_id(one) for one in made.get("adopt", ()))
     config = Config(**made)
     _check(config)

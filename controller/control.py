@@ -18,6 +18,7 @@ from typing import Any
 from controller.announcements import Announcements
 from controller.compile import Compiler
 from controller.fading import Fading
+from controller.keeping import Keeping
 from controller.model import Change
 from controller.replies import Replies
 from controller.seals import Seals
@@ -32,6 +33,7 @@ from controller.vigil import Vigil
 
 log = logging.getLogger("hadron.control")
 
+TURNS = 5                  # at most, of following changes that follow from changes
 LATE = 3.0                 # seconds after which a tick says nothing about how long nothing was heard
 EXAMPLES = 20              # of each kind of wrong entry, kept from the last reading of a switch
 AGAIN = 60.0               # seconds within which the same alarm is not another one
@@ -45,7 +47,8 @@ class Control:
     def __init__(self, *, model: Any, writer: Any, compiler: Compiler, switches: Any,
                  home: Callable[[str], str | None], now: Callable[[], float], audit_interval: float = 300.0,
                  sayings: Iterable[Any] = (), fading: Mapping[str, Any] = {}, seals: Seals | None = None,
-                 adopted: Iterable[str] = (), failover: float = 6.0, settle: float = 60.0) -> None:
+                 adopted: Iterable[str] = (), failover: float = 6.0, settle: float = 60.0,
+                 kept: Iterable[Any] = ()) -> None:
         self.model, self.writer, self.compiler, self.switches = model, writer, compiler, switches
         self.home, self.now, self.audit_interval = home, now, audit_interval
         self.seq = 0
@@ -58,6 +61,7 @@ class Control:
         self.replies = Replies(model=model, compiler=compiler, switches=switches, learn=writer.learn, alarm=self._alarm,
                                seals=seals or Seals(now, bytes), fading=self.fading)
         self.announcements = Announcements(model, compiler.world, sayings, self.replies.hand)
+        self.keeping = Keeping(model, compiler.world, writer, kept, self._alarm)
         self.ports = SwitchPorts(model, writer.learn, tuple(adopted))
         self.vigil = Vigil(model, writer.learn, failover=failover, settle=settle, alarm=self._alarm)
         self._hearing: dict[str, int] = {}                               # who must confirm what before we speak
@@ -81,11 +85,15 @@ class Control:
 
     def after_batch(self) -> None:
         """Rows changed: let each switch concerned have its difference; then save what was seen, which can wait so long."""
-        changes = self.writer.changes[:]
-        if changes:
-            del self.writer.changes[:len(changes)]
-            self._follow(changes)
         try:
+            for _ in range(TURNS):               # what follows from what was seen may have consequences of its own
+                changes = self.writer.changes[:]
+                if changes:
+                    del self.writer.changes[:len(changes)]
+                    self._follow(changes)
+                self.keeping.work()
+                if not self.writer.changes:
+                    break
             self.writer.flush()
         except StoreError as error:              # what was seen is followed all the same, and saved once that works
             self._alarm("unsaved", said=str(error))
@@ -94,6 +102,7 @@ class Control:
         delta = self.compiler.update(changes)
         self.fading.changed(changes)
         self.announcements.take(changes, delta.news)
+        self.keeping.take(changes, delta.news)
         for kind, id, *_ in changes:
             if kind == "switch" and id in self.model.rows["switch"]:
                 self._greet_known(id)
@@ -120,6 +129,7 @@ class Control:
         rows = [(kind, id, None, None, ()) for kind, held in self.model.rows.items() for id in held]
         self.compiler.update(rows, tell=False)
         self.announcements.take(rows, (), tell=False)
+        self.keeping.take(rows, ())
 
     def _send(self, delta: Any) -> None:
         self.seq += 1
@@ -268,6 +278,8 @@ class Control:
         self.replies.tick()
         if abs(self.now() - tick.now) < LATE:    # else the desk was busy, and what has been heard meanwhile still waits
             self.fading.tick(self.standing)
+            if not self.announcements.waiting:
+                self.ports.tick(lambda id: id in self.standing and self.standing[id].in_step)
         if self.audit_interval:
             for switch, standing in self.standing.items():
                 if standing.in_step and self._next_audit.get(switch, 0) <= tick.now:

@@ -22,6 +22,7 @@ class Fading:
 
     def __init__(self, model: Any, learn: Callable[..., Any], kinds: Mapping[str, Any]) -> None:
         self.model, self.learn, self.kinds = model, learn, dict(kinds)
+        self._of = {fades.of[0]: (kind, fades.of[1]) for kind, fades in kinds.items() if fades.of}
         self.ages: dict[FactId, int] = {}                       # seconds since it was heard of
         self._away: dict[FactId, int] = {}                      # seconds that it could not be
         self._at: defaultdict[Place, set[FactId]] = defaultdict(set)
@@ -42,8 +43,11 @@ class Fading:
     def changed(self, changes: Iterable[Any]) -> None:
         """Rows came or went, whoever did it."""
         for change in changes:
-            if change.kind in self.kinds and change.after is None:
+            if change.after is None and change.kind in self.kinds:
                 self._forget((change.kind, change.id))
+            if change.after is None and (belonging := self._of.get(change.kind)):
+                kind, attribute = belonging
+                self._remove([(kind, row.id) for row in self.model.find(kind, attribute, change.id)])
 
     def lost(self, place: Place) -> None:
         """A port is down or gone: what was heard through it is void."""
@@ -59,6 +63,8 @@ class Fading:
         old = []
         for fact, places in self._places.items():
             limit = self.kinds[fact[0]].seconds
+            if limit is None:
+                continue
             if all(switch in there for switch, _ in places):
                 self.ages[fact] += 1
                 self._away.pop(fact, None)
@@ -88,7 +94,8 @@ class Fading:
         self._away.pop(fact, None)
 
     def _remove(self, facts: Iterable[FactId]) -> None:
-        facts = list(facts)
+        if not (facts := list(facts)):
+            return
         for fact in facts:
             self._forget(fact)
         self.learn([], facts)

@@ -29,6 +29,7 @@ from controller.garbage import Sweeper, loading, look_seldom
 from controller.ids import random_ids
 from controller.model import Model
 from controller.particles import load_all
+from controller.policy import SYSTEM
 from controller.resource import Resources
 from controller.seals import Seals
 from controller.standing import Beat, Tick
@@ -47,6 +48,7 @@ log = logging.getLogger("hadron")
 HERE = Path(__file__).resolve().parent.parent
 PACKAGES = ("apps", "topology")
 BEATS = 5               # of the clock in a second
+OWN_PROJECT = "hadron"      # owns what is there because the operator, and no tenant, wants it
 
 
 def load_apps(directories: Iterable[str] = ()) -> Resources:
@@ -86,7 +88,8 @@ class Hadron:
         self.control = Control(model=self.model, writer=self.writer, compiler=self.compiler, switches=self.switches,
                                home=self._home, now=time.time, audit_interval=config.audit_interval,
                                sayings=words.SAYINGS, fading=words.FADING, seals=self.seals, adopted=config.adopt,
-                               failover=config.failover_seconds, settle=config.settle_seconds)
+                               failover=config.failover_seconds, settle=config.settle_seconds,
+                               kept=words.KEPT)
         self.model.live["link.age"] = lambda row: self.control.fading.age("link", row.id)
         self.model.live["port.status"] = lambda row: self.control.status(row.id)
         self.ovsdb = OvsdbServer(self.desk.post, bridge=config.bridge, tunnels=config.tunnels,
@@ -116,6 +119,7 @@ class Hadron:
         began = time.monotonic()
         with loading():
             self.writer.load()
+            self._choose_default_network()
             self.writer.changes.clear()
             self.access.restore(self.writer.notes)
             self.switches.generation = self._next_generation()
@@ -147,6 +151,17 @@ class Hadron:
         number = max(int(time.time()), self.writer.notes.get("generation", 0) + 1)
         self.writer.note("generation", number)
         return number
+
+    def _choose_default_network(self) -> None:
+        """The network of that name of our own project is there, and known as the one for ports that nobody claims."""
+        name, ids = self.config.default_network, []
+        if name:
+            ids = [row.id for row in self.model.find("network", "project_id", OWN_PROJECT) if row.name == name]
+            ids = ids or [self.writer.create(SYSTEM, "network", [{
+                "name": name, "project_id": OWN_PROJECT, "port_security_enabled": False}])[0].id]
+            self.writer.learn([("fabric", {"id": "default", "default_network_id": ids[0]})])
+        else:
+            self.writer.learn([], [("fabric", "default")])
 
     def _keep_key(self) -> None:
         """What is sealed before a restart can be opened after it: the key is in the store."""

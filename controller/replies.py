@@ -2,6 +2,7 @@
 
     frame, (port, frame)    sent back, or to another port of the switch
     Fact                    learned; one that fades has been heard of
+    Resume                  the packet goes on from where it came in
     Alarm                   raised, naming the switch and the port
     Unseal                  its proof is looked at, and what follows from it is one of these
 """
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from controller.announcements import leading
-from controller.app import Alarm, Fact, Sealed, Unseal
+from controller.app import Alarm, Fact, Resume, Sealed, Unseal
 from controller.fading import Fading
 from controller.seals import Doubtful, Seals
 
@@ -57,6 +58,8 @@ class Replies:
                 self._warn(event, answer.what, answer.details)
             elif isinstance(answer, Unseal):
                 self._unseal(event, answer)
+            elif isinstance(answer, Resume):
+                self.switches.send_packet(event.switch_id, answer.actions, answer.frame, event.packet.in_port)
             else:
                 to, frame = answer if isinstance(answer, tuple) else (event.packet.in_port, answer)
                 self.switches.send_packet(event.switch_id, leading(to), frame)

@@ -13,6 +13,7 @@ from controller.rows import as_dict
 
 Learn = Callable[..., Any]
 EVERY = "all"
+SETTLED = 4                 # seconds after which a switch at the other end of a wire would have been heard
 
 
 class SwitchPorts:
@@ -20,12 +21,14 @@ class SwitchPorts:
 
     def __init__(self, model: Any, learn: Learn, adopted: Collection[str] = ()) -> None:
         self.model, self.learn, self.adopted = model, learn, frozenset(adopted)
+        self._unsettled: dict[str, int] = {}        # interfaces that are up, and for how long
 
     def load(self) -> None:
         """Who was adopted once and is no more is a stranger again."""
         for switch in self.model.find("switch", "all", True):
             if switch.host_id is None and not self._adopts(switch.id):
                 self.learn([], self._of(switch.id))
+        self._unsettled = {seen.id: 0 for seen in self.model.find("interface", "all", True) if _unsettled(seen)}
 
     def greeted(self, switch_id: str) -> None:
         """A switch is there: if it is unknown and adopted, it is ours."""
@@ -42,7 +45,11 @@ class SwitchPorts:
         elif event.state == "gone":
             self.learn([], [("interface", f"{event.switch_id}:{event.ofport}")])
         else:
-            self.learn([("interface", plain(event))])
+            before = self.model.get("interface", f"{event.switch_id}:{event.ofport}")
+            still = before is not None and before.settled and event.state == "up"
+            self.learn([("interface", {**plain(event), "settled": still})])
+            if event.state == "up" and not still:
+                self._unsettled.setdefault(f"{event.switch_id}:{event.ofport}", 0)
 
     def told(self, event: Any) -> None:
         """All ports of a switch have been told of."""
@@ -50,6 +57,17 @@ class SwitchPorts:
         if switch is not None and switch.host_id is None:
             self.learn([], [("interface", seen.id) for seen in self.model.find("interface", "switch_id", switch.id)
                             if seen.ofport not in event.numbers])
+
+    def tick(self, hears: Callable[[str], bool]) -> None:
+        """A second has passed; `hears`: whether what comes to a switch's ports comes to us."""
+        for id in list(self._unsettled):
+            seen = self.model.get("interface", id)
+            if seen is None or not _unsettled(seen):
+                del self._unsettled[id]
+            elif hears(seen.switch_id):
+                self._unsettled[id] += 1
+                if self._unsettled[id] >= SETTLED:
+                    self.learn([("interface", {**as_dict(seen), "settled": True})])
 
     def _number(self, switch: Any, event: Any) -> None:
         """A new port's number is in OpenFlow long before it is in the database, which Open vSwitch writes when it is done
@@ -69,6 +87,10 @@ class SwitchPorts:
 
 
 _PARTS = (("interface", "switch_id"), ("link", "source_switch_id"), ("link", "target_switch_id"))
+
+
+def _unsettled(seen: Any) -> bool:
+    return seen.host_id is None and seen.link_state == "up" and not seen.settled
 
 
 def plain(event: Any) -> Mapping[str, Any]:

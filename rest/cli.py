@@ -164,6 +164,8 @@ def _serve(one: argparse.ArgumentParser) -> None:
                          help=f"let {what} of other machines come without TLS")
     one.add_argument("--adopt", metavar="DPID", action="append", help="take this switch as ours although no OVSDB tells of it, "
                      "as Mininet's; `all` takes whichever connects")
+    one.add_argument("--default-network", metavar="NAME", help="put every port of such switches that no tenant claims into "
+                     "this network, so that `mn --controller remote` works with any topology; adopts all switches")
     one.add_argument("--auth", choices=["none"], help="whoever reaches the loopback address is administrator")
     one.add_argument("--settings", action="store_true", help="list what features let the configuration set, and end")
 

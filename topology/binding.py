@@ -12,6 +12,7 @@ from controller.errors import Conflict, Invalid
 
 WHERE = "binding:profile"
 LINKS = "local_link_information"
+EDGE = "network:switch_port"            # the owner of ports that are there for whatever is plugged in: see stations.py
 
 
 def place(write, document, asked, before) -> None:
@@ -20,7 +21,7 @@ def place(write, document, asked, before) -> None:
     if named is None:
         return
     for other in write.find("port", "switch_port", named):
-        if other.id != document["id"]:
+        if other.id != document["id"] and other.device_owner != EDGE:
             raise Conflict("PortBindingError", f"{WHERE}: {LINKS}: port {other.id} is bound to switch port {named}; "
                                                "unbind it first, or name another")
 
@@ -47,16 +48,26 @@ def plugged_into(world, port_id):
     named = world.need("port", port_id).switch_port or ":"           # it may have just been unbound
     switch, _, name = named.partition(":")
     found = [seen for seen in (world.get("interface", named), *world.find("interface", "switch_id+name", (switch, name)))
-             if seen is not None and world.ask(tenant, seen.id) == port_id]
+             if seen is not None and world.ask(holder, seen.id) == port_id]
     return found[0] if found else None
 
 
 @query
-def tenant(world, interface_id):
-    """The id of the port document that is bound to this interface of a switch without host, or None."""
+def holder(world, interface_id):
+    """The id of the port document that is bound to this interface of a switch without host, or None.
+
+    Where a tenant's is, it comes before one that is there for whatever is plugged in.
+    """
     seen = world.get("interface", interface_id)
     if seen is None or seen.host_id is not None:
         return None
     names = (seen.ofport, seen.name) if seen.name else (seen.ofport,)
-    return min((port.id for name in names for port in world.find("port", "switch_port", f"{seen.switch_id}:{name}")),
-               default=None)
+    bound = [port for name in names for port in world.find("port", "switch_port", f"{seen.switch_id}:{name}")]
+    return min((port.device_owner == EDGE, port.id) for port in bound)[1] if bound else None
+
+
+@query
+def tenant(world, interface_id):
+    """The holder, if it is a tenant's."""
+    id = world.ask(holder, interface_id)
+    return id if id is not None and world.need("port", id).device_owner != EDGE else None

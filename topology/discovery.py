@@ -18,7 +18,7 @@ from topology.binding import tenant
 APP = 30
 EVERY, LASTS = 5, 60                # seconds
 RATE = 10                           # frames a second from one port
-METER = 0x0200_0000                 # meters of switch ports begin above those of ports and routers
+METER = 0x1000_0000                 # meters of switch ports begin above those of ports and routers
 OVERHEARD = METER - 1
 LLDP = {"eth_type": lldp.ETHERTYPE, "eth_dst": lldp.NEAREST_BRIDGE, "vlan_vid": 0}
 WHAT = "discovery"
@@ -26,7 +26,7 @@ WHAT = "discovery"
 
 def takes_part(world, seen):
     """Whether there may be a link at this interface: it is up, on a switch without host, and no tenant's."""
-    return seen.host_id is None and seen.link_state == "up" and world.ask(tenant, seen.id) is None
+    return bool(here(world, seen)) and seen.link_state == "up" and world.ask(tenant, seen.id) is None
 
 
 def here(world, seen):

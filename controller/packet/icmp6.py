@@ -71,6 +71,26 @@ def read_neighbour(frame: bytes) -> Neighbour | None:
     return Neighbour(mac.hex(":"), ipv6.text(raw[8:24]))
 
 
+class Claim(NamedTuple):
+    """What a machine says is its own by asking for a neighbour or by telling of one: the MAC only if it says one."""
+    address: bytes
+    mac: bytes | None
+
+
+def read_claim(frame: bytes) -> Claim | None:
+    """What is claimed in a frame; None if it is no neighbour discovery, or a malformed one."""
+    outer = ethernet.read(frame)
+    packet = ipv6.read(outer.payload) if outer is not None and outer.ethertype == ethernet.IPV6 else None
+    if packet is None or packet.protocol != ipv6.ICMPV6 or len(packet.payload) < 24 \
+            or packet.payload[0] not in (QUESTION, NEIGHBOUR):
+        return None
+    asks, options = packet.payload[0] == QUESTION, _options(packet.payload[24:])
+    if options is None:
+        return None
+    return Claim(packet.source if asks else packet.payload[8:24],
+                 options.get(_LINK_LAYER if asks else _TARGET_LINK_LAYER))
+
+
 def _options(raw: bytes) -> dict[int, bytes] | None:
     """The options by type, or None if one has no length or ends beyond the message."""
     found, at = {}, 0

@@ -12,7 +12,7 @@ from controller.openflow.fields import FIELDS, number
 from controller.openflow.packets import HEADERS
 from controller.openflow.walk import Punt, walk
 from tests.kit.wires import PRESENT, Outsider, across, uplink_at
-from topology.binding import tenant
+from topology.binding import holder
 
 _MOST_HOPS = 100
 _TYPES = {port: kind for kind, port in TUNNEL_PORT.items()}
@@ -151,7 +151,7 @@ def _onto_wire(net: Any, journey: Journey, here: str, uplink: Any, frame: dict[s
     return entering
 
 
-def put_in(net: Any, switch: str, actions: bytes, packet: dict[str, Any]) -> Journey:
+def put_in(net: Any, switch: str, actions: bytes, packet: dict[str, Any], in_port: int = PORT_CONTROLLER) -> Journey:
     """Walk a packet that the controller hands to a switch with actions that set registers and name a table."""
     packet = dict(packet)
     for action in decode.read_actions(actions, 0, len(actions)):
@@ -162,7 +162,7 @@ def put_in(net: Any, switch: str, actions: bytes, packet: dict[str, Any]) -> Jou
                 packet["table"] = table
             case _:
                 raise ValueError(f"{action} cannot be walked")
-    return carry(net, "the controller", switch, PORT_CONTROLLER, packet)
+    return carry(net, "the controller", switch, in_port, packet)
 
 
 def _tag(frame: dict[str, Any]) -> int:
@@ -175,7 +175,7 @@ def _name(net: Any, switch: str, ofport: int, tag: int) -> str:
     if ofport == PORT_LOCAL:
         return "the host itself"
     here = [seen for seen in net.model.find("interface", "switch_id", switch) if seen.ofport == ofport]
-    bound = net.model.get("port", net.compiler.world.known(tenant, here[0].id)) if here else None
+    bound = net.model.get("port", net.compiler.world.known(holder, here[0].id)) if here else None
     owners = [bound.id] if bound is not None else [seen.port_id for seen in here]
     subs = {one.segmentation_id: one.port_id for owner in owners for trunk in net.model.find("trunk", "port_id", owner)
             for one in trunk.sub_ports}

@@ -30,7 +30,9 @@ import apps.routing  # noqa: F401
 import apps.security_groups  # noqa: F401
 import apps.switching  # noqa: F401
 import apps.trunks  # noqa: F401
+import topology.default_network  # noqa: F401
 import topology.discovery  # noqa: F401
+import topology.stations  # noqa: F401
 from controller.app import RULES, TALLIES
 from controller.compile import Compiler
 from controller.model import Change, Model

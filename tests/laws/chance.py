@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.laws.chance_carried import TRUNKS, Carried
-from tests.laws.chance_plain import ENDS, PLAIN, PlainSwitches
+from tests.laws.chance_plain import EDGES, ENDS, PLAIN, PlainSwitches
 from tests.laws.chance_qos import POLICIES, POLICING, POLICY_RULES, Policing
 from tests.laws.chance_routed import (
     FLOATING,
@@ -65,6 +65,8 @@ class Chance(Policing, Carried, PlainSwitches):
             (2, self.way),
             (1, self.policy),
             (2, self.policy_rule),
+            (1, self.edge),
+            (1, self.station),
             (5, self.removal),
             (1, self.plain_removal),
         ]
@@ -312,6 +314,8 @@ def furnish(seed: int, *, tame: bool = False) -> list[Batch]:
         (chance.plain, PLAIN),
         (chance.switch_port, PORTS),
         (chance.way, PLAIN * ENDS),
+        (chance.edge, EDGES),
+        (chance.station, 3),
         (chance.router, ROUTERS),
         (chance.joint, len(JOINTS) // 2),
         (chance.route, len(PAIRS)),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from tests.laws.chance_routed import PORTS, Draw
-from tests.laws.operations import Operation
+from tests.laws.chance_routed import NETWORKS, PORTS, Draw
+from tests.laws.operations import Operation, name
 
 PLAIN, ENDS = 3, 3  # switches without host, and ports of each for wires
 FIRST_END = 40
+EDGES, FIRST_EDGE = 3, 300  # ports that take whatever is plugged in: where wires may end, too
 
 
 def dpid(number: int) -> str:
@@ -49,7 +50,26 @@ class PlainSwitches(Draw):
             "source_switch_id": source, "source_port": port, "target_switch_id": target, "target_port": into,
             "speed": self.random.choice((None, 1000, 10_000)), "latency": self.random.choice((None, 100, 5000))})
 
+    def edge(self) -> Operation:
+        number = self._below(EDGES)
+        return Operation("port", name("port", FIRST_EDGE + number), {
+            "key": FIRST_EDGE + 16 + number, "project_id": "hadron", "network_id": name("network", number % NETWORKS),
+            "mac_address": f"fa:16:3e:00:03:{number:02x}", "admin_state_up": self._maybe(0.9), "fixed_ips": [],
+            "port_security_enabled": False, "security_groups": [], "device_owner": "network:switch_port",
+            "switch_port": f"{dpid(number % PLAIN)}:{FIRST_END + number % ENDS}"})
+
+    def station(self) -> Operation:
+        """A machine at such a port; one at a time has an address."""
+        number, mac = self._below(EDGES), f"02:00:00:00:09:{self._below(4):02x}"
+        network = name("network", number % NETWORKS)
+        return Operation("station", f"{network}/{mac}", {
+            "network_id": network, "mac_address": mac, "port_id": name("port", FIRST_EDGE + number),
+            "ip_addresses": self.random.choice(([], ["10.0.0.99"], ["10.0.0.98", "fe80::98"])),
+            "switch_id": dpid(number % PLAIN), "ofport": FIRST_END + number % ENDS})
+
     def plain_removal(self) -> Operation:
+        if self._maybe(0.3):
+            return (self.edge() if self._maybe(0.5) else self.station())._replace(document=None)
         switch = dpid(self._below(PLAIN))
         end = FIRST_END + self._below(ENDS) if self._maybe(0.5) else 1 + self._below(PORTS) // PLAIN
         kind = self.random.choice(("switch", "interface", "interface", "link", "link"))

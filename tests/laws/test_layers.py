@@ -49,6 +49,7 @@ LAYERS = {
     "controller.control": 6,
     "controller.switch_ports": 5,
     "controller.fading": 5,
+    "controller.keeping": 5,
     "controller.replies": 5,
     "controller.seals": 3,
     "controller.switch.*": 6,

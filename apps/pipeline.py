@@ -1,6 +1,6 @@
 """The path of a packet through a switch, top to bottom. The first file to read.
 
-          from a port ─► ADMIT ─► GUARD ─► ND_GUARD ─► ANSWER ─► OUT_TRACK ─► OUT_RULES ─┐
+          from a port ─► ADMIT ─► GUARD ─► ND_GUARD ─► ANSWER ─► OUT_TRACK ─► [rules] ────┐
                            │                             │ (ARP, ND and DHCP are answered) │
         from a tunnel ─────┼─────────────────────────────┼─────────────────────────────────┤
                            ▼                                                               ▼
@@ -8,14 +8,16 @@
                                                                      │                     │ └─ to a router: LEAVE ─►
                                                                      │                     │    ROUTE ─► NEXT_HOP ─┘
                                                                      │                     │ RECEIVER is known
-             DELIVER ◄─ COMMIT ◄─ IN_RULES ◄─ IN_TRACK ◄──────────────────────────────────┤
+             DELIVER ◄─ COMMIT ◄─ [rules] ◄─ IN_TRACK ◄────────────────────────────────────┤
                 │          ▲                                    a port of this host          │
                 ▼          └─────────────────────────────────────────────────────────────────┘
               output                                            a tunnel to another host
 
+             [rules]: OPENED ─► OUT_RULES or IN_RULES ─► ALLOWED, for the sender first and then for the receiver
+
 A connection is looked up once in its network's conntrack zone, by whoever guards it first, and committed once,
-after both sides have allowed it. Replies pass on the strength of that; every packet in the original direction
-is held against the rules again, so a connection ends when the rule that allowed it goes (`security_groups.py`).
+after both sides have allowed it. Every packet is held against the rules, an answer against those that allowed the
+question, so a connection ends when the rule that allowed it goes (`security_groups.py`).
 
 Before adding a table: can a priority level in an existing one say it? Then choose a number between its
 neighbours; the declaration refuses disorder, and `hadron pipeline` draws it.
@@ -53,12 +55,24 @@ ASK = table(
 ND_REPLY = table(
     22, "nd_reply", "Finish the neighbour advertisement and send it back.",
     levels={"advertise": 100})
+OUT_FREE = table(
+    24, "out_free", "Do the sender's stateless security groups let it out?",
+    levels={"rule": 100, "remote": 90})
 OUT_TRACK = table(
-    30, "out_track", "Look the sender's connection up.",
+    25, "out_track", "Look the sender's connection up.",
     levels={"look_up": 100})
+OPENED = table(
+    26, "opened", "Did the port whose rules are asked open the connection, or the other side? It decides which rules.",
+    levels={"never": 200, "leaving": 100, "arriving": 50})
 OUT_RULES = table(
-    31, "out_rules", "Do the sender's security groups let it out?",
-    levels={"tracked": 300, "rule": 100, "remote": 90, "cut": 1})
+    27, "out_rules", "Do the rules of the port that opened it allow the connection, for questions and answers?",
+    levels={"piece": 200, "rule": 100, "remote": 90, "answer": 1})
+IN_RULES = table(
+    28, "in_rules", "Do the rules of the port to which it was opened allow it, for questions and answers?",
+    levels={"piece": 200, "rule": 100, "remote": 90, "answer": 1})
+ALLOWED = table(
+    29, "allowed", "Its rules allow it: on from the sender's side, or to the receiver.",
+    levels={"piece": 200, "leaving": 100})
 LEAVE = table(
     32, "leave", "It is for a router: the sender's side is done with its connection.",
     levels={"never": 200, "new": 100, "known": 50})
@@ -83,15 +97,12 @@ COPIES = table(
 IN_TRACK = table(
     50, "in_track", "Look the receiver's connection up, unless the sender's side has.",
     levels={"exempt": 200, "tracked": 110, "look_up": 100})
-IN_RULES = table(
-    51, "in_rules", "Do the receiver's security groups let it in?",
-    levels={"tracked": 300, "rule": 100, "remote": 90, "cut": 1})
 IN_FREE = table(
     52, "in_free", "Do the receiver's stateless security groups let it in?",
     levels={"exempt": 200, "rule": 100, "remote": 90, "other": 10})
 COMMIT = table(
     55, "commit", "Both sides allow it: remember the connection.",
-    levels={"new": 100})
+    levels={"piece": 200, "new": 100})
 DELIVER = table(
     60, "deliver", "Hand it to the receiver's port, tunnel or uplink.",
     levels={"self": 200, "twin": 160, "routed": 150, "known": 100, "no_uplink": 50})

@@ -50,8 +50,7 @@ APP = 9
 ARP, IPV4, IPV6, ICMP, FRAGMENT, ICMPV6 = 0x806, 0x800, 0x86dd, 1, 44, 58
 FAMILIES = (IPV4, IPV6)
 DESTINATION = {IPV4: "ipv4_dst", IPV6: "ipv6_dst"}
-NEW, ORIGINAL = (0x21, 0x21), (0x22, 0x2a)
-ALIVE, DEAD = 1, 0
+NEW = (0x21, 0x21)               # ct_state, as in security_groups.py
 FIRST_FRAGMENT, LATER_FRAGMENT = (1, 3), 3
 SOLICITED_OVERRIDE_ROUTER, TARGET_LINK_LAYER = 0xe0000000, 2        # RFC 4861 §4.4
 # Multicast, broadcast, loopback and "this network" (RFC 1812 §5.3).
@@ -66,9 +65,7 @@ METERS = 1 << 24                   # meters with lower numbers are ports'
 @flows(per="switch", on=everywhere)
 def stand(world, switch):
     for family in FAMILIES:
-        for state in ({"ct_state": NEW}, {"ct_state": ORIGINAL, "ct_mark": DEAD}):
-            yield LEAVE, "new", match(eth_type=family, **state), (
-                ct(NETWORK, commit=True, mark=ALIVE), ct_clear(), NAT_IN)
+        yield LEAVE, "new", match(eth_type=family, ct_state=NEW), (ct(NETWORK, commit=True), ct_clear(), NAT_IN)
         yield LEAVE, "known", match(eth_type=family), (ct_clear(), NAT_IN)
     for family, block in FOR_NO_ROUTER:
         yield LEAVE, "never", match({"eth_type": family, DESTINATION[family]: block}), (drop("for no router"),)

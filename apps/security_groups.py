@@ -1,12 +1,18 @@
 """Security groups: which connections a port may open or accept.
 
-    out_track ─ct─► out_rules ──► forward ──► in_track ─ct─► in_rules ──► commit ──► deliver
-                    the sender's groups                      the receiver's groups
+    out_track ─ct─► opened ─► out_rules ─► allowed ─► forward ─► in_track ─ct─► opened ─► in_rules ─► allowed ─► commit
+                    the sender's groups                                 the receiver's groups
 
-A new connection, and every later packet in its original direction, must match a rule of the sender's groups
-(egress) and one of the receiver's (ingress). Replies pass because the connection was committed, and is marked alive.
-When the rules stop allowing the original direction its next packet takes the mark away, and then its replies end too.
-Guarded by stateless groups, a port's packets are held against its rules in both directions and never tracked.
+Rules are about connections, so they are held against what conntrack says of one: its addresses, protocol and port as
+they were in the packet that opened it. Who opened a connection must have an egress rule for it, the other side an
+ingress rule; whatever is said on it later, in either direction, is held against the very same two rules. An answer
+passes because its question would. When a rule goes, what it allowed ends with the next packet of whichever side.
+ICMP errors have the addresses of the connection that they are about, and pass while that does.
+
+Of a later piece of a packet (a fragment) nobody knows the port. Pieces pass the rules and are put together again behind
+them (`allowed`, `commit`): what lacks the first one, which has the port, gets no further.
+
+Guarded by stateless groups, a port's packets are held against its rules in both directions as they are, never tracked.
 
 Ports of a project that are in the same groups share their rules' flows: GROUPS says which groups those are. So a rule
 is one flow on each host for each such combination, however many ports there are.
@@ -16,8 +22,11 @@ a sum: clause 1 is one flow for each member's address on a host, whatever rules 
 clause 2 is the rule's; the conjunction's id is the remote group's key. Tenants use the same addresses: REALM, the project
 whose rules are asked, keeps their members' flows apart.
 """
+from typing import NamedTuple
+
 from apps.guards import LINK_LOCAL, groups_key, groups_of, guard_of, has_subnets, pairs, realm
 from apps.pipeline import (
+    ALLOWED,
     ANSWER,
     ASK,
     COMMIT,
@@ -29,16 +38,19 @@ from apps.pipeline import (
     IN_RULES,
     IN_TRACK,
     NETWORK,
+    OPENED,
+    OUT_FREE,
     OUT_RULES,
     OUT_TRACK,
     REALM,
+    RECEIVER,
     STATEFUL,
     STATELESS,
 )
 from apps.places import everywhere, home, plugged
 from apps.protocols import number_of
 from controller.app import flows, query, spread, tally
-from controller.openflow.actions import conjunction, ct, drop
+from controller.openflow.actions import conjunction, ct, drop, resubmit
 from controller.openflow.match import match
 from controller.openflow.ranges import port_masks
 from controller.values import eui64
@@ -47,17 +59,38 @@ APP = 5
 FAMILY = {"IPv4": 0x800, "IPv6": 0x86dd}
 FAMILIES = tuple(FAMILY.values())
 TAGS = (0x8100, 0x88a8)      # IEEE 802.1Q, 802.1ad
-SOURCE = {0x800: "ipv4_src", 0x86dd: "ipv6_src"}
-DESTINATION = {0x800: "ipv4_dst", 0x86dd: "ipv6_dst"}
-NUMBER = {"tcp": 6, "udp": 17, "sctp": 132}
-PORT_FIELD = {6: "tcp_dst", 17: "udp_dst", 132: "sctp_dst"}
-TYPE_FIELDS = {1: ("icmpv4_type", "icmpv4_code"), 58: ("icmpv6_type", "icmpv6_code")}
+
+class Words(NamedTuple):
+    """The fields that say what a rule is about: by IP version the two addresses; the protocol; by protocol the port that
+    was asked for, or ICMP's type and code. `needs` is what a match on them must ask for as well."""
+
+    source: dict
+    destination: dict
+    protocol: str
+    port: dict
+    types: dict
+    needs: dict
+
+
+# The packet as it is.
+PACKET = Words(
+    {0x800: "ipv4_src", 0x86dd: "ipv6_src"}, {0x800: "ipv4_dst", 0x86dd: "ipv6_dst"}, "ip_proto",
+    {6: "tcp_dst", 17: "udp_dst", 132: "sctp_dst"},
+    {1: ("icmpv4_type", "icmpv4_code"), 58: ("icmpv6_type", "icmpv6_code")}, {})
+# The packet that opened the connection; for ICMP its "ports" are type and code.
+OPENING = Words(
+    {0x800: "ct_nw_src", 0x86dd: "ct_ipv6_src"}, {0x800: "ct_nw_dst", 0x86dd: "ct_ipv6_dst"}, "ct_nw_proto",
+    dict.fromkeys((6, 17, 132), "ct_tp_dst"), dict.fromkeys((1, 58), ("ct_tp_src", "ct_tp_dst")),
+    {"ct_state": (0x20, 0x30)})
 
 # Connection state (ovs-fields(7)): new 1, established 2, related 4, reply 8, invalid 16, tracked 32.
-NEW, INVALID, RELATED = (0x21, 0x21), (0x30, 0x30), (0x24, 0x25)
-REPLY, ORIGINAL, TRACKED, UNTRACKED = (0x2a, 0x2a), (0x22, 0x2a), (0x20, 0x20), (0, 0x20)
-NO_REPLY = (0x20, 0x28)      # a connection that nobody has answered yet is still called new
-ALIVE, DEAD = 1, 0
+NEW, INVALID = (0x21, 0x21), (0x30, 0x30)
+TRACKED, UNTRACKED = (0x20, 0x20), (0, 0x20)
+QUESTION, ANSWERING = (0x20, 0x28), (0x28, 0x28)
+PIECE, LATER_PIECE = (1, 1), (3, 3)
+JUDGES = {STATEFUL: {"egress": OUT_RULES, "ingress": IN_RULES}, STATELESS: {"egress": OUT_FREE, "ingress": IN_FREE}}
+ONWARD = {OUT_RULES: ALLOWED, IN_RULES: ALLOWED, OUT_FREE: FORWARD, IN_FREE: COMMIT}
+TABLES = {table.number: table for table in ONWARD}
 # Neighbour discovery and multicast listener messages belong to the network and not to a conversation.
 ALWAYS = (130, 131, 132, 133, 134, 135, 136, 143)
 
@@ -80,65 +113,91 @@ def dispatch(world, switch):
     for family in FAMILIES:
         for before in (ANSWER, ASK):
             yield before, "dispatch", match({GUARDS: STATEFUL, "eth_type": family}), (OUT_TRACK,)
-            yield before, "dispatch", match({GUARDS: STATELESS, "eth_type": family}), (OUT_RULES,)
+            yield before, "dispatch", match({GUARDS: STATELESS, "eth_type": family}), (OUT_FREE,)
         yield IN_FREE, "other", match(eth_type=family), (drop("no rule of the receiver's groups allows it in"),)
     for before in (ANSWER, ASK):
         yield before, "rest", match(), (FORWARD,)
+    yield OUT_FREE, "rest", match(), (drop("no rule of the sender's groups allows it out"),)
     yield IN_FREE, "rest", match(), (DELIVER,)
 
 
 @flows(per="switch", on=everywhere)
-def follow_connections(world, switch):
-    zone = NETWORK
+def look_up(world, switch):
+    """Each packet of a guarded port is looked up once; then the rules of its sender are asked, then the receiver's."""
     for family in FAMILIES:
-        yield OUT_TRACK, "look_up", match(eth_type=family), (ct(zone, OUT_RULES),)
-        yield IN_TRACK, "tracked", match(eth_type=family, ct_state=TRACKED), (IN_RULES,)
-        yield IN_TRACK, "look_up", match(eth_type=family, ct_state=UNTRACKED), (ct(zone, IN_RULES),)
-        yield COMMIT, "new", match(eth_type=family, ct_state=NEW), (ct(zone, commit=True, mark=ALIVE), DELIVER)
-        yield COMMIT, "new", match(eth_type=family, ct_state=ORIGINAL, ct_mark=DEAD), (
-            ct(zone, commit=True, mark=ALIVE), DELIVER)
-        for rules, onward, whose in ((OUT_RULES, FORWARD, "sender"), (IN_RULES, COMMIT, "receiver")):
-            yield rules, "tracked", match(eth_type=family, ct_state=INVALID), (drop("not part of any connection"),)
-            yield rules, "tracked", match(eth_type=family, ct_state=REPLY, ct_mark=ALIVE), (onward,)
-            yield rules, "tracked", match(eth_type=family, ct_state=REPLY, ct_mark=DEAD), (
-                drop("a rule that allowed the connection went"),)
-            yield rules, "tracked", match(eth_type=family, ct_state=RELATED, ct_mark=ALIVE), (onward,)
-            yield rules, "cut", match(eth_type=family, ct_state=NO_REPLY, ct_mark=ALIVE), (ct(zone, commit=True, mark=DEAD),)
-            yield rules, "rest", match(eth_type=family), (drop(f"no rule of the {whose}'s groups allows it"),)
+        yield OUT_TRACK, "look_up", match(eth_type=family), (ct(NETWORK, OPENED),)
+        yield IN_TRACK, "tracked", match(eth_type=family, ct_state=TRACKED), (resubmit(OPENED),)
+        yield IN_TRACK, "look_up", match(eth_type=family, ct_state=UNTRACKED), (ct(NETWORK, OPENED),)
+        yield COMMIT, "new", match(eth_type=family, ct_state=NEW), (ct(NETWORK, commit=True), DELIVER)
     yield OUT_TRACK, "rest", match(), (FORWARD,)
     yield IN_TRACK, "rest", match(), (DELIVER,)
     yield COMMIT, "rest", match(), (DELIVER,)
 
 
+@flows(per="switch", on=everywhere)
+def choose_rules(world, switch):
+    """Who opened a connection has its egress rules asked for whatever is said on it, the other side its ingress rules.
+
+    It is leaving its sender as long as it has no receiver.
+    """
+    yield OPENED, "never", match(ct_state=INVALID), (drop("not part of any connection"),)
+    yield OPENED, "leaving", match({RECEIVER: 0, "ct_state": QUESTION}), (OUT_RULES,)
+    yield OPENED, "leaving", match({RECEIVER: 0, "ct_state": ANSWERING}), (IN_RULES,)
+    yield OPENED, "arriving", match(ct_state=ANSWERING), (OUT_RULES,)
+    yield OPENED, "rest", match(), (IN_RULES,)
+    for rules, whose in ((OUT_RULES, "sender"), (IN_RULES, "receiver")):
+        yield rules, "answer", match(ct_state=ANSWERING), (drop("a rule that allowed the connection went"),)
+        yield rules, "rest", match(), (drop(f"no rule of the {whose}'s groups allows it"),)
+    yield ALLOWED, "leaving", match({RECEIVER: 0}), (FORWARD,)
+    yield ALLOWED, "rest", match(), (COMMIT,)
+
+
+@flows(per="switch", on=everywhere)
+def put_together(world, switch):
+    """Behind the rules a packet in pieces is put together again, as conntrack does: so its first piece must be there."""
+    for family in FAMILIES:
+        for rules in (OUT_RULES, IN_RULES):
+            yield rules, "piece", match(eth_type=family, ip_frag=LATER_PIECE), (ALLOWED,)
+        yield ALLOWED, "piece", match({RECEIVER: 0, "eth_type": family, "ip_frag": PIECE}), (ct(NETWORK, FORWARD),)
+        yield COMMIT, "piece", match(eth_type=family, ct_state=TRACKED, ip_frag=PIECE), (ct(NETWORK, commit=True), DELIVER)
+
+
 # ---- rules of groups
 
 @query
-def openings(world, group_id):
+def openings(world, group_id, guard):
     """What a group's rules allow: (direction, remote group or None, fields of a match), each once."""
     found: dict = {}
+    words = PACKET if guard == STATELESS else OPENING
     for rule in world.find("security_group_rule", "security_group_id", group_id):
-        family, out = FAMILY[rule.ethertype], rule.direction == "egress"
-        fields = {"eth_type": family}
-        if rule.remote_ip_prefix and not rule.remote_ip_prefix.endswith("/0"):
-            fields[(DESTINATION if out else SOURCE)[family]] = rule.remote_ip_prefix
-        for talk in conversations(rule, family):
-            found[rule.direction, rule.remote_group_id, tuple({**fields, **talk}.items())] = None
+        family = FAMILY[rule.ethertype]
+        fields = conversation_with(rule, family, words)
+        for talk in conversations(rule, family, words):
+            needs = words.needs if fields or talk else {}
+            found[rule.direction, rule.remote_group_id, tuple({"eth_type": family, **needs, **fields, **talk}.items())] = None
     return tuple(found)
 
 
-def conversations(rule, family):
+def conversation_with(rule, family, words):
+    """The addresses of a rule as a match."""
+    if not rule.remote_ip_prefix or rule.remote_ip_prefix.endswith("/0"):
+        return {}
+    return {(words.destination if rule.direction == "egress" else words.source)[family]: rule.remote_ip_prefix}
+
+
+def conversations(rule, family, words):
     """The protocol, ports or ICMP types of a rule as matches; a range of ports becomes several."""
     protocol = number_of(rule.protocol, family)
     if protocol is None:
         return [{}]
+    spoken = {words.protocol: protocol}
     least, most = rule.port_range_min, rule.port_range_max
-    if protocol in TYPE_FIELDS:
-        of_type, of_code = TYPE_FIELDS[protocol]
-        return [{"ip_proto": protocol} | ({of_type: least} if least is not None else {})
-                | ({of_code: most} if most is not None else {})]
-    if least is None or protocol not in PORT_FIELD:
-        return [{"ip_proto": protocol}]
-    return [{"ip_proto": protocol, PORT_FIELD[protocol]: ports} for ports in port_masks(least, most)]
+    if protocol in words.types:
+        of_type, of_code = words.types[protocol]
+        return [spoken | ({of_type: least} if least is not None else {}) | ({of_code: most} if most is not None else {})]
+    if least is None or protocol not in words.port:
+        return [spoken]
+    return [{**spoken, words.port[protocol]: ports} for ports in port_masks(least, most)]
 
 
 @query
@@ -169,20 +228,20 @@ def allow(world, group, switch):
     """Rules that need no remote group stand alone; the others are clause 2 of the remote group's conjunction."""
     for project, together, guard in sorted(world.gathered(users, (group.id, switch))):
         asked = {REALM: realm(project), GROUPS: world.ask(groups_key, project, together)}
-        yield from allowed(world, group, asked, IN_FREE if guard == STATELESS else IN_RULES)
+        yield from allowed(world, group, asked, guard)
 
 
-def allowed(world, group, asked, ingress):
+def allowed(world, group, asked, guard):
     alone: dict = {}
     shared: dict = {}
-    for direction, remote, fields in world.ask(openings, group.id) or ():
-        table, onward = (OUT_RULES, FORWARD) if direction == "egress" else (ingress, COMMIT)
+    for direction, remote, fields in world.ask(openings, group.id, guard) or ():
+        table = JUDGES[guard][direction]
         wanted = match({**asked, **dict(fields)})
         if remote is None:
-            alone[table, wanted] = onward
+            alone[table, wanted] = ONWARD[table]
         elif (id := world.ask(peers_in, remote)) is not None:
             shared.setdefault((table, wanted), set()).add(id)
-    for table in (OUT_RULES, ingress):
+    for table in JUDGES[guard].values():
         both = [(table, match(asked, eth_type=family)) for family in FAMILIES]
         if all(whole in alone for whole in both):            # only IP gets here: one flow says it for both
             alone[table, match(asked)] = [alone.pop(whole) for whole in both][0]
@@ -201,7 +260,7 @@ def consulted(world, group_id):
     found: dict = {}
     for rule in world.find("security_group_rule", "remote_group_id", group_id):
         for switch, guard, whose in world.gathered(users, rule.security_group_id):
-            table = OUT_RULES if rule.direction == "egress" else IN_FREE if guard == STATELESS else IN_RULES
+            table = JUDGES[guard][rule.direction]
             found.setdefault((table.number, FAMILY[rule.ethertype], whose), set()).add(switch)
     return {key: frozenset(switches) for key, switches in found.items()}
 
@@ -242,17 +301,15 @@ def belong(world, port):
                     members.setdefault((number, family, whose, ip), []).append(id)
     for (number, family, whose, ip), groups in members.items():
         table = TABLES[number]
-        side = (DESTINATION if table is OUT_RULES else SOURCE)[family]
-        yield table, "remote", match({REALM: whose, "eth_type": family, side: ip}), tuple(
+        words = PACKET if table in JUDGES[STATELESS].values() else OPENING
+        side = (words.destination if table in (OUT_RULES, OUT_FREE) else words.source)[family]
+        yield table, "remote", match({REALM: whose, "eth_type": family, **words.needs, side: ip}), tuple(
             conjunction(id, 1, 2) for id in sorted(groups))
-
-
-TABLES = {table.number: table for table in (OUT_RULES, IN_RULES, IN_FREE)}
 
 
 @flows(per="security_group", on=lambda world, group: spread(world.ask(consulting, group.id)))
 def join(world, group):
     """Both clauses hold: the conjunction allows it."""
     for number in sorted({number for number, *_ in world.ask(tables_of, group.id) or ()}):
-        yield TABLES[number], "remote", match(conj_id=group.key), (FORWARD if number == OUT_RULES.number else COMMIT,)
+        yield TABLES[number], "remote", match(conj_id=group.key), (ONWARD[TABLES[number]],)
 

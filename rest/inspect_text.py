@@ -19,8 +19,8 @@ from controller.openflow.text import Names, action_text, held_text, match_parts
 from rest.inspect_objects import KEYS
 
 HIDDEN = "hidden"
-_PACKET = ("eth_", "ip_", "ipv4_", "ipv6_", "tcp_", "udp_", "sctp_", "icmp", "arp_", "nd_", "vlan_", "ct_state", "ct_mark",
-           "conj_id", "reg")
+_PACKET = ("eth_", "ip_", "ipv4_", "ipv6_", "tcp_", "udp_", "sctp_", "icmp", "arp_", "nd_", "vlan_", "ct_state", "ct_mark", "ct_nw_",
+           "ct_ipv6_", "ct_tp_", "conj_id", "reg")
 _OPEN = frozenset(name for name in FIELDS if name.startswith(_PACKET))
 _UNREADABLE = (Malformed, struct.error, LookupError, ValueError)
 _IN_PORT = 0xFFFFFFF8

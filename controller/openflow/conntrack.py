@@ -146,8 +146,10 @@ class Conntrack:
         if found:
             packet.update(ct_mark=found.mark, ct_label=found.label)
         source, target = ("ct_nw_src", "ct_nw_dst") if origin.family == 4 else ("ct_ipv6_src", "ct_ipv6_dst")
+        # Of ICMP these show the type and the code; what can be tracked has code 0.
+        port = 0 if origin.protocol in _ECHO else origin.target_port
         packet.update({source: origin.source, target: origin.target, "ct_nw_proto": origin.protocol,
-                       "ct_tp_src": origin.source_port, "ct_tp_dst": origin.target_port})
+                       "ct_tp_src": origin.source_port, "ct_tp_dst": port})
 
 
 def clear(packet: MutableMapping[str, Any]) -> None:
@@ -188,9 +190,9 @@ def _way(packet: Mapping[str, Any]) -> Way | None:
     elif protocol in _ECHO:
         if (protocol == _ICMP) != (family == 4):
             return None
-        kind = packet.get("icmpv4_type" if protocol == _ICMP else "icmpv6_type", 0)
+        kind, code = (packet.get(f"icmpv{family}_{what}", 0) for what in ("type", "code"))
         known = _ECHO[protocol] + (tuple(sum(_OTHER_REQUESTS.items(), ())) if protocol == _ICMP else ())
-        if kind not in known and kind not in _ERRORS[protocol]:
+        if kind not in _ERRORS[protocol] and (code or kind not in known):
             return None
         ports = kind, packet.get("icmp_id", 0)
     return Way(family, protocol, packet.get(source, 0), ports[0], packet.get(target, 0), ports[1])

@@ -88,10 +88,10 @@ class Talk:
         return tcp(self.client, self.open, flags=ACK, v=self.v)
 
     def is_cut(self) -> None:
-        """It ends in both directions with the next packet of the one who opened it."""
-        self.net.send(self.more).reaches_nobody()
+        """It has ended in both directions, whoever speaks next."""
         self.net.send(self.more.answer()).reaches_nobody()
         self.net.send(self.more).reaches_nobody()
+        self.net.send(self.more.answer()).reaches_nobody()
 
     def lives(self) -> None:
         self.net.passes(self.more)
@@ -103,6 +103,51 @@ def test_a_connection_ends_in_both_directions_with_the_rule_that_allowed_it(net:
     net.remove(talk.rules[whose])
     talk.is_cut()
     assert "a rule that allowed the connection went" in net.send(talk.more.answer()).refused
+
+
+@pytest.mark.parametrize("whose", ("sender's", "receiver's"))
+@pytest.mark.parametrize("say", (tcp, udp, ping), ids=("TCP", "UDP", "ping"))
+@HOSTS
+@FAMILIES
+def test_it_ends_although_only_the_side_that_answers_speaks(
+    net: Net, whose: str, say: Callable[..., Said], there: str, v: int
+) -> None:
+    out, into = net.group("out", egress=False), net.group("into")
+    rules = {"sender's": net.rule(out, "egress", v=v), "receiver's": net.rule(into, "ingress", v=v)}
+    client, open = net.port("client", on="host1", groups=[out]), net.port("open", on=there, groups=[into])
+    said = say(client, open, v=v)
+    net.passes(said)
+    net.send(said.answer()).reaches(client)
+    net.remove(rules[whose])
+    net.send(said.answer()).reaches_nobody("a rule that allowed the connection went")
+    net.rule(out if whose == "sender's" else into, "egress" if whose == "sender's" else "ingress", v=v)
+    net.send(said.answer()).reaches(client)
+
+
+@HOSTS
+@FAMILIES
+def test_a_rule_replaced_by_one_that_still_allows_it_loses_no_packet(net: Net, there: str, v: int) -> None:
+    into = net.group("into")
+    wide = net.rule(into, "ingress", "udp", 53, v=v)
+    client, open = net.port("client", on="host1"), net.port("open", on=there, groups=[into])
+    said = udp(client, open, v=v)
+    net.passes(said)
+    net.rule(into, "ingress", "udp", (50, 60), remote="10.0.0.0/24" if v == 4 else "2001:db8::/64", v=v)
+    net.remove(wide)
+    net.send(said.answer()).reaches(client)
+    net.passes(said)
+
+
+@HOSTS
+@FAMILIES
+def test_who_leaves_a_remote_group_hears_no_answers_any_more(net: Net, server: Thing, there: str, v: int) -> None:
+    friends = net.group("friends")
+    net.rule(server, remote=friends, v=v)
+    client, open = net.port("client", on="host1", groups=[friends]), net.port("open", on=there, groups=[server])
+    said = udp(client, open, v=v)
+    net.passes(said)
+    net.change(client, security_groups=[net.default_group().id])
+    net.send(said.answer()).reaches_nobody()
 
 
 def test_a_rule_that_comes_back_revives_the_connection(net: Net, talk: Talk) -> None:
@@ -168,5 +213,4 @@ def test_a_connection_that_nobody_has_answered_yet_is_cut_too(net: Net, server: 
 
 def test_icmp_errors_about_a_connection_that_was_cut_do_not_pass(net: Net, talk: Talk) -> None:
     net.remove(talk.rules["receiver's"])
-    talk.is_cut()
     net.send(unreachable(talk.open, talk.more, v=talk.v)).reaches_nobody()

@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from apps.pipeline import FORWARD, LEAVE, ND_REPLY, PIPELINE, ROUTE, TUNNEL_PORT
+from apps.pipeline import ALLOWED, FORWARD, IN_TRACK, LEAVE, ND_REPLY, OPENED, PIPELINE, ROUTE, TUNNEL_PORT
 from controller.app import APPS, RULES, TALLIES, Rule
 from controller.compile import Compiler
 from controller.model import Model
@@ -24,12 +24,15 @@ SEEDS, LENGTH = 12, 80
 RESERVED = {PORT_IN_PORT, PORT_CONTROLLER, *TUNNEL_PORT.values()}
 
 
-# Into a router: it takes one off the time to live. And to the end of an answer.
-ROUND = {(FORWARD.number, LEAVE.number), (FORWARD.number, ND_REPLY.number)}
+# Into a router: it takes one off the time to live. To the end of an answer. And to the rules, once more for the receiver:
+# from there it never comes to FORWARD.
+ROUND = {(FORWARD.number, LEAVE.number), (FORWARD.number, ND_REPLY.number), (IN_TRACK.number, OPENED.number)}
 
 
 def turn(table: int) -> float:
-    """When a packet comes to a table: to those of routers by way of FORWARD."""
+    """When a packet comes to a table at the latest: to those of routers by way of FORWARD, to rules for the receiver."""
+    if OPENED.number <= table <= ALLOWED.number:
+        return IN_TRACK.number + table / 100
     return FORWARD.number + table / 100 if LEAVE.number <= table < FORWARD.number else table
 
 
@@ -141,6 +144,10 @@ class Law:
         _must(body.goto is None or self._onward(flow, body.goto), f"goes back to {body.goto}")
         _must(body.meter is None or body.meter in self.meters, f"there is no meter {body.meter}")
 
+    @staticmethod
+    def _around(entry: Flow | Group, table: int) -> bool:
+        return isinstance(entry, Flow) and (entry.table.number, table) in ROUND
+
     def _onward(self, entry: Flow | Group, table: int) -> bool:
         _must(isinstance(entry, Flow) or entry.id in self.users, "no flow leads to the group")
         at = entry.table.number if isinstance(entry, Flow) else self.users[entry.id]
@@ -155,10 +162,9 @@ class Law:
             case decode.ToGroup(id):
                 _must(id in self.groups, f"there is no group {id}")
             case decode.Resubmit(table):
-                around = isinstance(entry, Flow) and (entry.table.number, table) in ROUND
-                _must(around or self._onward(entry, table), f"resubmits back to {table}")
+                _must(self._around(entry, table) or self._onward(entry, table), f"resubmits back to {table}")
             case decode.Track(table=table):
-                _must(table is None or self._onward(entry, table), f"tracks back to {table}")
+                _must(table is None or self._around(entry, table) or self._onward(entry, table), f"tracks back to {table}")
                 # To look a connection up and turn it back is fine; to commit one without an address ends vswitchd 3.1.
                 bare = action.nat is not None and not action.nat.kind
                 _must(not (bare and action.commit), "commits a translation that knows no address")

@@ -17,7 +17,7 @@ def why(client: Any, flow: str, **params: str) -> dict:
 
 def opening(cloud: Fabric) -> dict:
     """The flow that lets port 80 into web."""
-    [found] = [one for one in flows(cloud.as_ops, port="web", table="in_rules") if "tp_dst=80" in one["text"]]
+    [found] = [one for one in flows(cloud.as_ops, port="web", table="in_rules") if "ct_tp_dst=80" in one["text"]]
     return found
 
 
@@ -33,21 +33,22 @@ def test_a_flow_leads_to_its_rule_its_object_and_the_security_group_rule_that_wa
     assert len([kind for kind, _ in reasons if kind == "security_group_rule"]) == 1
     rule = next(reason for reason in one["because"] if reason["id"] == cloud.made["rule"]["id"])
     assert rule["summary"] == "ingress IPv4 tcp 80 80" and rule["user"] == "acme-user" and rule["alone"]
-    assert one["level"] == "rule" and one["purpose"].startswith("Do the receiver's") and one["on"] == 2
+    assert one["level"] == "rule" and one["purpose"].startswith("Do the rules of the port to which") and one["on"] == 2
 
 
 def test_a_flow_is_found_by_its_text_with_names_or_with_numbers(cloud: Fabric) -> None:
     flow, realm = opening(cloud), f"{guards.realm('acme'):#x}"
     groups = f"{guards.digest_of((cloud.made['group']['id'],)):#x}"
+    tracked = "ct_state=-inv+trk,ct_nw_proto=6,ct_tp_dst=80"
     asked = [flow["text"], flow["text"].partition(" actions=")[0],
-             f"table=51,priority=100,tcp,reg3={realm},tp_dst=80,reg8={groups}",
-             f"table=in_rules,tp_dst=80,GROUPS={groups},priority=100,REALM={realm},tcp",
-             f" cookie=0x0, duration=3.2s, table=51, n_packets=0, n_bytes=0, priority=100,tcp,reg3={realm},reg8={groups},tp_dst=80"
+             f"table=28,priority=100,ip,reg3={realm},{tracked},reg8={groups}",
+             f"table=in_rules,{tracked},GROUPS={groups},priority=100,REALM={realm},ip",
+             f" cookie=0x0, duration=3.2s, table=28, n_packets=0, n_bytes=0, priority=100,ip,reg3={realm},reg8={groups},{tracked}"
              " actions=x"]
     for text in asked:
         assert [one["text"] for one in why(cloud.as_ops, text)["flows"]] == [flow["text"]], text
     assert flow["text"] in [one["text"] for one in why(cloud.as_ops, f" cookie={flow['cookie']}, table=0, actions=drop")["flows"]]
-    assert cloud.as_ops.ask("GET", f"/inspect/why?flow=table=51,priority=99,tcp,reg3={realm},reg8={groups},tp_dst=80").status == 404
+    assert cloud.as_ops.ask("GET", f"/inspect/why?flow=table=28,priority=99,ip,reg3={realm},reg8={groups},{tracked}").status == 404
 
 
 def test_all_flows_of_an_object_are_explained_by_its_id(cloud: Fabric) -> None:

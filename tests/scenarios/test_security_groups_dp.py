@@ -245,12 +245,12 @@ def test_an_error_about_a_datagram_comes_back_with_it(stage: Stage) -> None:
     wait(refused, "the error did not come")
 
 
-def test_packets_as_large_as_the_network_says_pass_and_larger_ones_in_pieces(stage: Stage) -> None:
-    client, server, v = stage.client, stage.server, stage.v
-    # Any protocol: after the userspace datapath's conntrack, later fragments show no port, and over IPv6 no protocol.
-    stage.rule()
+def test_packets_larger_than_the_network_says_pass_in_pieces_by_a_rule_for_a_port_and_answers_too(stage: Stage) -> None:
+    client, server, third, v = stage.client, stage.server, stage.third, stage.v
+    stage.rule(protocol="udp", port_range_min=53, port_range_max=53, remote_ip_prefix=stage.whole(client))
     headers = 28 if v == 4 else 48
     mtu = stage.site.ask("GET", f"/v2.0/networks/{client.port['network_id']}")["network"]["mtu"]
     settles(reached=[udp(client, server, 53, v, size=mtu - headers), udp(client, server, 53, v, size=mtu - headers + 1),
                      udp(client, server, 53, v, size=9000)],
-            refused=[udp(stage.server, stage.client, 53, v, size=9000)])
+            refused=[udp(client, server, 54, v, size=9000), udp(third, server, 53, v, size=9000),
+                     udp(server, client, 53, v, size=9000)])

@@ -40,17 +40,17 @@ from apps.pipeline import (
     TUNNEL_KEY,
 )
 from apps.places import (
-    ROUTER_PORTS,
     floats,
     gateway_of,
     gateway_switch,
     is_gateway,
+    is_interface,
     outlets,
     reach,
     tunnel_address,
 )
 from apps.routing import IPV4, IPV6, addresses, answer_echoes, closeness
-from controller.app import Missing, Said, answers, every, flows, query, spread
+from controller.app import Missing, Said, answers, every, flows, only, query, spread
 from controller.openflow.actions import Nat, ct, ct_clear, dec_ttl, drop, move, set_field
 from controller.openflow.match import match
 from controller.values import ip_number, prefix
@@ -61,9 +61,10 @@ EVERYTHING = {IPV4: "0.0.0.0/0", IPV6: "::/0"}
 
 # ---- from the other hosts to the gateway host
 
+@only(is_interface)
 def away_from_gateway(world, port):
     """Every host that routes for this interface, but the gateway host."""
-    switch = world.ask(gateway_switch, port.device_id) if port.device_owner in ROUTER_PORTS else None
+    switch = world.ask(gateway_switch, port.device_id)
     return reach(world, port.network_id, (switch,)) if switch else ()
 
 

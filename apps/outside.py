@@ -1,7 +1,7 @@
 """What gateways and floating addresses have in common: each speaks outside, from one switch, with a MAC of its own."""
 from apps.pipeline import BACK, FORWARD, LEAVE, ND_REPLY, NETWORK, NEXT_HOP, ROUTER, SENDER, UPLINK
 from apps.places import gateway_switch, is_gateway, outlet, uplink_of
-from controller.app import Fact, Missing, Said
+from controller.app import Fact, Missing, Said, only
 from controller.openflow.actions import controller, meter, move, resubmit, set_field
 from controller.openflow.group import Meter
 from controller.openflow.match import match
@@ -33,9 +33,10 @@ def wire(world, port):
     return found
 
 
+@only(is_gateway)
 def on_gateway(world, port):
     """The gateway host of the router whose outside port this is, if it has the wire."""
-    switch = world.ask(gateway_switch, port.device_id) if is_gateway(port) else None
+    switch = world.ask(gateway_switch, port.device_id)
     network = world.get("network", port.network_id) if switch else None
     reaches = network is not None and world.ask(uplink_of, switch, network.provider_physical_network)
     return (switch,) if reaches else ()

@@ -6,10 +6,11 @@ interfaces itself.
 from hashlib import blake2s
 
 from apps.seats import Seat, carrier_of, carrier_up, is_parent
-from controller.app import Missing, query, spread, tally
+from controller.app import Missing, only, query, spread, tally
 from topology.binding import plugged_into
 
 ROUTER_PORTS = ("network:router_interface",)
+GATEWAY_PORT, FLOATING_PORT = "network:router_gateway", "network:floatingip"
 
 
 @query
@@ -129,8 +130,16 @@ def uplinks(world, physical_network):
 
 # ---- routers: a port of a router joins its network to the router's others
 
+def is_interface(port):
+    return port.device_owner in ROUTER_PORTS and bool(port.device_id)
+
+
+def is_gateway(port):
+    return port.device_owner == GATEWAY_PORT and bool(port.device_id)
+
 
 @tally(per="port")
+@only(lambda port: is_interface(port) or is_gateway(port))
 def joints(world, port):
     """Networks gather their routers; routers gather their networks and their ports."""
     if port.device_owner in ROUTER_PORTS and port.device_id and port.admin_state_up:
@@ -173,21 +182,19 @@ def reach(world, network_id, but=()):
 
 # ---- outlets: where routers and floating addresses are on an external network, each on one of the switches with its wire
 
-GATEWAY_PORT, FLOATING_PORT = "network:router_gateway", "network:floatingip"
-
-
-def is_gateway(port):
-    return port.device_owner == GATEWAY_PORT and bool(port.device_id)
+def is_outside(port):
+    return port.device_owner in (GATEWAY_PORT, FLOATING_PORT) and bool(port.device_id)
 
 
 def outlet(world, port):
     """The switch that speaks outside for a gateway or for the address of a floating IP; None for any other port."""
-    if not port.device_id or port.device_owner not in (GATEWAY_PORT, FLOATING_PORT):
+    if not is_outside(port):
         return None
     return world.ask(gateway_switch if is_gateway(port) else outlet_of, port.device_id)
 
 
 @tally(per="port")
+@only(is_outside)
 def outlets(world, port):
     """External networks gather the switches that speak for something of theirs."""
     if switch := outlet(world, port):

@@ -14,7 +14,7 @@ from hashlib import blake2s
 
 from apps.pipeline import ADMIT, COMMIT, COPIES, DELIVER, FORWARD, NETWORK, RECEIVER, SENDER, UPLINK
 from apps.places import ROUTER_PORTS, everywhere, on_wire, reach, switches_of, uplink_of
-from controller.app import flows, spread
+from controller.app import flows, only, spread
 from controller.openflow.actions import drop, output, pop_vlan, push_vlan, resubmit, set_field
 from controller.openflow.match import match
 
@@ -91,9 +91,10 @@ def out(network, uplink):
 
 # ---- routers that are on every host
 
+@only(lambda port: port.device_owner in ROUTER_PORTS)
 def may_route(world, port):
     network = world.get("network", port.network_id)
-    return may_send(world, network) if port.device_owner in ROUTER_PORTS and network else ()
+    return may_send(world, network) if network else ()
 
 
 @flows(per="port", on=may_route, each=True)

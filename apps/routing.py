@@ -27,8 +27,8 @@ from apps.pipeline import (
     ROUTER,
     SENDER,
 )
-from apps.places import ROUTER_PORTS, everywhere, home, joints, outlet, outlets, plugged, reach, seats
-from controller.app import Missing, Said, answers, every, flows, query, spread
+from apps.places import everywhere, home, is_interface, joints, outlet, outlets, plugged, reach, seats
+from controller.app import Missing, Said, answers, every, flows, only, query, spread
 from controller.openflow.actions import (
     FORGET_IN_PORT,
     controller,
@@ -79,10 +79,6 @@ def stand(world, switch):
 
 # ---- what a router is
 
-def is_interface(port):
-    return port.device_owner in ROUTER_PORTS and bool(port.device_id)
-
-
 def router_of(world, port):
     """The router whose interface a port is; a port that is none, or of a router that is down, has no flows."""
     router = world.need("router", port.device_id) if is_interface(port) else None
@@ -91,8 +87,9 @@ def router_of(world, port):
     return router
 
 
+@only(is_interface)
 def where_routed(world, port):
-    return reach(world, port.network_id) if is_interface(port) else ()
+    return reach(world, port.network_id)
 
 
 def interfaces(world, router_id):

@@ -4,6 +4,7 @@
     @tally(per="port")              pairs (key, value) that a row adds to a gathering; world.gathered reads it
     @flows(per="port", on=home)     for each object of a kind these flows, on these switches
     @flows(…, each=True)            … with flows of their own on every switch: rule(world, row, switch)
+    @only(is_interface)             above a function `on` or a tally: the others of that kind have nothing to do with it
     @answers(of=rule)               what a packet that the rule's flows sent to us is answered with: frames, back to
                                     where it came from; (port or actions, frame), elsewhere; Fact(kind, document), what
                                     it teaches
@@ -22,12 +23,12 @@ from collections.abc import Callable, Hashable, Iterable
 from functools import cache
 from typing import Any, NamedTuple
 
-from controller.compile import NOWHERE, Spread, spread
-from controller.openflow.flow import Flow, Why
+from controller.compile import NOWHERE, Spread, alone, spread
+from controller.openflow.flow import Flow, Why, cookie_of
 from controller.world import Missing
 
 __all__ = ["APPS", "FADING", "KEPT", "RULES", "SAYINGS", "TALLIES", "Alarm", "Fact", "Missing", "Resume", "Rule", "Said",
-           "Sealed", "Unseal", "answers", "every", "fades", "flows", "keeps", "query", "spread", "tally"]
+           "Sealed", "Unseal", "answers", "every", "fades", "flows", "keeps", "only", "query", "spread", "tally"]
 
 RULES: list[Rule] = []
 TALLIES: list[Tally] = []
@@ -43,11 +44,25 @@ def query(ask: Callable) -> Callable:
     return ask
 
 
+def only(concerns: Callable[[Any], bool]) -> Callable[[Callable], Callable]:
+    """Declare that a tally, or a function `on`, has something to say of rows only of which this is true, by what they say
+    themselves: of the others it is never asked. Few ports are a router's."""
+    def declare(ask: Callable) -> Callable:
+        ask.concerns = concerns         # type: ignore[attr-defined]
+        return ask
+    return declare
+
+
+def _any(row: Any) -> bool:
+    return True
+
+
 class Tally:
     role, nothing = "tally", ()
 
     def __init__(self, pairs: Callable, per: str) -> None:
         self.pairs, self.per, self.name = pairs, per, f"{pairs.__module__}.{pairs.__name__}"
+        self.concerns: Callable[[Any], bool] = getattr(pairs, "concerns", _any)
 
     def __call__(self, world: Any, id: str) -> tuple:
         row = world.get(self.per, id)
@@ -68,13 +83,16 @@ class _Where:
 
     def __init__(self, per: str, on: Callable) -> None:
         self.per, self._on, self.name = per, on, f"{on.__module__}.{on.__qualname__} of a {per}"
+        self.concerns: Callable[[Any], bool] = getattr(on, "concerns", _any)
 
     def __call__(self, world: Any, id: str) -> Spread:
         row = world.get(self.per, id)
         if row is None:
             return NOWHERE
         found = self._on(world, row)
-        return found if isinstance(found, Spread) else spread(found or ())
+        if found.__class__ is Spread:
+            return found
+        return alone(found[0]) if found.__class__ is tuple and len(found) == 1 else spread(found or ())
 
 
 @cache
@@ -98,9 +116,15 @@ class Rule:
         if row is None:
             return ()
         why = Why(self.app, args[0], self.name)
-        made: Iterable = self.make(world, row, *args[1:])
-        return tuple([Flow(entry[0], priority(entry[0], entry[1]), entry[2], entry[3], why) if type(entry) is tuple
-                      else entry.explained(why) for entry in made])
+        whose, made = cookie_of(why), []
+        for entry in self.make(world, row, *args[1:]):
+            if entry.__class__ is tuple:
+                table, level, fields, do = entry
+                number = table.levels[level] if level.__class__ is str else priority(table, level)
+                made.append(Flow(table, number, fields, do, why, whose))
+            else:
+                made.append(entry.explained(why))
+        return tuple(made)
 
     def __repr__(self) -> str:
         return self.name

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 from controller.claims import Several, Unit
@@ -42,6 +43,12 @@ class Spread(NamedTuple):
         return together - self.but if self.but else together
 
 
+@cache
+def alone(switch: str) -> Spread:
+    """One switch. There is one such spread for each, shared by all that is there."""
+    return Spread((frozenset((switch,)),))
+
+
 def spread(*sets: Iterable[str], but: Iterable[str] = ()) -> Spread:
     """The switches of these sets but those; empty sets do not count."""
     return Spread(tuple([one if isinstance(one, frozenset) else frozenset(one) for one in sets if one]), frozenset(but))
@@ -68,9 +75,11 @@ class Compiler:
         self.model, self.world = model, World(model, strict=strict)
         self.rules_of: defaultdict[str, list] = defaultdict(list)
         self.tallies_of: defaultdict[str, list] = defaultdict(list)
+        self._wheres_of: defaultdict[str, dict[Any, None]] = defaultdict(dict)
         self._rules_at: defaultdict[Any, list] = defaultdict(list)     # question where -> the rules that ask it
         for rule in rules:
             self.rules_of[rule.per].append(rule)
+            self._wheres_of[rule.per][rule.where] = None
             self._rules_at[rule.where].append(rule)
         for tally in tallies:
             self.tallies_of[tally.per].append(tally)
@@ -84,82 +93,81 @@ class Compiler:
     # ---- keeping up
     def update(self, changes: Iterable[Any], tell: bool = True) -> Delta:
         """Take in changed rows (model.Change); says what each switch must change."""
-        dirty: dict[Unit, None] = {}
+        moved: dict[tuple, None] = {}            # questions where with a new answer, or of objects that came or went
+        altered: dict[Unit, None] = {}
         news: dict[Unit, None] = {}
         facts: dict[Any, None] = {}
         for kind, id, *_, touched in changes:
             facts.update(dict.fromkeys(touched))
-            self._appear_or_go(kind, id, dirty, facts)
-        for question, args in self.world.refresh(facts):
-            if question.role == "where":
-                dirty.update(dict.fromkeys((rule, args) for rule in self._rules_at[question]))
-            elif question.role == "flows":
-                dirty[question, args] = None
-            elif question.role in ("said", "kept"):
-                news[question, args] = None
+            self._appear_or_go(kind, id, moved, facts)
+        answered = {"where": moved, "flows": altered, "said": news, "kept": news}
+        for asked in self.world.refresh(facts):
+            if asked[0].role in answered:
+                answered[asked[0].role][asked] = None
         delta = Delta(defaultdict(dict), defaultdict(set), news)
-        for unit in dirty:
-            self._place(unit, delta if tell else None)
+        for asked in moved:
+            self._move(asked, delta if tell else None)
+        for unit in altered:
+            if unit in self.units and (unit[0].where, unit[1]) not in moved:
+                self._settle(unit, self.units[unit][1], delta if tell else None)
         return delta
 
-    def _appear_or_go(self, kind: str, id: str, dirty: dict, facts: dict) -> None:
-        there = id in self.model.rows[kind]
+    def _appear_or_go(self, kind: str, id: str, moved: dict, facts: dict) -> None:
+        row = self.model.rows[kind].get(id)
         for tally in self.tallies_of.get(kind, ()):
-            change = self.world.count if there else self.world.drop
+            change = self.world.count if row is not None and tally.concerns(row) else self.world.drop
             facts.update(dict.fromkeys(change(tally, id)))
-        for rule in self.rules_of.get(kind, ()):
-            known = self.spread if rule.each else self.units
-            if ((rule, (id,)) in known) != there:
-                dirty[rule, (id,)] = None
+        for where in self._wheres_of.get(kind, ()):
+            if self.world.has_asked(where, id) != (row is not None and where.concerns(row)):
+                moved[where, (id,)] = None
 
-    def _place(self, unit: Unit, delta: Delta | None) -> None:
-        rule, args = unit
-        if not rule.each:
-            where = self.world.ask(rule.where, *args) if args[0] in self.model.rows[rule.per] else None
-            if where is None or where.sets or unit in self.units:
-                self._settle(unit, where, delta)
-            else:
-                self.units[unit] = NOTHING               # nearly all routing rules of nearly all ports
-        elif len(args) == 2:
-            if unit in self.units:                           # where it stands is decided by its object's own turn
-                self._settle(unit, self.units[unit][1], delta)
+    def _move(self, asked: tuple, delta: Delta | None) -> None:
+        """An object belongs elsewhere, or has come or gone: so do the flows of all rules that ask this question."""
+        where, args = asked
+        row = self.model.rows[where.per].get(args[0])
+        place = NOWHERE
+        if row is not None and where.concerns(row):
+            place = self.world.ask(where, *args)
         else:
-            self._place_each(unit, delta)
+            self.world.forget(asked)
+        for rule in self._rules_at[where]:
+            if rule.each:
+                self._place_each(rule, args[0], place, delta)
+            elif place.sets or (rule, args) in self.units:
+                self._settle((rule, args), place, delta)
 
-    def _place_each(self, unit: Unit, delta: Delta | None) -> None:
+    def _place_each(self, rule: Any, id: str, place: Spread, delta: Delta | None) -> None:
         """A rule with flows of its own on every switch: one unit for each switch of the object."""
-        rule, (id,) = unit
-        was = self.spread.pop(unit, NOWHERE).switches()
-        now: frozenset = frozenset()
-        if id in self.model.rows[rule.per]:
-            self.spread[unit] = self.world.ask(rule.where, id)
-            now = self.spread[unit].switches()
-        else:
-            self.world.forget((rule.where, (id,)))
+        was = self.spread.pop((rule, (id,)), NOWHERE).switches()
+        now = place.switches()
+        if now:
+            self.spread[rule, (id,)] = place
         for switch in sorted(was - now):
-            self._settle((rule, (id, switch)), None, delta)
+            self._settle((rule, (id, switch)), NOWHERE, delta)
         for switch in sorted(now - was):
-            self._settle((rule, (id, switch)), Spread((frozenset((switch,)),)), delta)
+            self._settle((rule, (id, switch)), alone(switch), delta)
 
-    def _settle(self, unit: Unit, where: Spread | None, delta: Delta | None) -> None:
-        """The unit now belongs `where` (None: it is gone): keep the claims, and tell the switches.
+    def _settle(self, unit: Unit, now: Spread, delta: Delta | None) -> None:
+        """The unit belongs there now: keep the claims, and tell the switches.
 
         What belongs nowhere is not asked for its flows: most ports are made long before they are plugged in.
         """
         rule, args = unit
-        old, was = self.units.pop(unit, ({}, NOWHERE))
-        if where is None and not rule.each:
-            self.world.forget((rule.where, args))
-        if where is None or not where.sets:
-            new, now = {}, NOWHERE
-            self.world.forget((rule, args))
-        else:
-            new, now = {entry.key: entry for entry in self.world.ask(rule, *args)}, where
-        if where is not None:
+        old, was = self.units.pop(unit, NOTHING)
+        new = {}
+        if now.sets:
+            new = {entry.key: entry for entry in self.world.ask(rule, *args)}
             self.units[unit] = new, now
+        else:
+            self.world.forget((rule, args))
         if was.sets != now.sets:
             self._register(unit, was, now)
-        changed = [key for key in old.keys() | new.keys() if old.get(key) != new.get(key)] if old and new else [*old, *new]
+        if not old:
+            changed: Iterable[Key] = new
+        elif not new:
+            changed = old
+        else:
+            changed = [key for key in old.keys() | new.keys() if old.get(key) != new.get(key)]
         for key in changed:
             if key in new:
                 self._claim(key, unit)
@@ -168,7 +176,7 @@ class Compiler:
         if rule.answers:
             self._remember_punts(unit, old, new)
         if delta is not None:
-            self._tell(unit, old, was, new, now, changed, delta)
+            self._tell(unit, old, was, new, now, list(changed), delta)
 
     def _register(self, unit: Unit, was: Spread, now: Spread) -> None:
         """Keep the two indexes: set of switches -> units, switch -> sets of switches."""

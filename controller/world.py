@@ -83,10 +83,11 @@ class World:
         if self._asking:
             self._asking[-1].add(asked)
         known = self._answers.get(asked)
-        if known is None:
-            self._answer(asked)
-            known = self._answers[asked]
-        return known[0]
+        return self._answer(asked) if known is None else known[0]
+
+    def has_asked(self, question: Any, *args: Any) -> bool:
+        """Whether an answer is remembered."""
+        return (question, args) in self._answers
 
     def known(self, question: Any, *args: Any) -> Any:
         """A question's answer if it has been asked, else None; any thread may look."""
@@ -128,10 +129,11 @@ class World:
             if asked not in self._answers:
                 continue
             before = self._answers[asked][0]
-            if not self._answer(asked):
+            now = self._answer_again(asked)
+            if now == before:
                 continue
             if asked[0].role == "tally":
-                for fact in self._recount(asked[0], before, self._answers[asked][0]):
+                for fact in self._recount(asked[0], before, now):
                     wake(fact)
             else:
                 wake(asked)
@@ -142,8 +144,7 @@ class World:
         asked = (tally, (id,))
         if asked in self._answers:
             return []
-        self._answer(asked)
-        return self._recount(tally, (), self._answers[asked][0])
+        return self._recount(tally, (), self._answer(asked))
 
     def drop(self, tally: Any, id: str) -> list[tuple]:
         """A row with a tally went; returns the gatherings that changed."""
@@ -174,39 +175,47 @@ class World:
             self._gathered.pop(fact, None)
         return changed
 
-    def _answer(self, asked: tuple) -> bool:
-        """Ask (again); says whether the answer is a new one."""
+    def _answer(self, asked: tuple) -> Any:
+        """Ask for the first time."""
+        answer, reads = self._ask(asked)
+        self._answers[asked] = answer, tuple(reads)
+        readers = self._readers
+        for fact in reads:
+            readers[fact].add(asked)
+        return answer
+
+    def _answer_again(self, asked: tuple) -> Any:
+        """Ask again, and note the difference in what is read."""
+        if self.broken:
+            self.broken.pop(asked, None)
+        answer, reads = self._ask(asked)
+        once = self._answers[asked][1]
+        self._answers[asked] = answer, tuple(reads)
+        for fact in reads.difference(once):
+            self._readers[fact].add(asked)
+        for fact in once:
+            if fact not in reads:
+                self._unread(fact, asked)
+        return answer
+
+    def _ask(self, asked: tuple) -> tuple[Any, set]:
+        """The answer, and what was read for it."""
         question, args = asked
         reads: set = set()
         self._asking.append(reads)
-        self.broken.pop(asked, None)
         try:
-            answer = question(self, *args)
+            return question(self, *args), reads
         except Missing:
-            answer = question.nothing
+            return question.nothing, reads
         except Exception as error:
             if self._strict:
                 raise
             # One object's rule fails closed; the others go on. `hadron audit` shows what is broken.
             log.exception("%s failed for %s", getattr(question, "name", question), args)
             self.broken[asked] = f"{type(error).__name__}: {error}"
-            answer = question.nothing
+            return question.nothing, reads
         finally:
             self._asking.pop()
-        known = self._answers.get(asked)
-        self._answers[asked] = (answer, tuple(reads))
-        readers = self._readers
-        if known is None:
-            for fact in reads:
-                readers[fact].add(asked)
-            return True
-        once = known[1]
-        for fact in reads.difference(once):
-            readers[fact].add(asked)
-        for fact in once:
-            if fact not in reads:
-                self._unread(fact, asked)
-        return bool(answer != known[0])
 
     def _unread(self, fact: Hashable, asked: tuple) -> None:
         readers = self._readers[fact]

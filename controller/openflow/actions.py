@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from controller.openflow.fields import FIELDS, VLAN_PRESENT, Field, value_and_mask
+from controller.openflow.fields import FIELDS, VLAN_PRESENT, Field, exact, value_and_mask
 from controller.openflow.pipeline import Register, Table
 
 NICIRA = 0x2320
@@ -121,14 +121,26 @@ _READ_ONLY = frozenset({"packet_type", "conj_id", "in_port", "actset_output", "i
 def _set(field: Field, value: object, *, tracked: bool = False) -> bytes:
     if field.name in _READ_ONLY or (field.name in ("ct_mark", "ct_label") and not tracked):
         raise ValueError(f"{field.name} cannot be set")
-    wanted, mask = value_and_mask(field, value)
-    if mask != field.full:
-        return _load(field, wanted, mask)
-    if field.name == "vlan_vid" and not wanted & VLAN_PRESENT:
-        raise ValueError("vlan_vid: add VLAN_PRESENT (0x1000) to the number; pop_vlan() takes a tag away")
-    body = struct.pack("!HH", 25, 0) + field.header() + wanted.to_bytes(field.size, "big")
-    body += bytes(-len(body) % 8)
-    return body[:2] + len(body).to_bytes(2, "big") + body[4:]
+    whole = exact(field, value) if field.name != "vlan_vid" else None
+    if whole is None:
+        wanted, mask = value_and_mask(field, value)
+        if mask != field.full:
+            return _load(field, wanted, mask)
+        if field.name == "vlan_vid" and not wanted & VLAN_PRESENT:
+            raise ValueError("vlan_vid: add VLAN_PRESENT (0x1000) to the number; pop_vlan() takes a tag away")
+        whole = wanted.to_bytes(field.size, "big")
+    head, padding = _SET_FRAMES[field.name]
+    return head + whole + padding
+
+
+def _set_frame(field: Field) -> tuple[bytes, bytes]:
+    """What stands before and after the value in a set_field action."""
+    head = field.header()
+    length = 4 + len(head) + field.size
+    return struct.pack("!HH", 25, length + 7 & -8) + head, bytes(-length % 8)
+
+
+_SET_FRAMES = {name: _set_frame(field) for name, field in FIELDS.items()}
 
 
 def _load(field: Field, value: int, mask: int) -> bytes:

@@ -42,6 +42,11 @@ def resource_number(resource: str) -> int:
     return int.from_bytes(hashlib.blake2s(resource.encode(), digest_size=4).digest(), "big")
 
 
+def cookie_of(why: Why | None) -> int:
+    """A cookie without its checksum: whose flow it is."""
+    return 0 if why is None else why.app << 56 | resource_number(why.resource) << 24
+
+
 def checksum(body: bytes) -> int:
     """The 24 bits of a cookie that tell two bodies under one key apart."""
     return zlib.crc32(body) & 0xFFFFFF
@@ -50,20 +55,16 @@ def checksum(body: bytes) -> int:
 _bodies: dict[tuple[Any, ...], tuple[bytes, int, str]] = {}
 
 
+_GOTO = [struct.pack("!HHB3x", 1, 8, number) for number in range(256)]
+
+
 def _encode(do: tuple[Any, ...]) -> tuple[bytes, int, str]:
     """Instructions, their checksum and the reason of a drop."""
-    head, tail, reason, actions = b"", b"", "", []
-    for item in do:
-        if isinstance(item, bytes) and not tail:
-            actions.append(item)
-        elif isinstance(item, Table) and not tail:
-            tail = struct.pack("!HHB3x", 1, 8, item.number)
-        elif isinstance(item, Metered) and not head:
-            head = struct.pack("!HHI", 6, 8, item.id)
-        elif isinstance(item, Drop) and len(do) == 1:
-            reason = item.reason
-        else:
-            raise ValueError(f"{item!r} cannot stand here among {do!r}")
+    head, tail, reason, actions = b"", b"", "", do
+    if do and do[-1].__class__ is Table:
+        tail, actions = _GOTO[do[-1].number], do[:-1]
+    if not set(map(type, actions)) <= _ONLY_BYTES:
+        head, reason, actions = _others(do, actions)
     apply = b"".join(actions)
     if apply:
         apply = struct.pack("!HHI", 4, 8 + len(apply), 0) + apply
@@ -78,6 +79,24 @@ def _encode(do: tuple[Any, ...]) -> tuple[bytes, int, str]:
     return found
 
 
+_ONLY_BYTES = {bytes}
+
+
+def _others(do: tuple[Any, ...], actions: tuple[Any, ...]) -> tuple[bytes, str, tuple[bytes, ...]]:
+    """The instruction of a meter, the reason of a drop, and the actions beside them."""
+    head, reason, plain = b"", "", []
+    for item in actions:
+        if isinstance(item, bytes):
+            plain.append(item)
+        elif isinstance(item, Metered) and not head:
+            head = struct.pack("!HHI", 6, 8, item.id)
+        elif isinstance(item, Drop) and len(do) == 1:
+            reason = item.reason
+        else:
+            raise ValueError(f"{item!r} cannot stand here among {do!r}")
+    return head, reason, tuple(plain)
+
+
 class Flow:
     """What one table does with one kind of packet. Not to be changed once made.
 
@@ -88,20 +107,21 @@ class Flow:
 
     __slots__ = ("table", "priority", "match", "do", "why", "key", "body", "cookie", "_conjunctions")
 
-    def __init__(self, table: Table, priority: int, match: bytes, do: tuple[Any, ...], why: Why | None = None) -> None:
-        found = _bodies.get(do)
-        self.body, check, reason = found if found is not None else _encode(do)
-        last = do[-1]
-        if last.__class__ is Table and last.number <= table.number:
+    def __init__(self, table: Table, priority: int, match: bytes, do: tuple[Any, ...], why: Why | None = None,
+                 whose: int | None = None) -> None:
+        """`whose`: the cookie of `why` without a checksum, if it is known already."""
+        self.body, check, reason = _bodies.get(do) or _encode(do)
+        number, last = table.number, do[-1]
+        if last.__class__ is Table and last.number <= number:
             raise ValueError(f"{table} cannot go back to {last}")
         if not 0 <= priority <= 0xFFFF:
             raise ValueError(f"a priority is 0..65535, not {priority}")
         if reason:
             why = (why or Why(0, "", ""))._replace(reason=reason)
         self.table, self.priority, self.match, self.do, self.why = table, priority, match, do, why
-        self.key: FlowKey = (table.number, priority, match)
+        self.key: FlowKey = (number, priority, match)
         self._conjunctions: tuple[bytes, ...] | None = None
-        self.cookie: int = check if why is None else why.app << 56 | resource_number(why.resource) << 24 | check
+        self.cookie: int = (cookie_of(why) if whose is None else whose) | check
 
     def __eq__(self, other: object) -> bool:
         return other.__class__ is Flow and self.key == other.key and self.body == other.body

@@ -6,7 +6,7 @@ from functools import lru_cache
 from operator import getitem, itemgetter
 from typing import Any, NamedTuple
 
-from controller.openflow.fields import FIELDS, VLAN_PRESENT, Field, value_and_mask
+from controller.openflow.fields import FIELDS, VLAN_PRESENT, Field, exact, value_and_mask
 
 _CACHE = 65536          # parts remembered for each field; a field's cache is emptied when it is full
 _LONGEST = 1024         # bytes of a match for which head and padding are laid out in advance
@@ -15,12 +15,18 @@ _OXM = b"\0\1"          # ofp_match_type OXM
 
 def part(field: Field, value: object) -> bytes:
     """One field of a match on the wire; empty if it matches everything. Raises ValueError like value_and_mask."""
+    whole = exact(field, value) if field.name != "ct_state" else None
+    if whole is not None:
+        return _HEADERS[field.name] + whole
     wanted, mask = value_and_mask(field, value)
     if not mask:
         return b""
     if mask == field.full and field.name != "ct_state":     # all bits of ct_state are still fewer than its header's
         return field.header() + wanted.to_bytes(field.size, "big")
     return field.header(True) + wanted.to_bytes(field.size, "big") + mask.to_bytes(field.size, "big")
+
+
+_HEADERS = {name: field.header() for name, field in FIELDS.items()}
 
 
 class _Parts(dict[Any, bytes]):

@@ -19,8 +19,9 @@ Group or a Meter. Rules are pure: they read only through `world`, and import no 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from controller.compile import NOWHERE, Spread, alone, spread
@@ -40,7 +41,8 @@ APPS: dict[int, str] = {}              # number in the cookie -> name of the app
 
 def query(ask: Callable) -> Callable:
     """Declare a question; its answer is remembered until what it read changes."""
-    ask.role, ask.nothing, ask.name = "query", None, f"{ask.__module__}.{ask.__name__}"   # type: ignore[attr-defined]
+    ask.role, ask.per, ask.nothing = "query", None, None          # type: ignore[attr-defined]
+    ask.name = f"{ask.__module__}.{ask.__name__}"                 # type: ignore[attr-defined]
     return ask
 
 
@@ -100,9 +102,12 @@ def _where(per: str, on: Callable) -> _Where:
     return _Where(per, on)
 
 
+NO_FLOWS: Mapping[tuple, Any] = MappingProxyType({})
+
+
 class Rule:
     """One rule of an app: what flows an object means (`make`), and apart from that where (`where`)."""
-    role, nothing = "flows", ()
+    role, nothing = "flows", NO_FLOWS
 
     def __init__(self, make: Callable, per: str, on: Callable, each: bool) -> None:
         self.make, self.per, self.each = make, per, each
@@ -111,20 +116,23 @@ class Rule:
         self.where = _where(per, on)
         self.answers: Callable | None = None
 
-    def __call__(self, world: Any, *args: str) -> tuple:
+    def __call__(self, world: Any, *args: str) -> Mapping[tuple, Any]:
+        return {entry.key: entry for entry in self.entries(world, *args)}
+
+    def entries(self, world: Any, *args: str) -> Iterator[Any]:
+        """What it wants for one object (on one switch), each with who asked for it."""
         row = world.get(self.per, args[0])
         if row is None:
-            return ()
+            return
         why = Why(self.app, args[0], self.name)
-        whose, made = cookie_of(why), []
+        whose = cookie_of(why)
         for entry in self.make(world, row, *args[1:]):
             if entry.__class__ is tuple:
                 table, level, fields, do = entry
                 number = table.levels[level] if level.__class__ is str else priority(table, level)
-                made.append(Flow(table, number, fields, do, why, whose))
+                yield Flow(table, number, fields, do, why, whose)
             else:
-                made.append(entry.explained(why))
-        return tuple(made)
+                yield entry.explained(why)
 
     def __repr__(self) -> str:
         return self.name

@@ -55,7 +55,7 @@ def spread(*sets: Iterable[str], but: Iterable[str] = ()) -> Spread:
 
 
 NOWHERE = Spread()
-NOTHING: tuple[dict, Spread] = {}, NOWHERE
+NOTHING: tuple[Mapping[Key, Any], Spread] = {}, NOWHERE
 
 
 class Delta(NamedTuple):
@@ -83,7 +83,7 @@ class Compiler:
             self._rules_at[rule.where].append(rule)
         for tally in tallies:
             self.tallies_of[tally.per].append(tally)
-        self.units: dict[Unit, tuple[dict[Key, Any], Spread]] = {}
+        self.units: dict[Unit, tuple[Mapping[Key, Any], Spread]] = {}
         self.claims: dict[Key, Unit | Several] = {}
         self.spread: dict[Unit, Spread] = {}               # rules with one unit per switch: where they are now
         self._under: defaultdict[frozenset, dict[Unit, int]] = defaultdict(dict)
@@ -154,9 +154,9 @@ class Compiler:
         """
         rule, args = unit
         old, was = self.units.pop(unit, NOTHING)
-        new = {}
+        new: Mapping[Key, Any] = {}
         if now.sets:
-            new = {entry.key: entry for entry in self.world.ask(rule, *args)}
+            new = self.world.ask(rule, *args)
             self.units[unit] = new, now
         else:
             self.world.forget((rule, args))
@@ -168,11 +168,12 @@ class Compiler:
             changed = old
         else:
             changed = [key for key in old.keys() | new.keys() if old.get(key) != new.get(key)]
+        claims = self.claims
         for key in changed:
-            if key in new:
-                self._claim(key, unit)
-            else:
+            if key not in new:
                 self._unclaim(key, unit)
+            elif claims.setdefault(key, unit) is not unit:
+                self._claim(key, unit)
         if rule.answers:
             self._remember_punts(unit, old, new)
         if delta is not None:
@@ -192,27 +193,27 @@ class Compiler:
                     self._sets_of[switch][switches] = None
             self._under[switches][unit] = 1
 
-    def _tell(self, unit: Unit, old: dict, was: Spread, new: dict, now: Spread, changed: list, delta: Delta) -> None:
+    def _tell(self, unit: Unit, old: Mapping, was: Spread, new: Mapping, now: Spread, changed: list, delta: Delta) -> None:
         """Note, per switch, the keys on which this unit has something new to say."""
         rule, args = unit
         before, after = was.switches(), now.switches()
         concerned: set[str] = set()
-        for keys, switches in ((changed, before & after), (new, after - before), (old, before - after)):
+        for keys, switches, leaving in ((changed, before & after, False), (new, after - before, False),
+                                        (old, before - after, True)):
             if not keys or not switches:
                 continue
             concerned |= switches
-            leaving = keys is old
-            alone = {key: None if leaving else new.get(key) for key in keys if self.claims.get(key, unit) == unit}
-            shared = [key for key in keys if key not in alone]
+            sole = {key: None if leaving else new.get(key) for key in keys if self.claims.get(key, unit) == unit}
+            shared = [key for key in keys if key not in sole]
             for switch in switches:
                 told = delta.changes[switch]
-                told.update(alone)
+                told.update(sole)
                 for key in shared:
                     told[key] = self.holder(switch, key)
         if concerned:
             delta.concerned[rule.per, args[0]] |= concerned
 
-    def _remember_punts(self, unit: Unit, old: dict, new: dict) -> None:
+    def _remember_punts(self, unit: Unit, old: Mapping, new: Mapping) -> None:
         """Meters and groups have no cookie, so no packet comes from them."""
         for entry in old.values():
             if self.punts.get(entry.cookie) == unit:

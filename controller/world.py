@@ -41,6 +41,7 @@ class World:
         self._model, self._strict = model, strict
         self._answers: dict[tuple, tuple[Any, tuple]] = {}        # (question, args) -> answer, what it read
         self._readers: defaultdict[Hashable, set] = defaultdict(set)
+        self._own: defaultdict[str, dict[Any, None]] = defaultdict(dict)      # kind -> questions about one row of it
         self._asking: list[set] = []
         self._counts: defaultdict[tuple, dict[Any, int]] = defaultdict(dict)   # (tally, key) -> value -> how often
         self._gathered: dict[tuple, frozenset] = {}
@@ -113,12 +114,12 @@ class World:
         return rows
 
     # ---- keeping up
-    def refresh(self, facts: Iterable[Hashable]) -> Iterator[tuple]:
+    def refresh(self, facts: Iterable[tuple]) -> Iterator[tuple]:
         """Ask again all that read `facts`; yields each (question, args) whose answer is a new one."""
         waiting: list[dict[tuple, None]] = [{}, {}, {}, {}]      # dicts: ordered, so every run is alike
 
-        def wake(fact: Hashable) -> None:
-            for asked in self._readers.get(fact, ()):
+        def wake(fact: tuple) -> None:
+            for asked in self._readers_of(fact):
                 waiting[LEVEL[asked[0].role]][asked] = None
 
         for fact in facts:
@@ -138,6 +139,15 @@ class World:
             else:
                 wake(asked)
                 yield asked
+
+    def _readers_of(self, fact: tuple) -> Iterator[tuple]:
+        """Who read it. That a question about a row reads this row is not noted, because it always does."""
+        yield from self._readers.get(fact, ())
+        if len(fact) == 2 and fact[0].__class__ is str:
+            args = fact[1:]
+            for question in self._own.get(fact[0], ()):
+                if (question, args) in self._answers:
+                    yield question, args
 
     def count(self, tally: Any, id: str) -> list[tuple]:
         """A row with a tally appeared: take in its pairs; returns the gatherings that changed."""
@@ -179,6 +189,10 @@ class World:
         """Ask for the first time."""
         answer, reads = self._ask(asked)
         self._answers[asked] = answer, tuple(reads)
+        question, args = asked
+        if question.per is not None and len(args) == 1:
+            self._own[question.per][question] = None
+            reads.discard((question.per, *args))
         readers = self._readers
         for fact in reads:
             readers[fact].add(asked)
@@ -218,7 +232,9 @@ class World:
             self._asking.pop()
 
     def _unread(self, fact: Hashable, asked: tuple) -> None:
-        readers = self._readers[fact]
+        readers = self._readers.get(fact)
+        if readers is None:
+            return
         readers.discard(asked)
         if not readers:
             del self._readers[fact]

@@ -169,7 +169,7 @@ class Trial:
             made = self._rule(Without(self._compiler.world, self._compiler.model, frozenset(hidden)), *self._args)
         except Exception:                       # a rule may rely on what the model never lacks
             return False
-        return any(one.key == self._key and one == self._entry for one in made)
+        return made.get(self._key) == self._entry
 
     def needed(self, rows: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
         """Those of the rows that are needed each, by halves: what stands without many stands without each of them."""

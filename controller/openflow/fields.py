@@ -224,7 +224,7 @@ _BYTES: Mapping[str, Callable[[str], bytes]] = {
 def exact(field: Field, value: object) -> bytes | None:
     """The bytes of one value as it is mostly given, quicker than `value_and_mask`; None if it has to look."""
     if value.__class__ is int:
-        return value.to_bytes(field.size, "big") if 0 <= value <= field.full else None     # type: ignore[attr-defined,operator]
+        return value.to_bytes(field.size, "big") if 0 <= value <= field.full else None
     try:
         found = _BYTES[field.kind](value)                                                  # type: ignore[arg-type]
     except (LookupError, OSError, TypeError, ValueError, AttributeError):

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from controller import values
-from controller.errors import Conflict, Forbidden, Invalid
+from controller.errors import Conflict, Invalid
 from controller.types import Record
 
 AUTOMATIC = ("slaac", "dhcpv6-stateless")
@@ -151,14 +151,6 @@ def _check_free(write: Any, document: Mapping[str, Any], found: list[Record], be
             if before is None or port.id != before.id:
                 raise Conflict("IpAddressInUse", f"Unable to complete operation for network {document['network_id']}. "
                                                  f"The IP address {fixed.ip_address} is in use by port {port.id}.")
-
-
-def check_may_choose(write: Any, document: Mapping[str, Any], wanted: Iterable[Record]) -> None:
-    """Certain addresses on somebody else's network are for its owner to give."""
-    chosen = any(fixed.get("ip_address") for fixed in wanted)
-    if chosen and not write.fits("rule:admin_or_network_owner", "port", document):
-        raise Forbidden("fixed_ips: ip_address may be chosen by the owner of the network only; give a subnet_id, or "
-                        "leave it out")
 
 
 def release(write: Any, gone: Iterable[Record]) -> None:

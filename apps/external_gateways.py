@@ -10,7 +10,7 @@ from typing import Any
 
 from apps.addresses import GATEWAY
 from apps.router_ports import bad, check_apart, check_by_hand, drop, gateway
-from controller.errors import Conflict, Forbidden, Invalid, Unsupported
+from controller.errors import Conflict, Invalid, Unsupported
 from controller.policy import SYSTEM
 from controller.types import Record
 from controller.values import ip_version
@@ -24,7 +24,7 @@ def settle(write: Any, router: dict[str, Any], asked: Mapping[str, Any], before:
         return
     wanted, had = asked[INFO], before[before.NAMES.index(INFO)] if before is not None else None
     if wanted:
-        _check(write, wanted, had)
+        _check(write, wanted)
     if had and (not wanted or wanted.network_id != had.network_id):
         leave(write, before)
         had = None
@@ -43,7 +43,7 @@ def leave(write: Any, router: Any) -> None:
     drop(write, port)
 
 
-def _check(write: Any, wanted: Record, had: Record | None) -> None:
+def _check(write: Any, wanted: Record) -> None:
     if "network_id" not in wanted:
         raise Invalid(f"{INFO}.network_id", "is required")
     if wanted.get("qos_policy_id") is not None:
@@ -51,16 +51,6 @@ def _check(write: Any, wanted: Record, had: Record | None) -> None:
     network = write.need("network", wanted.network_id)
     if not network.router_external:
         raise bad(f"Network {network.id} is not an external network")
-    if not write.context.is_admin:
-        _check_rights(wanted, had if had and had.network_id == network.id else None)
-
-
-def _check_rights(wanted: Record, had: Record | None) -> None:
-    """What only an administrator may choose, anybody may repeat."""
-    for name, now in (("enable_snat", had.enable_snat if had else True),
-                      ("external_fixed_ips", had.external_fixed_ips if had else ())):
-        if wanted.get(name, now) != now:
-            raise Forbidden(f"{INFO}.{name}: may be set by an administrator only; leave it out")
 
 
 def _lead(write: Any, router_id: str, wanted: Record, had: Record | None) -> Record:

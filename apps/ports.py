@@ -36,7 +36,6 @@ def create(write: Any, document: dict[str, Any], asked: Mapping[str, Any], befor
     _check_owner(write, document, asked)
     _choose_mac(write, document)
     wanted = asked.get("fixed_ips")
-    addresses.check_may_choose(write, document, wanted or ())
     document["fixed_ips"] = addresses.assign(write, document, wanted)
     if document["port_security_enabled"] is None:
         document["port_security_enabled"] = network.port_security_enabled and not _is_service(document)
@@ -115,9 +114,6 @@ def _change_addresses(write: Any, document: dict[str, Any], asked: Mapping[str, 
         automatic = {subnet.id for subnet in write.find("subnet", "network_id", document["network_id"])
                      if addresses.is_automatic(subnet)}
         wanted = tuple(fixed for fixed in before.fixed_ips if fixed.subnet_id not in automatic)
-    else:
-        had = {fixed.ip_address for fixed in before.fixed_ips}
-        addresses.check_may_choose(write, document, [one for one in wanted if one.get("ip_address") not in had])
     document["fixed_ips"] = addresses.assign(write, document, wanted, before)
     addresses.release(write, [fixed for fixed in before.fixed_ips if fixed not in document["fixed_ips"]])
 

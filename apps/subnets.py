@@ -131,3 +131,9 @@ def _check_pools(document: Mapping[str, Any], block: values.Prefix) -> None:
         if gateway is not None and gateway in block and low <= values.ip_number(gateway) <= high:
             raise Conflict("GatewayConflictWithAllocationPools",
                            f"gateway_ip: {gateway} conflicts with allocation pool {pool.start} to {pool.end}")
+
+
+def is_external(model: Any, subnet: Any) -> bool:
+    """Whether its network leads outside."""
+    network = model.get("network", subnet.network_id)
+    return network is not None and bool(network.router_external)

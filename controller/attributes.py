@@ -7,13 +7,13 @@ from typing import Any
 from controller.errors import Invalid
 from controller.hooks import hook
 from controller.resource import NOTHING, Attribute, freeze, plain
-from controller.rules import BadRule, parse
+from controller.rules import BadRule, check
 from controller.types import TYPES, Type, list_of, record_of
 
 _WORDS = {"type", "primary", "description", "required", "length", "values", "format", "min", "max",   # Gluon's
           "default", "settable", "unique", "nullable", "null", "index", "on_delete", "revises", "bookkeeping",
           "visible", "policy", "stored", "serves", "unserved", "alias", "number", "computed", "items", "fields",
-          "max_items", "unique_items"}
+          "max_items", "unique_items", "free"}
 _CHOICES = {"settable": ("never", "create", "update", "always"), "on_delete": ("refuse", "cascade", "ignore"),
             "visible": (True, False, "admin", "filter", "asked")}
 _SHOWN = {True: "everyone", False: "nobody", "admin": "admin", "filter": "filter", "asked": "asked"}
@@ -37,7 +37,7 @@ def attribute_of(file: Any, where: str, name: str, given: Any, kinds: Mapping[st
         required=_true(given, "required"), default=_value(given, "default"), settable=_settable(given),
         values=tuple(given.get("values") or ()), length=_length(given, type_), min=_number(file, where, given, "min"),
         max=_number(file, where, given, "max"), nullable=_nullable(given), null=_value(given, "null"),
-        policy=_policy(file, where, given), visible=_SHOWN[given.get("visible", True)],
+        policy=_policy(file, where, given), free=freeze(given.get("free") or []), visible=_SHOWN[given.get("visible", True)],
         stored=bool(given.get("stored", "computed" not in given)), on_delete=given.get("on_delete", "refuse"),
         revises=_true(given, "revises"), bookkeeping=_true(given, "bookkeeping"),
         index=_index(name, given, type_, refers_to),
@@ -145,13 +145,23 @@ def _computed(file: Any, where: str, given: Mapping) -> Any:
     return None if said is None else hook(file, where, said)
 
 
-def _policy(file: Any, where: str, given: Mapping) -> str:
-    rule = given.get("policy", "")
+def _policy(file: Any, where: str, given: Mapping) -> Mapping[str, str]:
+    """The rules of an attribute by verb; one rule is for create and update."""
+    said = given.get("policy", {})
+    by_verb = said if isinstance(said, Mapping) else {"create": said, "update": said}
+    if by_verb.keys() - {"create", "update", "get"}:
+        raise file.bad(where, "policy is a rule, or one for each of create, update and get")
+    for rule in by_verb.values():
+        check_rule(file, where, rule)
+    return {verb: str(rule) for verb, rule in by_verb.items()}
+
+
+def check_rule(file: Any, where: str, rule: Any) -> None:
+    """A model file that is wrong for what is no rule."""
     try:
-        parse(rule or "any")
+        check(str(rule))
     except BadRule as wrong:
         raise file.bad(where, str(wrong)) from None
-    return rule
 
 
 def _proven(file: Any, where: str, attribute: Attribute) -> Attribute:

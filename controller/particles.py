@@ -12,18 +12,17 @@ from typing import Any
 
 import yaml
 
-from controller.attributes import attribute_of
+from controller.attributes import attribute_of, check_rule
 from controller.checks import check_of
 from controller.errors import Refused
 from controller.hooks import hook
 from controller.resource import Action, Attribute, Check, Rendering, Resource, Resources, View
-from controller.rules import BadRule, parse
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)         # the one in C, where there is one: a tenth of the time
 _FILE_WORDS = {"file_version", "imports", "info", "objects", "settings"}
 _OBJECT_WORDS = {"api", "extends", "attributes", "policies", "checks", "quota", "columns", "indexes", "fact", "prepare",
                  "description", "attribute_per", "prepare_others", "actions", "renderings", "view"}
-_ACTION_WORDS = {"call", "body", "wrapped", "description"}
+_ACTION_WORDS = {"call", "body", "wrapped", "description", "policy"}
 _RENDERING_WORDS = {"call", "formats", "asked", "description"}
 _API_WORDS = {"name", "plural_name", "parent", "parent_key", "path", "kind", "also"}
 _ALSO_WORDS = {"name", "path"}
@@ -234,10 +233,9 @@ class File:
         rules = {verb: _rule(given) for verb, given in whole["policies"].items()}
         self._only(f"{name}.policies", rules, {*_VERBS, "get", "get_one", "list"})
         for verb, rule in rules.items():
-            try:
-                parse(rule)
-            except BadRule as wrong:
-                raise self.bad(f"{name}.policies.{verb}", str(wrong)) from None
+            check_rule(self, f"{name}.policies.{verb}", rule)
+        if "get_one" in rules:
+            rules.setdefault("get", rules.pop("get_one"))
         return rules
 
     def _checks(self, name: str, whole: dict, attributes: Mapping[str, Attribute]) -> tuple[Check, ...]:
@@ -287,8 +285,9 @@ class File:
         self._only(where, given, _ACTION_WORDS)
         body = attribute_of(self, where, "body", {"type": "record", "fields": given.get("body") or {},
                                                   "nullable": False}, kinds)
+        check_rule(self, where, given.get("policy", "admin"))
         return Action(name=name, body=body, run=hook(self, where, given["call"]), wrapped=_true(given.get("wrapped")),
-                      description=str(given.get("description", "")))
+                      description=str(given.get("description", "")), policy=str(given.get("policy", "")))
 
     def _rendering(self, where: str, name: str, given: Any, kinds: Mapping[str, str]) -> Rendering:
         if not isinstance(given, dict) or not {"call", "formats"} <= given.keys():

@@ -43,7 +43,8 @@ class Attribute:
     max: int | None = None
     nullable: bool = False
     null: Any = NOTHING                   # what null means, where it means something
-    policy: str = ""                      # who may set it, as a rule; empty: whoever may write the object
+    policy: Mapping[str, str] = field(default_factory=dict)   # who may set it or see it, by verb: create, update, get
+    free: tuple = ()                      # first values that anybody may set, whatever the rule says
     visible: str = "everyone"             # everyone, admin, nobody; filter, asked: in filters or bodies only
     stored: bool = True                   # part of the row
     refers_to: str | None = None          # kind of the resource that it names
@@ -162,6 +163,7 @@ class Action:
     body: Attribute                           # a record
     run: Callable[..., Mapping[str, Any] | None]
     wrapped: bool = False                     # the body is inside the object's name, as in updates; so is the answer
+    policy: str = ""                          # who may; empty: whoever may update the object
     description: str = ""
 
     def read(self, body: Any) -> Mapping[str, Any]:
@@ -320,3 +322,4 @@ class Resources(dict[str, Resource]):
         self.settings: dict[str, Attribute] = {}
         self.referrers: dict[str, list[tuple[str, Attribute, str]]] = {}
         self.others: dict[tuple[str, str], list[Callable[..., None]]] = {}     # prepare_others of all kinds
+        self.kept: dict[str, Any] = {}                                     # what was worked out from all of them

@@ -110,7 +110,7 @@ class Transaction:
         document = {name: asked.get(name, default) for name, default in resource.defaults.items()}
         self._identify(context, resource, document)
         self._check_references(context, resource, document, asked)
-        self._check_attribute_policies(context, resource, document, asked)
+        self._check_attribute_policies(context, resource, "create", document, asked)
         self._then.append([])
         self._prepare(resource, "create", document, asked, None)
         for attribute in resource.attributes.values():
@@ -140,7 +140,7 @@ class Transaction:
         document = as_dict(before)
         document.update((name, value) for name, value in asked.items() if name in document)
         self._check_references(context, resource, document, asked)
-        self._check_attribute_policies(context, resource, document, asked, before)
+        self._check_attribute_policies(context, resource, "update", document, asked, before)
         self._prepare(resource, "update", document, asked, before)
         for check in resource.checks:
             check.run(self, kind, document, before)
@@ -220,19 +220,20 @@ class Transaction:
         if row is None or not self.writer.policy.may(context, self.resources[kind], "get", row, self.draft):
             raise Missing(kind, id)
 
-    def _check_attribute_policies(self, context: Context, resource: Resource, document: Mapping[str, Any],
+    def _check_attribute_policies(self, context: Context, resource: Resource, verb: str, document: Mapping[str, Any],
                                   asked: Mapping[str, Any], before: Row | None = None) -> None:
-        if context.is_admin:
-            return
+        """Forbidden for an attribute that not everybody may set who may write the object; anybody may repeat what is."""
+        changed = {}
         for name, value in asked.items():
-            attribute = resource.attributes[name]
-            if not attribute.policy or value == (getattr(before, attribute.field) if before is not None and
-                                                 attribute.stored else attribute.default):
-                continue
-            row = self.writer.model.make(resource.kind, document)
-            if not self.writer.policy.fits(context, resource, attribute.policy, row, self.draft):
-                who = attribute.policy.removeprefix("rule:").replace("_", " ")
-                raise Forbidden(f"{name}: may be set by {who} only; leave it out")
+            one = resource.attributes[name]
+            had = getattr(before, one.field) if before is not None and one.stored else one.default
+            if value != had:
+                changed[name] = value, had if before is not None else None
+        row = self.writer.model.make(resource.kind, document)
+        refused = self.writer.policy.refused(context, resource, verb, changed, row, self.draft)
+        if refused is not None:
+            raise Forbidden(f"{refused[0]}: is not for this project and these roles to set; leave it out (policy rule "
+                            f"{refused[1]})")
 
     def _stamp(self, context: Context, resource: Resource, document: dict[str, Any], before: Row | None) -> None:
         if "revision_number" in document:

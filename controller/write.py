@@ -15,13 +15,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from controller.draft import Draft, Rows
-from controller.errors import Forbidden, Stale, Unsupported
+from controller.errors import Forbidden, Stale
 from controller.model import Change, Model
 from controller.numbers import KIND as NUMBER
 from controller.numbers import Claim, Numbers, Pool, Spans
 from controller.policy import SYSTEM, Context, Policy, same_project
 from controller.resource import Attribute, Invalid, Resource, Resources
 from controller.rows import Row, as_dict, plain
+from controller.settings import read_quotas, read_settings
 from controller.store import Key, Store, Write
 from controller.transaction import Transaction
 
@@ -53,10 +54,11 @@ class Writer:
 
     def __init__(self, model: Model, resources: Resources, store: Store, *,
                  clock: Callable[[], str] = utc, settings: Mapping[str, Any] = {},
-                 quotas: Mapping[str, int] = {}, new_id: Callable[[], str] = lambda: str(uuid.uuid4())) -> None:
+                 quotas: Mapping[str, int] = {}, rules: Mapping[str, str] = {},
+                 new_id: Callable[[], str] = lambda: str(uuid.uuid4())) -> None:
         self.model, self.resources, self.store = model, resources, store
         self.settings = read_settings(resources, settings)
-        self.policy = Policy(resources, model)
+        self.policy = Policy(resources, model, rules)
         self.numbers = Numbers()
         self.new_id = new_id
         self.changes: list[Change] = []
@@ -101,7 +103,7 @@ class Writer:
     # ---- documents
     def create(self, context: Context, kind: str, bodies: Sequence[Any]) -> list[Row]:
         """One row for each body, all or none. Raises Refused, or StoreError; then nothing has changed."""
-        resource = self._writable(context, kind)
+        resource = self._writable(context, kind, "create")
         with self._transaction(context) as transaction:
             rows = []
             for body in bodies:
@@ -111,49 +113,51 @@ class Writer:
 
     def update(self, context: Context, kind: str, id: str, body: Any, revision: int | None = None) -> Row:
         """The row with what the body says. `revision` is the one that the asker has seen; Stale if it is another."""
-        resource = self._writable(context, kind)
+        resource = self._writable(context, kind, "update")
         with self._transaction(context) as transaction:
             before = self._find(transaction, resource, id, "update", revision)
             transaction.update(kind, before, resource.read(body, creating=False))
             return transaction.get(kind, id)
 
-    def tag(self, context: Context, kind: str, id: str, tags: Iterable[str], revision: int | None = None) -> Row:
-        """The row with these tags."""
-        resource = self._writable(context, kind)
+    def tag(self, context: Context, kind: str, id: str, tags: Iterable[str], revision: int | None = None, *,
+            verb: str = "update") -> Row:
+        """The row with these tags. `verb` is create, update or delete: adding, replacing or removing tags."""
+        resource = self._writable(context, kind, f"{verb}:tags")
         with self._transaction(context) as transaction:
-            before = self._find(transaction, resource, id, "update", revision)
+            before = self._find(transaction, resource, id, f"{verb}:tags", revision)
             try:
                 read = resource.attributes["tags"].read(list(tags))
             except Invalid as wrong:
                 raise wrong.inside("tags") from None
-            return transaction.update(kind, before, {"tags": read}, by=SYSTEM if context.is_admin else context)
+            return transaction.update(kind, before, {"tags": read})
 
     def delete(self, context: Context, kind: str, id: str, revision: int | None = None) -> None:
         """Take it out, with what goes with it. Conflict if something else still uses it."""
-        resource = self._writable(context, kind)
+        resource = self._writable(context, kind, "delete")
         with self._transaction(context) as transaction:
             transaction.remove(kind, self._find(transaction, resource, id, "delete", revision))
 
     def act(self, context: Context, kind: str, id: str, name: str, body: Any,
             revision: int | None = None) -> tuple[Row, Mapping[str, Any] | None]:
         """Do what an action of the object does: the row afterwards, and the action's own answer if it has one."""
-        resource = self._writable(context, kind)
+        resource = self._writable(context, kind, name)
         with self._transaction(context) as transaction:
-            before = self._find(transaction, resource, id, "update", revision)
+            before = self._find(transaction, resource, id, name, revision)
             answer = transaction.act(kind, before, name, resource.actions[name].read(body))
             return transaction.get(kind, id), answer
 
-    def _writable(self, context: Context, kind: str) -> Resource:
+    def _writable(self, context: Context, kind: str, verb: str) -> Resource:
         resource = self.resources[kind]
         if resource.fact:
             raise Forbidden(f"{resource.plural} are what is seen of the fabric; they cannot be written")
-        if not context.may_write:
-            raise Forbidden(f"{resource.name}: the role {', '.join(sorted(context.roles))} may only read")
+        if not self.policy.could(context, resource, verb):
+            roles = ", ".join(sorted(context.roles)) or "none"
+            raise Forbidden(f"{resource.name}: the roles that this token gives ({roles}) do not allow to {_said(verb)} one")
         return resource
 
     def _read(self, context: Context, resource: Resource, body: Any) -> dict[str, Any]:
         asked = resource.read(body)
-        if resource.owner and not context.is_admin and asked.get(resource.owner) is not None \
+        if resource.owner and not context.roles & {"admin", "service"} and asked.get(resource.owner) is not None \
                 and not same_project(asked[resource.owner], context.project_id):
             raise Forbidden(f"{resource.owner}: must be the project of whoever asks, or be left out")
         return asked
@@ -161,7 +165,7 @@ class Writer:
     def _find(self, transaction: Transaction, resource: Resource, id: str, verb: str, revision: int | None) -> Row:
         row = transaction.need(resource.kind, id)
         if not self.policy.may(transaction.context, resource, verb, row, transaction.draft):
-            raise Forbidden(f"{resource.name} {id}: this project may see it, but not {verb} it")
+            raise Forbidden(f"{resource.name} {id}: may be seen, but not by this project or with these roles: {_said(verb)}")
         if revision is not None and revision != getattr(row, "revision_number", revision):
             raise Stale(revision, row.revision_number)
         return row
@@ -305,6 +309,12 @@ class Writer:
         return own if own is not None else self._quotas.get(resource.kind, int(resource.quota or 0))
 
 
+def _said(verb: str) -> str:
+    """A verb in words: `update:tags` is to update its tags."""
+    what, colon, part = verb.partition(":")
+    return f"{what} its {part}" if colon else what.replace("_", " ")
+
+
 def _numbers_of(done: Iterable[Transaction]) -> dict[Claim, str | None]:
     """Numbers that get or lose an owner."""
     found: dict[Claim, str | None] = {}
@@ -318,30 +328,3 @@ def _undo(done: Iterable[Transaction]) -> None:
     for transaction in done:
         for work in reversed(transaction.taken_back):
             work()
-
-
-def read_quotas(resources: Resources, given: Mapping[str, Any]) -> dict[str, int]:
-    """How many of each kind a project may have by default, as configured. Invalid names what is wrong."""
-    known = [one.kind for one in resources.values() if one.quota is not None]
-    for kind, limit in given.items():
-        if kind not in known:
-            raise Invalid(f"quotas.{kind}", f"has no quota; there are {', '.join(sorted(known))}")
-        if not isinstance(limit, int) or isinstance(limit, bool) or limit < -1:
-            raise Invalid(f"quotas.{kind}", "must be a whole number, or -1 for any number")
-    return dict(given)
-
-
-def read_settings(resources: Resources, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What the features' settings are, after what was configured has been read. Invalid names the setting."""
-    for name in given:
-        if name not in resources.settings:
-            raise Invalid(name, f"is no setting; there are {', '.join(sorted(resources.settings))}")
-    found = {}
-    for name, attribute in resources.settings.items():
-        try:
-            found[name] = attribute.read(given[name]) if name in given else attribute.read(attribute.default)
-        except (Invalid, Unsupported) as wrong:
-            raise Invalid(name, wrong.text if isinstance(wrong, Invalid) else str(wrong)) from None
-    return found
-
-

@@ -50,7 +50,7 @@ class Inspect:
     def __init__(self, control: Any, call: Callable[..., Any], *, counters: Callable[[str], Future] | None = None,
                  sessions: Callable[[], list[dict]] | None = None, peers: Callable[[], list] | None = None) -> None:
         self.control, self.model, self.compiler = control, control.model, control.compiler
-        self.pipeline, self._call = PIPELINE, call
+        self.pipeline, self._call, self._policy = PIPELINE, call, control.writer.policy
         self._sessions, self._peers = sessions or list, peers
         self._reader = inspect_flows.Reader(counters)
         self._rules = {rule.name: rule for rules in self.compiler.rules_of.values() for rule in rules}
@@ -120,14 +120,14 @@ class Inspect:
         return {"switches": inspect_ports.switches(self.control, sessions, self._host)}
 
     def _ports(self, context: Context, params: Params) -> dict[str, Any]:
-        known = Known(self.model, context)
+        known = Known(self.model, context, self._policy)
         if "host" in params:
             _admin(context, "host")
         network = known.find("network", params["network"]).id if "network" in params else None
         return {"ports": inspect_ports.ports(self.control, known, network, params.get("host"))}
 
     def _flows(self, context: Context, params: Params) -> dict[str, Any]:
-        known = Known(self.model, context)
+        known = Known(self.model, context, self._policy)
         question = self._question(known, params)
         found = self._call(inspect_flows.wanted, self.compiler, question)
         if len(found) > MOST_FLOWS:
@@ -184,7 +184,7 @@ class Inspect:
             raise bad_request("flow: say which, by its cookie, its text or the id of an object")
         if "switch" in params:
             _admin(context, "switch")
-        known = Known(self.model, context)
+        known = Known(self.model, context, self._policy)
         asked = inspect_why.asked_for(params["flow"], self.pipeline)
         switch = self._switch(params["switch"]) if "switch" in params else None
         found, exact = inspect_why.Search(self.compiler, self._call, known, self.pipeline).find(asked, switch)
@@ -205,7 +205,7 @@ class Inspect:
         _admin(context, "audit")
         switch = self._switch(params["switch"]) if "switch" in params else None
         recompute = _yes(params, "recompute")
-        say = inspect_audit.Say(Known(self.model, context), self.pipeline, self._host)
+        say = inspect_audit.Say(Known(self.model, context, self._policy), self.pipeline, self._host)
         with self._turn():
             answer = inspect_audit.audited(self.control, self._call, switch, say)
             if recompute:
@@ -217,7 +217,7 @@ class Inspect:
         alarms = self._call(lambda: list(self.control.alarms))
         if context.is_admin:
             return {"alarms": [{**one, "host": self._host(one["switch"])} if "switch" in one else one for one in alarms]}
-        known, own = Known(self.model, context), []
+        known, own = Known(self.model, context, self._policy), []
         for alarm in alarms:
             kind, _, id = alarm.get("object", "").partition(" ")
             row = self.model.get(kind, id) if kind in self.model.resources else None
@@ -231,7 +231,7 @@ class Inspect:
         fabric = inspect_doctor.Fabric(self.model, dict(self.control.standing), self.control.home,
                                        {one["switch_id"]: one for one in self._sessions()},
                                        self._peers() if self._peers is not None else None)
-        say = inspect_audit.Say(Known(self.model, context), self.pipeline, self._host)
+        say = inspect_audit.Say(Known(self.model, context, self._policy), self.pipeline, self._host)
         findings = inspect_doctor.examine(fabric, self._call(inspect_audit.refused, self.control, say),
                                           self._call(lambda: list(self.compiler.world.broken.values())))
         return {"findings": [one._asdict() for one in findings], "fine": all(one.severity != "bad" for one in findings)}

@@ -22,9 +22,9 @@ KEYS = {"SENDER": "port", "RECEIVER": "port", "NETWORK": "network", "ROUTER": "r
 class Known:
     """The objects of a model as one asker knows them. Reads rows only, so any thread may ask."""
 
-    def __init__(self, model: Any, context: Context) -> None:
+    def __init__(self, model: Any, context: Context, policy: Policy) -> None:
         self.model, self.context = model, context
-        self._policy = Policy(model.resources, model)
+        self._policy = policy
 
     def owns(self, kind: str, row: Any) -> bool:
         """Whether the object is the asker's own; all are an administrator's."""

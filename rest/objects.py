@@ -15,7 +15,7 @@ from controller.errors import Missing
 from controller.resource import Resource
 from rest import body, query, renderings, tags
 from rest.errors import bad_request, not_allowed
-from rest.render import Shown, dumps
+from rest.render import Gallery, dumps
 from rest.routes import Route
 from rest.versions import root_of
 
@@ -47,8 +47,7 @@ class Objects:
         self._changeable = {kind for kind, one in model.resources.items()
                             if any(part.settable in ("always", "update") for part in one.attributes.values())}
         self._waiting = threading.BoundedSemaphore(_WAITING)
-        self._shown = {(kind, admin): Shown(one, model, admin=admin)
-                       for kind, one in model.resources.items() for admin in (True, False)}
+        self._gallery = Gallery(model, writer.policy)
 
     def answer(self, method: str, context: Any, route: Route, request: Request) -> Answer:
         """The answer to one request, or Refused."""
@@ -117,8 +116,8 @@ class Objects:
         return row
 
     def _list(self, context: Any, route: Route, request: Request, params: list[tuple[str, str]]) -> Answer:
-        resource, shown = route.resource, self._shown[route.resource.kind, context.is_admin]
-        asked = query.read(resource, params, shown.value, admin=context.is_admin)
+        resource, shown = route.resource, self._gallery.to(context, route.resource)
+        asked = query.read(resource, params, shown.value, hidden=shown.hidden)
         rows = self._rows(context, route, asked)
         if asked.marker is not None and all(row[0] != asked.marker for row in rows):
             rows.append(self.find(context, resource, asked.marker))
@@ -149,7 +148,7 @@ class Objects:
             self._views(context, resource, asked)
         if rows is None:
             return policy.visible(context, resource)
-        return [row for row in rows if policy.may(context, resource, "list", row)]
+        return policy.seen(context, resource, rows)
 
     def _views(self, context: Any, resource: Resource, asked: query.Query) -> list[Any]:
         """The rows of a view, for what the asker may see of what it is of."""
@@ -163,8 +162,8 @@ class Objects:
         return [row for whole in wholes if (row := self._made(resource, whole, asked)) is not None]
 
     def _show(self, context: Any, route: Route, request: Request, params: list[tuple[str, str]]) -> Answer:
-        shown = self._shown[route.resource.kind, context.is_admin]
-        asked = query.read(route.resource, params, shown.value, admin=context.is_admin)
+        shown = self._gallery.to(context, route.resource)
+        asked = query.read(route.resource, params, shown.value, hidden=shown.hidden)
         row = self._one(context, route, asked=asked)
         if asked.limit or asked.marker or asked.order or asked.backwards:
             raise bad_request("query: limit, marker, page_reverse and sort_key belong to lists")
@@ -191,7 +190,7 @@ class Objects:
             bodies = [_in_parent(resource, one, route.parent_id) for one in bodies]
         rows = self._call(self._writer.create, context, resource.kind, bodies)
         headers = self._wait(wait)
-        shown = self._shown[resource.kind, context.is_admin]
+        shown = self._gallery.to(context, resource)
         rendered = [shown.render(self._model.get(resource.kind, row[0]) or row) for row in rows]
         if many:
             return Answer(201, b'{"%s":[%s]}' % (resource.plural.encode(), b",".join(rendered)), headers)
@@ -227,7 +226,7 @@ class Objects:
 
     def _rendered(self, context: Any, resource: Resource, row: Any) -> bytes:
         row = self._model.get(resource.kind, row[0]) or row
-        return _member(resource, self._shown[resource.kind, context.is_admin].render(row))
+        return _member(resource, self._gallery.to(context, resource).render(row))
 
     def _wait(self, timeout: float | None) -> tuple[tuple[str, str], ...]:
         """Wait for the switches if the request asks for it; the header says whether they have followed."""
@@ -277,10 +276,12 @@ class Objects:
         _no_params(params)
         revision = _if_match(request)
 
+        how = {"POST": "create", "PUT": "update", "DELETE": "delete"}[request.method]
+
         def work() -> Any:
             row, kind = self._one(context, route, self._writer.latest), route.resource.kind
-            self._writer.tag(context, kind, row[0], row.tags, revision=revision)      # may they at all?
-            return self._writer.tag(context, kind, row[0], tags.change(row.tags, verb, given))
+            self._writer.tag(context, kind, row[0], row.tags, revision=revision, verb=how)      # may they at all?
+            return self._writer.tag(context, kind, row[0], tags.change(row.tags, verb, given), verb=how)
 
         return self._call(work)
 

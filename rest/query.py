@@ -3,7 +3,7 @@
 Values of one key are alternatives, different keys must all hold, and an unknown key is refused. Where an index
 answers a key, only its rows are looked at.
 """
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import itemgetter
@@ -72,17 +72,17 @@ def pairs(query_string: str) -> list[tuple[str, str]]:
     return found
 
 
-def read(resource: Resource, params: Sequence[tuple[str, str]], value: Value, *, admin: bool) -> Query:
+def read(resource: Resource, params: Sequence[tuple[str, str]], value: Value, *, hidden: Container[str] = ()) -> Query:
     """The Query that a list request's parameters mean, or Refused (400) naming the parameter."""
     grouped: dict[str, list[str]] = {}
     for key, text in params:
         grouped.setdefault(key, []).append(text)
     names = grouped.pop("fields", [])
-    order = _order(resource, grouped.pop("sort_key", []), grouped.pop("sort_dir", []), admin)
+    order = _order(resource, grouped.pop("sort_key", []), grouped.pop("sort_dir", []), hidden)
     limit = _whole_number("limit", grouped.pop("limit", []))
     marker = grouped.pop("marker", [""])[-1] or None
     backwards = _boolean("page_reverse", grouped.pop("page_reverse", ["false"])[-1])
-    conditions = _conditions(resource, grouped, value, admin)
+    conditions = _conditions(resource, grouped, value, hidden)
     return Query(conditions, order, tuple(dict.fromkeys(name for name in names if name)), limit, marker, backwards, tuple(params))
 
 
@@ -112,22 +112,22 @@ def candidates(model: Any, kind: str, conditions: Iterable[Condition]) -> list[A
     return list({row[0]: row for key in best.keys for row in model.find(kind, best.by, key)}.values())
 
 
-def _visible(resource: Resource, name: str, admin: bool) -> Attribute | None:
+def _visible(resource: Resource, name: str, hidden: Container[str]) -> Attribute | None:
     attribute = resource.attributes.get(resource.aliases.get(name, name))
-    if attribute is None or attribute.visible in ("nobody", "asked") or (attribute.visible == "admin" and not admin):
+    if attribute is None or attribute.visible in ("nobody", "asked") or attribute.name in hidden:
         return None
     return attribute
 
 
 # -- order ------------------------------------------------------------------------------------------------------------
 
-def _order(resource: Resource, keys: list[str], dirs: list[str], admin: bool) -> tuple[tuple[Attribute, bool], ...]:
+def _order(resource: Resource, keys: list[str], dirs: list[str], hidden: Container[str]) -> tuple[tuple[Attribute, bool], ...]:
     dirs = dirs or ["asc"] * len(keys)
     if len(keys) != len(dirs):
         raise bad_request("sort_dir: there must be as many as there are of sort_key")
     order = []
     for key, direction in zip(keys, dirs, strict=True):
-        attribute = _visible(resource, key, admin)
+        attribute = _visible(resource, key, hidden)
         if attribute is None or attribute.type.name in ("list", "record", "json"):
             raise bad_request(f"sort_key: {key} is not an attribute of {resource.name} to sort by")
         if direction not in ("asc", "desc"):
@@ -173,7 +173,7 @@ def page(rows: list[Any], query: Query, resource: Resource) -> tuple[list[Any], 
 
 # -- filters ----------------------------------------------------------------------------------------------------------
 
-def _conditions(resource: Resource, grouped: Mapping[str, list[str]], value: Value, admin: bool) -> tuple[Condition, ...]:
+def _conditions(resource: Resource, grouped: Mapping[str, list[str]], value: Value, hidden: Container[str]) -> tuple[Condition, ...]:
     found: list[Condition] = []
     merged: dict[str, list[str]] = {}
     for key, texts in grouped.items():
@@ -184,7 +184,7 @@ def _conditions(resource: Resource, grouped: Mapping[str, list[str]], value: Val
         else:
             merged.setdefault(resource.aliases.get(key, key), []).extend(texts)
     for key, texts in merged.items():
-        attribute = _visible(resource, key, admin)
+        attribute = _visible(resource, key, hidden)
         if attribute is None:
             raise bad_request(f"{key}: is not an attribute of {resource.name} to filter by")
         condition = _condition(attribute, key, texts, value)

@@ -2,6 +2,8 @@
 
 Most rows of a list have been asked for before, so a list is a join of bytes.
 """
+from __future__ import annotations
+
 import json
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -17,14 +19,14 @@ _WASTE = 1024
 
 
 class Shown:
-    """How one kind is shown to one audience: administrators, or everybody else."""
+    """How one kind is shown to one audience: to those from whom the same attributes are hidden."""
 
-    def __init__(self, resource: Resource, model: Any, *, admin: bool) -> None:
+    def __init__(self, resource: Resource, model: Any, hidden: frozenset[str] = frozenset()) -> None:
         self._rows = model.rows[resource.kind]
         self._model = model
         self._place = {name: number for number, name in enumerate(resource.row.NAMES)}
         shown = [one for one in resource.attributes.values()
-                 if one.visible == "everyone" or (admin and one.visible == "admin")]
+                 if one.visible in ("everyone", "admin") and one.name not in hidden]
         self._readers = {one.name: self._reader(one) for one in resource.attributes.values()}
         self._by_name = {name: self._readers[one.name] for one in shown for name in _names(one)}
         self._stored = [(name, self._place[one.name]) for one in shown if one.stored for name in _names(one)]
@@ -70,6 +72,49 @@ class Shown:
     def _sweep(self) -> None:
         for id in [id for id in list(self._kept) if id not in self._rows]:
             self._kept.pop(id, None)
+
+
+class Display:
+    """How one kind is shown to one asker; what is hidden may depend on the row."""
+
+    def __init__(self, gallery: Gallery, context: Any, resource: Resource) -> None:
+        self._gallery, self._context, self._resource = gallery, context, resource
+        self.hidden, self._conditional = gallery.policy.audience(context, resource)
+        self._usual = gallery.shown(resource, self.hidden)
+        self.value = self._usual.value
+
+    def _of(self, row: Any) -> Shown:
+        if not self._conditional:
+            return self._usual
+        allowed = {name for name, grant in self._conditional if grant.test(self._context, row, self._gallery.model)}
+        return self._gallery.shown(self._resource, self.hidden - allowed)
+
+    def document(self, row: Any, fields: Iterable[str] = ()) -> dict[str, Any]:
+        """A row as this asker sees it; only `fields` of it, if there are any."""
+        return self._of(row).document(row, fields)
+
+    def render(self, row: Any) -> bytes:
+        """A row as JSON, as this asker sees it."""
+        return self._of(row).render(row)
+
+
+class Gallery:
+    """How all kinds are shown to everybody."""
+
+    def __init__(self, model: Any, policy: Any) -> None:
+        self.model, self.policy = model, policy
+        self._shown: dict[tuple[str, frozenset[str]], Shown] = {}
+
+    def shown(self, resource: Resource, hidden: frozenset[str]) -> Shown:
+        """How a kind is shown without some attributes."""
+        found = self._shown.get((resource.kind, hidden))
+        if found is None:
+            found = self._shown[resource.kind, hidden] = Shown(resource, self.model, hidden)
+        return found
+
+    def to(self, context: Any, resource: Resource) -> Display:
+        """How a kind is shown to whoever asks."""
+        return Display(self, context, resource)
 
 
 def _names(attribute: Attribute) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import pytest
 
 from controller import values
 from controller.errors import Invalid
-from tests.kit.worlds import ADMIN, ANN, World, refused
+from tests.kit.worlds import ADMIN, ANN, MIA, World, refused
 
 SLAAC: dict[str, Any] = {"ip_version": 6, "cidr": "fd00::/64", "ipv6_address_mode": "slaac", "ipv6_ra_mode": "slaac"}
 
@@ -122,7 +122,7 @@ def test_addresses_made_of_the_mac_follow_it_and_cannot_be_chosen(world: World) 
     made = world.make("subnet", network_id=network.id, **SLAAC)
     port = world.make("port", network_id=network.id, mac_address="fa:16:3e:00:00:01")
     assert ips(port) == ["10.0.0.2", "fd00::f816:3eff:fe00:1"]
-    assert ips(world.change(port, mac_address="fa:16:3e:00:00:02")) == ["10.0.0.2", "fd00::f816:3eff:fe00:2"]
+    assert ips(world.change(port, MIA, mac_address="fa:16:3e:00:00:02")) == ["10.0.0.2", "fd00::f816:3eff:fe00:2"]
     with pytest.raises(Invalid, match="fixed_ips: fd00::7 cannot be chosen"):
         world.make("port", network_id=network.id, fixed_ips=[{"subnet_id": made.id, "ip_address": "fd00::7"}])
     asked = [{"subnet_id": fixed.subnet_id, "ip_address": fixed.ip_address} for fixed in world.now(port).fixed_ips]

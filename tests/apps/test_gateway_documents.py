@@ -93,7 +93,7 @@ def test_only_an_administrator_switches_snat_and_chooses_addresses(world: World)
     network = external(world)
     router = leading(world, network, enable_snat=True)
     for more in ({"enable_snat": False}, {"external_fixed_ips": named("203.0.113.9")}):
-        with pytest.raises(Forbidden, match=f"^external_gateway_info.{next(iter(more))}: may be set by an administrator"):
+        with pytest.raises(Forbidden, match=f"^external_gateway_info.{next(iter(more))}: is not for this project and these roles"):
             world.change(router, external_gateway_info={"network_id": network.id, **more})
     world.change(router, ADMIN, external_gateway_info={"network_id": network.id, "enable_snat": False})
     assert info(world, router)["enable_snat"] is False

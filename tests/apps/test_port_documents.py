@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from controller.errors import Conflict, Forbidden, Invalid, Missing, Unsupported
-from tests.kit.worlds import ADMIN, ANN, World, refused
+from tests.kit.worlds import ADMIN, ANN, MIA, World, refused
 
 
 def ips(port: Any) -> list[str]:
@@ -39,7 +39,7 @@ def test_a_mac_is_unique_on_its_network(world: World, network: Any) -> None:
     second = world.make("port", network_id=network.id)
     assert second.mac_address not in ("fa:16:3e:00:00:11",)
     with refused("MacAddressInUse"):
-        world.change(second, mac_address="fa:16:3e:00:00:11")
+        world.change(second, MIA, mac_address="fa:16:3e:00:00:11")
     assert world.make("port", network_id=world.make("network").id, mac_address="fa:16:3e:00:00:11")
 
 
@@ -108,7 +108,7 @@ def test_address_pairs_have_the_ports_mac_unless_they_say_otherwise(world: World
         {"ip_address": "10.0.0.77"}, {"ip_address": "10.9.0.0/16", "mac_address": "00:00:5E:00:01:01"}])
     assert [(pair.ip_address, pair.mac_address) for pair in port.allowed_address_pairs] == [
         ("10.0.0.77", "fa:16:3e:00:00:01"), ("10.9.0.0/16", "00:00:5e:00:01:01")]
-    changed = world.change(port, mac_address="fa:16:3e:00:00:02")
+    changed = world.change(port, MIA, mac_address="fa:16:3e:00:00:02")
     assert [pair.mac_address for pair in changed.allowed_address_pairs] == ["fa:16:3e:00:00:02", "00:00:5e:00:01:01"]
     assert world.change(port, allowed_address_pairs=None).allowed_address_pairs == ()
 

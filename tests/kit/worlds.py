@@ -17,6 +17,7 @@ from controller.write import Context, Writer
 ROOT = Path(__file__).resolve().parents[2]
 ADMIN = Context(project_id="admin", roles=frozenset({"admin"}), user="root", is_admin=True)
 ANN = Context(project_id="a" * 32, roles=frozenset({"member"}), user="ann")
+MIA = Context(project_id=ANN.project_id, roles=frozenset({"manager"}), user="mia")
 BOB = Context(project_id="b" * 32, roles=frozenset({"member"}), user="bob")
 
 

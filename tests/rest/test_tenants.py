@@ -199,7 +199,8 @@ def test_an_external_network_is_seen_by_all_and_used_by_its_owner(people):
     assert [one["id"] for one in seen] == [outside["id"]] and seen[0]["router:external"] is True
     assert bob.get(f"/v2.0/networks/{outside['id']}")["network"] == seen[0]
     assert {one["id"] for one in bob.get("/v2.0/networks")["networks"]} == {one["id"] for one in before + seen}
-    assert bob.get(f"/v2.0/subnets?network_id={outside['id']}")["subnets"] == []
+    subnets = bob.get(f"/v2.0/subnets?network_id={outside['id']}")["subnets"]
+    assert [(one["cidr"], one["router:external"]) for one in subnets] == [("198.51.100.0/24", True)]
     assert outside["id"] not in {one["id"] for one in admin.get("/v2.0/networks?router:external=false")["networks"]}
     block = {"network_id": outside["id"], "ip_version": 4, "cidr": "10.0.0.0/8"}
     for method, path, body in (("POST", "ports", {"port": {"network_id": outside["id"]}}),

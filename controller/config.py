@@ -49,6 +49,7 @@ class Config:
     failover_seconds: float = 6.0          # a switch that is away so long is lost: another takes over what it did for all
     settle_seconds: float = 60.0           # and takes it back once it has been in step for so long, without a break
     quotas: dict[str, int] = field(default_factory=dict)
+    policy: str = ""                       # a YAML file of rules, by name, that are said anew: `hadron policy`
     apps: tuple[str, ...] = ()             # more directories with apps
     adopt: tuple[str, ...] = ()            # switches without OVSDB to take as ours: their ids, or "all"
     default_network: str = ""              # takes in every port of such a switch that no tenant claims; adopts all
@@ -155,3 +156,21 @@ def _check(config: Config) -> None:
     unknown = set(config.tunnels) - {"vxlan", "geneve", "gre"}
     if unknown or not config.tunnels:
         raise BadConfig("tunnels: must be some of vxlan, geneve, gre")
+
+
+def policy_rules(config: Config) -> dict[str, str]:
+    """The rules of the policy file, if there is one. Raises BadConfig."""
+    if not config.policy:
+        return {}
+    try:
+        said = yaml.safe_load(Path(config.policy).read_text()) or {}
+    except OSError as error:
+        raise BadConfig(f"policy: {config.policy}: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise BadConfig(f"policy: {config.policy}: not YAML: {error}") from None
+    if not isinstance(said, dict):
+        raise BadConfig(f"policy: {config.policy}: must hold rules by name, as `create_network: rule:admin_only`")
+    wrong = [name for name, rule in said.items() if not isinstance(name, str) or not isinstance(rule, str)]
+    if wrong:
+        raise BadConfig(f"policy: {config.policy}: {wrong[0]}: must be text, as `role:member and rule:owner`")
+    return said

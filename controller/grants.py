@@ -280,8 +280,8 @@ class Binder:
     def _field(self, resource: Resource, one: rules.Field) -> Grant:
         name = resource.aliases.get(one.attribute, one.attribute)
         if one.resource not in (resource.name, resource.plural, resource.kind):
-            singular = one.resource.removesuffix("s")
-            return self._through(resource, singular, lambda kind: self._field(kind, one))
+            return self._through(resource, one.resource.removesuffix("s"),
+                                 lambda kind: self._field(kind, rules.Field(kind.kind, one.attribute, one.value)))
         attribute = resource.attributes.get(name)
         if attribute is None:
             return NO

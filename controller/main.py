@@ -22,7 +22,7 @@ from pathlib import Path
 from controller import app as words
 from controller.access import Access
 from controller.compile import Compiler
-from controller.config import Config, Listener
+from controller.config import Config, Listener, policy_rules
 from controller.control import Control
 from controller.desk import Desk
 from controller.garbage import Sweeper, loading, look_seldom
@@ -79,6 +79,7 @@ class Hadron:
         self.store = MemoryStore() if config.store == "memory" else SqliteStore(config.store)
         self.model = Model(self.resources)
         self.writer = Writer(self.model, self.resources, self.store, settings=config.settings, quotas=config.quotas,
+                             rules=policy_rules(config),
                              new_id=random_ids().__next__)
         self.compiler = Compiler(self.model, words.RULES, words.TALLIES)
         self.seals = Seals(time.time, os.urandom)

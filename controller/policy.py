@@ -51,7 +51,7 @@ class Policy:
 
     def _check(self, said: Mapping[str, str]) -> None:
         """BadRule for what is no rule, and for a name that nothing asks for."""
-        used = {name for text in self.texts.values() for name in rules.names_in(rules.parse(text))}
+        used = {used for name, text in self.texts.items() for used in rules.names_in(_parsed(name, text))}
         for name in said:
             if name not in self._of and name not in rules.BASE and name not in used and self._attribute(name) is None:
                 raise BadRule(f"{name}: nothing asks for a rule of this name; `hadron policy` lists those there are")
@@ -97,6 +97,7 @@ class Policy:
 
     def grant(self, resource: Resource, verb: str) -> Grant:
         """What a verb, or the name of an action, takes."""
+        resource = self.resources[resource.kind]                     # it may be known by another name too
         found = self._grants.get((resource.kind, verb))
         if found is None:
             name = verb if verb in resource.actions else named(self.resources, resource, *verb.split(":"))
@@ -131,6 +132,7 @@ class Policy:
         return Audience(frozenset(hidden), tuple(conditional))
 
     def _guards(self, resource: Resource, verb: str) -> list[tuple[str, Grant]]:
+        resource = self.resources[resource.kind]
         found = self._guarded.get((resource.kind, verb))
         if found is None:
             start = named(self.resources, resource, verb) + ":"
@@ -162,6 +164,13 @@ def named(resources: Mapping[str, Resource], resource: Resource, verb: str, attr
     whole = f"{resources[resource.parent].name}_{resource.name}" if resource.parent else resource.name
     service = f"{resource.service}:" if resource.proton else ""
     return f"{service}{verb}_{whole}{':' if attribute else ''}{attribute}"
+
+
+def _parsed(name: str, text: str) -> rules.Expression:
+    try:
+        return rules.parse(text)
+    except BadRule as wrong:
+        raise BadRule(f"{name}: {wrong}") from None
 
 
 def _guarded(attribute: Attribute, part: str, value: Any, before: Any) -> bool:

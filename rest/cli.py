@@ -80,11 +80,13 @@ def parser() -> argparse.ArgumentParser:
 
     def add(name: str, run: Callable[[argparse.Namespace], int], what: str, more: str = "") -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}. {more}".strip(),
-                                   parents=[] if name in ("serve", "password") else [asking], formatter_class=_Wide)
+                                   parents=[] if name in ("serve", "password", "policy") else [asking], formatter_class=_Wide)
         made.set_defaults(run=run, command=name)
         return made
 
     _serve(add("serve", serve, "run the controller"))
+    _policy(add("policy", policy, "every rule of who may do what", "As YAML for a policy file (`policy:` of the "
+                "configuration), in which any of them may be said anew; marked are those that are."))
     add("password", password, "hash a password for the configuration", "Asks for it twice, or reads a line where the input "
         "is not a terminal. What is printed goes under auth.users.")
     for name, what, more in _ASKING:
@@ -143,6 +145,10 @@ def _pipeline(one: argparse.ArgumentParser) -> None:
     one.add_argument("--config", metavar="FILE", help="configuration that names more apps")
 
 
+def _policy(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--config", metavar="FILE", default=os.environ.get("HADRON_CONFIG"), help="YAML (HADRON_CONFIG)")
+
+
 def _audit(one: argparse.ArgumentParser) -> None:
     one.add_argument("--switch", metavar="ID|HOST", help="only this one")
     one.add_argument("--recompute", action="store_const", const="true",
@@ -197,6 +203,21 @@ def serve(arguments: argparse.Namespace) -> int:
             running.serve(wanted)
         except OSError as error:
             raise Failed(f"cannot start: {error}") from None
+    return FINE
+
+
+def policy(arguments: argparse.Namespace) -> int:
+    """`hadron policy`."""
+    with _configured():
+        from controller import config
+        from controller.main import load_apps
+        from controller.model import Model
+        from controller.policy import Policy
+        wanted = config.load(arguments.config)
+        resources, said = load_apps(wanted.apps), config.policy_rules(wanted)
+        texts = Policy(resources, Model(resources), said).texts
+    for name in sorted(texts):
+        print(f"{json.dumps(name)}: {json.dumps(texts[name])}{'      # of the policy file' if name in said else ''}")
     return FINE
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from webob import Request
 
 from controller.errors import Forbidden, Refused
+from controller.policy import SYSTEM
 from rest import body, query
 from rest.errors import bad_request, no_such_address, not_allowed
 from rest.objects import Answer
@@ -62,15 +63,20 @@ class Quotas:
             return {"GET": lambda: Answer(200, dumps({"quota": made(self._seen(context, project))}))}
         raise no_such_address()
 
+    def _may(self, context: Any, verb: str, project: str) -> None:
+        """Forbidden if they may not see or set the quotas of a project, whether it has some of its own or not."""
+        row = self._model.make(KIND, {"project_id": project})
+        if not self._writer.policy.may(context, self._model.resources[KIND], verb, row):
+            raise Forbidden(f"quota: those of {project} are not for this project and these roles to {verb} (policy rule "
+                            f"{verb}_quota)")
+
     def _seen(self, context: Any, project: str) -> str:
         """The project, if the asker may see its quotas."""
-        if not context.is_admin and project != context.project_id:
-            raise Forbidden("quota: those of another project are seen by an administrator only")
+        self._may(context, "get", project)
         return project
 
     def _list(self, context: Any) -> Answer:
-        if not context.is_admin:
-            raise Forbidden("quotas: are listed by an administrator only")
+        self._may(context, "list", "")
         rows = self._model.find(KIND, "all", True)
         return Answer(200, dumps({"quotas": [{**self._limits(row[0]), **_of(row[0])} for row in rows]}))
 
@@ -81,8 +87,7 @@ class Quotas:
         whole = body.read(request.body)
         if not isinstance(whole, dict) or set(whole) != {KIND} or not isinstance(whole[KIND], dict):
             raise bad_request("body: must be a JSON object with the one member 'quota', itself an object")
-        if not context.is_admin:
-            raise Forbidden("quota: may be set by an administrator only")
+        self._may(context, "update", project)
         for name in _of(project):
             if whole[KIND].get(name, project) != project:
                 raise bad_request(f"{name}: must be the one in the address, or be left out")
@@ -90,19 +95,18 @@ class Quotas:
 
         def work() -> None:
             if self._writer.latest.get(KIND, project) is None:
-                self._writer.create(context, KIND, [{"project_id": project, **asked}])
+                self._writer.create(SYSTEM, KIND, [{"project_id": project, **asked}])
             else:
-                self._writer.update(context, KIND, project, asked)
+                self._writer.update(SYSTEM, KIND, project, asked)
 
         self._call(work)
         return self._show(context, project)
 
     def _delete(self, context: Any, project: str) -> Answer:
-        if not context.is_admin:
-            raise Forbidden("quota: may be set by an administrator only")
+        self._may(context, "delete", project)
         if self._model.get(KIND, project) is None:
             raise _NoQuota(f"Quota for project {project} could not be found: it has the defaults.")
-        self._call(self._writer.delete, context, KIND, project)
+        self._call(self._writer.delete, SYSTEM, KIND, project)
         return Answer(204)
 
     def _limits(self, project: str) -> dict[str, int]:

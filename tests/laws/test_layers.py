@@ -32,6 +32,8 @@ LAYERS = {
     "controller.numbers": 2,
     "controller.draft": 2,
     "controller.policy": 2,
+    "controller.grants": 2,
+    "controller.settings": 2,
     "controller.store.*": 2,
     "controller.world": 3,
     "controller.claims": 3,

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from controller.app import RULES
 from controller.config import Config
@@ -165,6 +166,20 @@ def test_a_plain_listener_off_loopback_must_be_asked_for(monkeypatch: pytest.Mon
 def test_what_listens_without_being_told_where_listens_on_loopback() -> None:
     config = Config()
     assert {one.address for one in (config.rest, config.openflow, config.ovsdb, config.identity)} == {"127.0.0.1"}
+
+
+def test_rules_are_listed_as_a_policy_file_and_those_of_one_are_marked(hadron: Run, tmp_path: Path) -> None:
+    status, text, _ = hadron("policy")
+    assert status == 0 and yaml.safe_load(text)["create_network:shared"] == "rule:admin_only"
+    rules, config = tmp_path / "policy.yaml", tmp_path / "hadron.yaml"
+    rules.write_text("create_network: rule:admin_only\n")
+    config.write_text(f"policy: {rules}\n")
+    marked = [line for line in hadron("policy", "--config", str(config))[1].splitlines() if "#" in line]
+    assert marked == ['"create_network": "rule:admin_only"      # of the policy file']
+    for wrong in ("create_netwrok: '@'", "create_network: 'role:'x", "create_network: nobody", "- a", "create_network: [a]"):
+        rules.write_text(wrong + "\n")
+        status, text, complaint = hadron("policy", "--config", str(config))
+        assert status == 2 and not text and "Traceback" not in complaint and ("create_net" in complaint or "by name" in complaint)
 
 
 def test_settings_of_features_are_listed(hadron: Run) -> None:

@@ -19,6 +19,7 @@ from apps.pipeline import (
     STATELESS,
     UNGUARDED,
 )
+from apps.realms import realm
 from controller.app import query, tally
 from controller.openflow.actions import set_field
 from controller.packet import ethernet
@@ -50,13 +51,6 @@ def after_policing(port, guard):
     return ANSWER if guard == UNGUARDED else GUARD
 
 
-@lru_cache(4096)
-def realm(project_id):
-    """What REALM holds for a project. Remote groups of tenants with the same addresses then share no flow; if two
-    projects should have one digest, they share flows and are kept apart by the digests of their groups."""
-    return _digest(project_id or "")
-
-
 def _digest(text):
     return int.from_bytes(blake2s(text.encode(), digest_size=4).digest(), "big")
 
@@ -67,36 +61,31 @@ def digest_of(groups):
 
 
 def groups_of(port):
-    """The groups that a port is in, as one thing: ports of a project that are in the same ones share their rules' flows."""
+    """The groups that a port is in, as one thing: ports that are in the same ones share their rules' flows."""
     return tuple(sorted(port.security_groups))
 
 
 @tally(per="port")
 def together(world, port):
-    """A project's combinations of groups gather by their digest."""
+    """Combinations of groups gather by their digest."""
     if port.port_security_enabled:
-        yield (port.project_id or "", digest_of(groups_of(port))), groups_of(port)
+        yield digest_of(groups_of(port)), groups_of(port)
 
 
 @query
-def groups_key(world, project_id, groups):
-    """What GROUPS holds for these groups in a project: their digest. Of several with one digest, which happens once in
-    four thousand million pairs, each but the first gets another."""
-    alike = sorted(world.gathered(together, (project_id, digest_of(groups))))
+def groups_key(world, groups):
+    """What GROUPS holds for these groups: their digest. Of several with one digest, which happens once in four thousand
+    million pairs, each but the first gets another."""
+    alike = sorted(world.gathered(together, digest_of(groups)))
     place = alike.index(groups) if groups in alike else 0
     return _digest(" ".join((*groups, str(place)))) if place else digest_of(groups)
 
 
-def whose(world, port):
-    """Before a port's rules are asked: the fields that say whose rules, and whose addresses."""
-    if not port.port_security_enabled:
-        return {REALM: realm(port.project_id)}
-    return {REALM: realm(port.project_id), GROUPS: world.ask(groups_key, port.project_id or "", groups_of(port))}
-
-
 def ask_for(world, port):
-    """The action that says whose rules are to be asked."""
-    return set_field(whose(world, port))
+    """The action that says whose rules are to be asked, and whose addresses; nobody's, if nobody guards the port."""
+    if not port.port_security_enabled:
+        return b""
+    return set_field({REALM: world.ask(realm, port.network_id), GROUPS: world.ask(groups_key, groups_of(port))})
 
 
 @query

@@ -117,8 +117,8 @@ GUARDS   = register(4, "who guards the sender: 0 nobody, 1 stateful groups, 2 st
 ROUTER   = register(2, "key of the router that it is in")
 GATE     = register(10, "key of the gateway by which it must leave; 0: any")
 HOP      = register(9, "IPv4 address of the next hop")
-REALM    = register(3, "whose addresses these are: a digest of the project of the port whose rules are asked")
-GROUPS   = register(8, "whose rules are asked: a digest of the security groups that this port is in, one of its project's own")
+REALM    = register(3, "whose addresses these are: key of the first of the networks that may send to each other")
+GROUPS   = register(8, "whose rules are asked: a digest of the security groups that this port is in")
 SENDER   = register(7, "key of the port it came from; 0: a tunnel or an uplink")
 
 # Tunnels: one flow-based OpenFlow port per type, at a fixed number on every integration bridge; to RECEIVER

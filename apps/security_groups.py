@@ -14,17 +14,17 @@ them (`allowed`, `commit`): what lacks the first one, which has the port, gets n
 
 Guarded by stateless groups, a port's packets are held against its rules in both directions as they are, never tracked.
 
-Ports of a project that are in the same groups share their rules' flows: GROUPS says which groups those are. So a rule
-is one flow on each host for each such combination, however many ports there are.
+Ports that are in the same groups share their rules' flows: GROUPS says which groups those are. So a rule is one flow on
+each host for each such combination, however many ports there are.
 
 A rule with a remote group needs the members' addresses × the ports that use the rule. A conjunction makes that
-a sum: clause 1 is one flow for each member's address on a host, whatever rules or networks use the group;
-clause 2 is the rule's; the conjunction's id is the remote group's key. Tenants use the same addresses: REALM, the project
-whose rules are asked, keeps their members' flows apart.
+a sum: clause 1 is one flow for each member's address on a host, whatever rules or ports use the group;
+clause 2 is the rule's; the conjunction's id is the remote group's key. Elsewhere the same address is somebody else:
+REALM, the networks that can send to each other (`realms.py`), keeps their members' flows apart.
 """
 from typing import NamedTuple
 
-from apps.guards import LINK_LOCAL, groups_key, groups_of, guard_of, has_subnets, pairs, realm
+from apps.guards import LINK_LOCAL, groups_key, groups_of, guard_of, has_subnets, pairs
 from apps.pipeline import (
     ALLOWED,
     ANSWER,
@@ -49,6 +49,7 @@ from apps.pipeline import (
 )
 from apps.places import everywhere, home, plugged
 from apps.protocols import number_of
+from apps.realms import realm
 from controller.app import flows, query, spread, tally
 from controller.openflow.actions import conjunction, ct, drop, resubmit
 from controller.openflow.match import match
@@ -214,8 +215,8 @@ def users(world, port):
     if seen and port.port_security_enabled:
         guard, together = world.ask(guard_of, port.id), groups_of(port)
         for group in together:
-            yield group, (seen.switch_id, guard, realm(port.project_id))
-            yield (group, seen.switch_id), (port.project_id or "", together, guard)
+            yield group, (seen.switch_id, guard, world.ask(realm, port.network_id))
+            yield (group, seen.switch_id), (together, guard)
 
 
 def used(world, group):
@@ -226,9 +227,8 @@ def used(world, group):
 @flows(per="security_group", on=used, each=True)
 def allow(world, group, switch):
     """Rules that need no remote group stand alone; the others are clause 2 of the remote group's conjunction."""
-    for project, together, guard in sorted(world.gathered(users, (group.id, switch))):
-        asked = {REALM: realm(project), GROUPS: world.ask(groups_key, project, together)}
-        yield from allowed(world, group, asked, guard)
+    for together, guard in sorted(world.gathered(users, (group.id, switch))):
+        yield from allowed(world, group, {GROUPS: world.ask(groups_key, together)}, guard)
 
 
 def allowed(world, group, asked, guard):
@@ -259,9 +259,9 @@ def consulted(world, group_id):
     """Where a group's members must be known, as the remote group of some rule: {(table, family, realm): switches}."""
     found: dict = {}
     for rule in world.find("security_group_rule", "remote_group_id", group_id):
-        for switch, guard, whose in world.gathered(users, rule.security_group_id):
+        for switch, guard, where in world.gathered(users, rule.security_group_id):
             table = JUDGES[guard][rule.direction]
-            found.setdefault((table.number, FAMILY[rule.ethertype], whose), set()).add(switch)
+            found.setdefault((table.number, FAMILY[rule.ethertype], where), set()).add(switch)
     return {key: frozenset(switches) for key, switches in found.items()}
 
 
@@ -272,13 +272,24 @@ def consulting(world, group_id):
 
 
 @query
+def consulting_in(world, group_id, realm_key):
+    """The switches on which a group is the remote group of somebody in a realm."""
+    return frozenset().union(*(switches for (*_, where), switches in (world.ask(consulted, group_id) or {}).items()
+                               if where == realm_key))
+
+
+@query
 def tables_of(world, group_id):
     """The tables in which a group is looked up as remote group, by family and realm; changes seldom."""
     return tuple(sorted(world.ask(consulted, group_id) or ()))
 
 
 def members_known(world, port):
-    return spread(*(world.ask(consulting, group) for group in port.security_groups)) if home(world, port) else ()
+    """Where a port's addresses are members': there are strangers with the same addresses in other realms."""
+    if not home(world, port):
+        return ()
+    here = world.ask(realm, port.network_id)
+    return spread(*(world.ask(consulting_in, group, here) for group in port.security_groups))
 
 
 def addresses(world, port):
@@ -292,18 +303,19 @@ def belong(world, port):
     """Clause 1: the port's addresses are members of its groups."""
     if not port.port_security_enabled:
         return
+    here = world.ask(realm, port.network_id)
     members: dict = {}
     for group in port.security_groups:
         id = world.ask(peers_in, group)
-        for number, family, whose in world.ask(tables_of, group) or ():
-            for ip in addresses(world, port):
+        for number, family, where in world.ask(tables_of, group) or ():
+            for ip in addresses(world, port) if where == here else ():
                 if id is not None and (":" in ip) == (family == 0x86dd):
-                    members.setdefault((number, family, whose, ip), []).append(id)
-    for (number, family, whose, ip), groups in members.items():
+                    members.setdefault((number, family, ip), []).append(id)
+    for (number, family, ip), groups in members.items():
         table = TABLES[number]
         words = PACKET if table in JUDGES[STATELESS].values() else OPENING
         side = (words.destination if table in (OUT_RULES, OUT_FREE) else words.source)[family]
-        yield table, "remote", match({REALM: whose, "eth_type": family, **words.needs, side: ip}), tuple(
+        yield table, "remote", match({REALM: here, "eth_type": family, **words.needs, side: ip}), tuple(
             conjunction(id, 1, 2) for id in sorted(groups))
 
 

@@ -15,7 +15,7 @@ from rest.errors import bad_request
 
 SHORTEST = 4
 """Characters of an id that may stand for the whole."""
-KEYS = {"SENDER": "port", "RECEIVER": "port", "NETWORK": "network", "ROUTER": "router", "conj_id": "security_group"}
+KEYS = {"SENDER": "port", "RECEIVER": "port", "NETWORK": "network", "REALM": "network", "ROUTER": "router", "conj_id": "security_group"}
 """Registers and fields that hold the `key` of an object of a kind."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from apps.guards import digest_of, groups_of, realm
+from apps.guards import digest_of, groups_of
 from apps.pipeline import PIPELINE, TUNNEL_KEY, TUNNEL_PORT, UPLINK
 from apps.routing import METERS
 from controller.openflow.group import Entry
@@ -29,11 +29,10 @@ class Names:
             port: f"{kind} tunnel" for kind, port in TUNNEL_PORT.items()
         }
         ofports |= {seen.ofport: f"uplink to {seen.physical_network}" for seen in net.model.find("uplink", "host_id", host)}
-        projects = {row.project_id for kind in ("network", "port") for row in rows[kind].values()}
         registers = {
             "SENDER": ports,
             "RECEIVER": ports | tunnels,
-            "REALM": {realm(one): one for one in projects},
+            "REALM": {row.key: row.name for row in rows["network"].values()},
             "GROUPS": {digest_of(groups_of(row)): " and ".join(sorted(net.model.get("security_group", id).name
                                                                   for id in row.security_groups)) or "no group"
                        for row in rows["port"].values()},

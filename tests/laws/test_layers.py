@@ -78,6 +78,7 @@ KNOWN_TO_ALL = {
     "apps.limits",
     "apps.outside",
     "apps.protocols",
+    "apps.realms",
     "apps.addresses",
     "apps.prefixes",
     "apps.router_ports",

@@ -40,6 +40,7 @@ def documents() -> Iterator[tuple[str, Document]]:
     yield "trunk", _owned("trunk", 1, name="both", port_id=_id("port", 4), admin_state_up=True, sub_ports=[
         {"port_id": _id("port", 5), "segmentation_type": "vlan", "segmentation_id": 100}])
     yield from _edge()
+    yield from _access()
     yield from example_routed.documents(_id, _owned)
 
 
@@ -98,6 +99,13 @@ def _policy() -> Iterator[tuple[str, Document]]:
                                        "max_burst_kbps": 0}
         yield "packet_rate_limit_rule", {"id": _id("packet_rate_limit_rule", number), **said, "max_kpps": 2,
                                          "max_burst_kpps": 0}
+
+
+def _access() -> Iterator[tuple[str, Document]]:
+    """Machines of the network `green` speak no telnet, and not to each other."""
+    yield "access_rule", _owned("access_rule", 1, network_id=_id("network", 2), priority=100, action="deny", protocol="tcp",
+                                port_range_min=23, port_range_max=23)
+    yield "port_isolation", _owned("port_isolation", 1, network_id=_id("network", 2))
 
 
 def _port(number: int, name: str, host: int, group: int | None) -> Iterator[tuple[str, Document]]:

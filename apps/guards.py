@@ -7,6 +7,7 @@ from functools import lru_cache
 from hashlib import blake2s
 
 from apps.pipeline import (
+    ACCESS_OUT,
     ANSWER,
     COMMIT,
     GROUPS,
@@ -44,11 +45,20 @@ def way_in(world, port_id):
     return WAY_IN[world.ask(guard_of, port_id)]
 
 
-def after_policing(port, guard):
+@query
+def is_held(world, network_id):
+    """Whether access lists say something of a network."""
+    return bool(world.find("access_rule", "network_id", network_id) or
+                world.find("port_isolation", "network_id", network_id))
+
+
+def first_judge(world, port):
     """The table where the judging of what a port sends begins."""
     if port.device_owner == EDGE:
         return LOCATE
-    return ANSWER if guard == UNGUARDED else GUARD
+    if world.ask(is_held, port.network_id):
+        return ACCESS_OUT
+    return ANSWER if world.ask(guard_of, port.id) == UNGUARDED else GUARD
 
 
 def _digest(text):

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from apps.pipeline import HAND_OVER
+from apps.guards import is_held
+from apps.pipeline import ACCESS_IN, HAND_OVER
 from controller.app import query
 from controller.openflow import meter
 
@@ -83,7 +84,9 @@ def count_packets(world: Any, port: Any) -> tuple:
 
 def hand_over(world: Any, port: Any, out: tuple) -> tuple:
     """How the port gets what is for it; `out` are the actions that do it."""
-    limits = world.ask(limits_of, port.id)
+    limits, held = world.ask(limits_of, port.id), world.ask(is_held, port.network_id)
     bits = (meter(meter_number(port, "bits", "ingress")),) if limits.bits_in else ()
     packets = (meter(meter_number(port, "packets", "ingress")),) if limits.packets_in else ()
+    if held:
+        return (*packets, ACCESS_IN)
     return (*packets, HAND_OVER) if bits and packets else (*packets, *bits, *out)

@@ -34,6 +34,12 @@ ADMIT = table(
 POLICE = table(
     5, "police", "How much may this port send, and how is it marked?",
     levels={"ip": 110, "port": 100})
+ACCESS_OUT = table(
+    7, "access_out", "Do the access lists of the network let the sender say it?",
+    levels={"partake": 3000, "rule": 1000})
+ENTER = table(
+    8, "enter", "Does anybody guard the sender?",
+    levels={"nobody": 100})
 GUARD = table(
     10, "guard", "May this port send from these addresses?",
     levels={"never": 300, "own": 200, "arp": 60, "any": 50})
@@ -106,8 +112,14 @@ COMMIT = table(
 DELIVER = table(
     60, "deliver", "Hand it to the receiver's port, tunnel or uplink.",
     levels={"self": 200, "twin": 160, "routed": 150, "known": 100, "no_uplink": 50})
+ACCESS_IN = table(
+    61, "access_in", "Do the access lists of the network let the receiver have it?",
+    levels={"rule": 1000})
+ISOLATE = table(
+    62, "isolate", "May the sender reach the ports of this network?",
+    levels={"router": 200, "isolated": 100})
 HAND_OVER = table(
-    62, "hand_over", "How many bits may this port receive?",
+    63, "hand_over", "How many bits may this port receive?",
     levels={"twin": 110, "port": 100})
 
 UNGUARDED, STATEFUL, STATELESS = 0, 1, 2

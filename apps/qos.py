@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from apps.guards import after_policing, guard_of
+from apps.guards import first_judge, is_held
 from apps.limits import Limit, limits_of, meter_number
 from apps.pipeline import HAND_OVER, POLICE, RECEIVER, SENDER
 from apps.places import here, home
@@ -40,7 +40,7 @@ def police(world: Any, port: Any) -> Any:
         return
     yield from _meters(port, "egress", limits.bits_out, limits.packets_out)
     bits = (meter(meter_number(port, "bits", "egress")),) if limits.bits_out else ()
-    onward = after_policing(port, world.ask(guard_of, port.id))
+    onward = first_judge(world, port)
     if limits.mark is not None:
         for kind in (IPV4, IPV6):
             yield POLICE, "ip", match({SENDER: port.key, "eth_type": kind}), (
@@ -50,12 +50,12 @@ def police(world: Any, port: Any) -> Any:
 
 @flows(per="port", on=home)
 def receive(world: Any, port: Any) -> Any:
-    """What the port receives: its bits are counted by themselves where packets are counted, too."""
+    """What the port receives: its bits are counted by themselves where packets are counted, or rules asked, before."""
     limits = world.ask(limits_of, port.id)
     yield from _meters(port, "ingress", limits.bits_in, limits.packets_in)
-    if limits.bits_in and limits.packets_in:
-        counted, seen = meter(meter_number(port, "bits", "ingress")), here(world, port)
-        yield HAND_OVER, "port", match({RECEIVER: port.key}), (counted, *seen.out)
+    if limits.bits_in and limits.packets_in or world.ask(is_held, port.network_id):
+        counted, seen = (meter(meter_number(port, "bits", "ingress")),) if limits.bits_in else (), here(world, port)
+        yield HAND_OVER, "port", match({RECEIVER: port.key}), (*counted, *seen.out)
         if seen.trunk:                                   # from a port of the same trunk: see trunks.py
             yield HAND_OVER, "twin", match({RECEIVER: port.key, "in_port": seen.ofport}), (
-                counted, *carried_by(seen.tag, IN_PORT))
+                *counted, *carried_by(seen.tag, IN_PORT))

@@ -6,7 +6,7 @@
                                 host on which the network lives: the list of peers is data in one flow
     unknown unicast             only to ports that may own addresses nobody has told us of
 """
-from apps.guards import after_policing, ask_for, guard_of, way_in
+from apps.guards import ask_for, first_judge, guard_of, way_in
 from apps.limits import count_packets, hand_over, limits_of
 from apps.pipeline import (
     ADMIT,
@@ -60,7 +60,7 @@ def admit(world, port):
     yield ADMIT, "known", match(known), (
         *count_packets(world, port), *((pop_vlan(),) if seen.tag else ()),
         ask_for(world, port), set_field({GUARDS: guard}), set_field({NETWORK: network.key}), set_field({SENDER: port.key}),
-        POLICE if world.ask(limits_of, port.id).sending else after_policing(port, guard))
+        POLICE if world.ask(limits_of, port.id).sending else first_judge(world, port))
 
 
 @flows(per="port", on=home)

@@ -17,7 +17,8 @@ import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import apps.dhcp  # noqa: F401  each import declares rules
+import apps.access  # noqa: F401  each import declares rules
+import apps.dhcp  # noqa: F401
 import apps.extra_routes  # noqa: F401
 import apps.floating_nat  # noqa: F401
 import apps.gateways  # noqa: F401

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tests.laws.chance_access import ACCESS_RULES, Access
 from tests.laws.chance_carried import TRUNKS, Carried
 from tests.laws.chance_plain import EDGES, ENDS, PLAIN, PlainSwitches
 from tests.laws.chance_qos import POLICIES, POLICING, POLICY_RULES, Policing
@@ -34,7 +35,7 @@ from tests.laws.chance_routed import (
 from tests.laws.operations import Batch, Operation, name
 
 
-class Chance(Policing, Carried, PlainSwitches):
+class Chance(Policing, Access, Carried, PlainSwitches):
     """Draws operations."""
 
     def __init__(self, seed: int, *, tame: bool = False) -> None:
@@ -63,6 +64,8 @@ class Chance(Policing, Carried, PlainSwitches):
             (1, self.plain),
             (3, self.switch_port),
             (2, self.way),
+            (1, self.access_rule),
+            (1, self.isolation),
             (1, self.policy),
             (2, self.policy_rule),
             (1, self.edge),
@@ -282,6 +285,8 @@ class Chance(Policing, Carried, PlainSwitches):
                 ("gate", ROUTERS),
                 ("trunk", TRUNKS),
                 ("qos_policy", POLICIES),
+                ("access_rule", ACCESS_RULES),
+                ("port_isolation", NETWORKS),
                 (self.random.choice(POLICING), POLICY_RULES),
                 ("holder", FLOATING),
                 ("loss", HOSTS),
@@ -327,6 +332,8 @@ def furnish(seed: int, *, tame: bool = False) -> list[Batch]:
         (chance.floating, FLOATING),
         (chance.forwarding, FORWARDS),
         (chance.trunk, TRUNKS),
+        (chance.access_rule, ACCESS_RULES),
+        (chance.isolation, 1),
         (chance.policy, POLICIES),
         (chance.policy_rule, POLICY_RULES),
         (chance.rule, RULES // 2),

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import apps.dhcp  # noqa: F401  each import declares rules
+import apps.access  # noqa: F401  each import declares rules
+import apps.dhcp  # noqa: F401
 import apps.extra_routes  # noqa: F401
 import apps.floating_nat  # noqa: F401
 import apps.gateways  # noqa: F401
 import apps.neighbours  # noqa: F401
 import apps.port_security  # noqa: F401
 import apps.provider_networks  # noqa: F401
+import apps.qos  # noqa: F401
 import apps.questions  # noqa: F401
 import apps.routes  # noqa: F401
 import apps.routing  # noqa: F401

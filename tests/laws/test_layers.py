@@ -85,6 +85,7 @@ KNOWN_TO_ALL = {
     "apps.dhcp_options",
     "apps.dhcp6_options",
     "apps.security_group_defaults",
+    "apps.access_rules",
 }
 ASKS: dict[str, set[str]] = {
     "apps.questions": {"apps.dhcp", "apps.dhcp6", "apps.router_advertisements"},

@@ -8,7 +8,19 @@ from functools import cache
 
 import pytest
 
-from apps.pipeline import ALLOWED, FORWARD, IN_TRACK, LEAVE, ND_REPLY, OPENED, PIPELINE, ROUTE, TUNNEL_PORT
+from apps.pipeline import (
+    ACCESS_IN,
+    ACCESS_OUT,
+    ALLOWED,
+    FORWARD,
+    IN_TRACK,
+    LEAVE,
+    ND_REPLY,
+    OPENED,
+    PIPELINE,
+    ROUTE,
+    TUNNEL_PORT,
+)
 from controller.app import APPS, RULES, TALLIES, Rule
 from controller.compile import Compiler
 from controller.model import Model
@@ -121,6 +133,8 @@ class Law:
         levels = set(flow.table.levels.values())
         if flow.table is ROUTE:                         # the longer prefix comes first: two levels for each length
             levels |= {flow.table.levels["route"] + length for length in range(258)}
+        if flow.table in (ACCESS_IN, ACCESS_OUT):       # … and for each priority that a tenant may choose
+            levels |= {flow.table.levels["rule"] + number for number in range(1, 1001)}
         _must(flow.priority in levels, f"{flow.priority} is no level of {flow.table}")
         app = flow.why.app if flow.why else None
         _must(app in APPS, "nobody says why")

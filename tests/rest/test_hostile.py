@@ -40,7 +40,8 @@ def right(client):
     for rule in POLICING:
         PATHS[rule] = f"/v2.0/qos/policies/{policy['id']}/{rule}s"
     PATHS["port_forwarding"] = f"/v2.0/floatingips/{floating['id']}/port_forwardings"
-    return {**POLICING, "qos_policy": {"name": "another"}, "floatingip": {"floating_network_id": outside["id"]},
+    return {**POLICING, "access_rule": {"network_id": network["id"], "priority": 7},
+            "port_isolation": {"network_id": network["id"]}, "qos_policy": {"name": "another"}, "floatingip": {"floating_network_id": outside["id"]},
             "port_forwarding": {"protocol": "tcp", "internal_port_id": inside["id"], "internal_port": 80, "external_port": 80},
             "network": {}, "subnet": {"network_id": network["id"], "ip_version": 4, "cidr": "10.99.0.0/24"},
             "port": {"network_id": network["id"]}, "router": {"name": "right"},

@@ -1,0 +1,111 @@
+"""Access lists: what may not cross a network, whatever security groups say; and ports that do not reach each other.
+
+    from a port    admit ─► access_out ─► enter ─► guard …        deny drops, allow asks no lower rule
+    to a port      deliver ─► access_in ─► isolate ─► hand_over
+
+Every packet is held against the rules by itself: nothing is tracked, and a rule counts for connections that are there
+already. Only ports of networks that have rules go this way. What a machine needs to take part at all (DHCP, neighbour
+discovery, router solicitations) is not held against them.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+from apps.access_rules import FAMILY, exists_in
+from apps.pipeline import ACCESS_IN, ACCESS_OUT, ANSWER, ENTER, GUARD, GUARDS, HAND_OVER, ISOLATE, NETWORK, UNGUARDED
+from apps.places import ROUTER_PORTS, everywhere, on_wire, switches_of, uplink_of
+from apps.protocols import number_of
+from controller.app import flows, query, spread
+from controller.openflow.actions import drop
+from controller.openflow.match import match
+from controller.openflow.ranges import port_masks
+
+APP = 51
+SOURCE = {0x800: "ipv4_src", 0x86dd: "ipv6_src"}
+DESTINATION = {0x800: "ipv4_dst", 0x86dd: "ipv6_dst"}
+PORT_FIELD = {6: "tcp_dst", 17: "udp_dst", 132: "sctp_dst"}
+TYPE_FIELDS = {1: ("icmpv4_type", "icmpv4_code"), 58: ("icmpv6_type", "icmpv6_code")}
+# What a machine says to take part in a network: of DHCP, neighbour discovery and multicast listener discovery.
+PARTAKING: tuple[dict[str, Any], ...] = (
+    {"eth_type": 0x800, "ip_proto": 17, "udp_src": 68, "udp_dst": 67},
+    {"eth_type": 0x86dd, "ip_proto": 17, "udp_src": 546, "udp_dst": 547},
+    *({"eth_type": 0x86dd, "ip_proto": 58, "icmpv6_type": kind} for kind in (131, 132, 133, 135, 136, 143)))
+GATEWAY = "network:router_gateway"
+
+
+@flows(per="switch", on=everywhere)
+def stand(world: Any, switch: Any) -> Any:
+    for fields in PARTAKING:
+        yield ACCESS_OUT, "partake", match(fields), (ENTER,)
+    yield ACCESS_OUT, "rest", match(), (ENTER,)
+    yield ENTER, "nobody", match({GUARDS: UNGUARDED}), (ANSWER,)
+    yield ENTER, "rest", match(), (GUARD,)
+    yield ACCESS_IN, "rest", match(), (ISOLATE,)
+    yield ISOLATE, "rest", match(), (HAND_OVER,)
+
+
+def held_at(world: Any, rule: Any) -> Any:
+    """The switches with ports of the rule's network."""
+    return spread(switches_of(world, rule.network_id))
+
+
+@flows(per="access_rule", on=held_at)
+def judge(world: Any, rule: Any) -> Any:
+    network = world.need("network", rule.network_id)
+    for table, onward, outward in ((ACCESS_OUT, ENTER, True), (ACCESS_IN, ISOLATE, False)):
+        if rule.direction in (None, "egress" if outward else "ingress"):
+            for fields in packets_of(world, rule, outward):
+                yield table, ("rule", rule.priority), match({NETWORK: network.key, **fields}), (
+                    (onward,) if rule.action == "allow" else (drop("an access rule denies it"),))
+
+
+def packets_of(world: Any, rule: Any, outward: bool) -> Any:
+    """What a rule is about as matches, for what ports send or for what they receive."""
+    subnet = world.need("subnet", rule.subnet_id) if rule.subnet_id else None
+    version = subnet.ip_version if subnet else None
+    if rule.remote_ip_prefix:
+        version = 6 if ":" in rule.remote_ip_prefix else 4
+    for name, (number, family) in FAMILY.items():
+        if rule.ethertype in (None, name) and version in (None, number) and exists_in(rule.protocol, family):
+            fields: dict[str, Any] = {"eth_type": family}
+            own, other = (SOURCE, DESTINATION) if outward else (DESTINATION, SOURCE)
+            if subnet:
+                fields[own[family]] = subnet.cidr
+            if rule.remote_ip_prefix and not rule.remote_ip_prefix.endswith("/0"):
+                fields[other[family]] = rule.remote_ip_prefix
+            yield from ({**fields, **talk} for talk in _talks(rule, family))
+
+
+def _talks(rule: Any, family: int) -> list[dict[str, Any]]:
+    """Its protocol, ports or ICMP types; a range of ports becomes several matches."""
+    protocol = number_of(rule.protocol, family)
+    if protocol is None:
+        return [{}]
+    least, most = rule.port_range_min, rule.port_range_max
+    if least is None:
+        return [{"ip_proto": protocol}]
+    if protocol in TYPE_FIELDS:
+        of_type, of_code = TYPE_FIELDS[protocol]
+        return [{"ip_proto": protocol, of_type: least} | ({of_code: most} if most is not None else {})]
+    return [{"ip_proto": protocol, PORT_FIELD[protocol]: ports} for ports in port_masks(least, most)]
+
+
+# ---- isolation
+
+@flows(per="port_isolation", on=held_at, each=True)
+def isolate(world: Any, isolation: Any, switch_id: str) -> Any:
+    """Only routers and what is on the network's wire reach its ports."""
+    network = world.need("network", isolation.network_id)
+    yield ISOLATE, "isolated", match({NETWORK: network.key}), (drop("ports of its network do not reach each other"),)
+    for mac in world.ask(router_macs, network.id):
+        yield ISOLATE, "router", match({NETWORK: network.key, "eth_src": mac}), (HAND_OVER,)
+    uplink = world.ask(uplink_of, switch_id, network.provider_physical_network) if on_wire(network) else None
+    if uplink:
+        yield ISOLATE, "router", match({NETWORK: network.key, "in_port": uplink.ofport}), (HAND_OVER,)
+
+
+@query
+def router_macs(world: Any, network_id: str) -> tuple[str, ...]:
+    """The MACs of the routers' ports on a network."""
+    return tuple(sorted({port.mac_address for owner in (*ROUTER_PORTS, GATEWAY)
+                         for port in world.find("port", "network_id+device_owner", (network_id, owner))}))

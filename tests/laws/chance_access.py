@@ -1,0 +1,32 @@
+"""Chance draws access rules and isolation: the part of `chance.py` that `apps/access.py` needs."""
+
+from __future__ import annotations
+
+from tests.laws.chance_routed import NETWORKS, SUBNETS, Routed
+from tests.laws.operations import Operation, name
+
+ACCESS_RULES = 6
+
+
+class Access(Routed):
+    """Access lists of networks."""
+
+    def access_rule(self) -> Operation:
+        """Its number is its priority: no two of a network have one."""
+        number = self._below(ACCESS_RULES)
+        network = self._below(NETWORKS)
+        subnet = self.random.choice([None, *(each for each in range(SUBNETS) if each % NETWORKS == network or not self.tame)])
+        protocol, least, most = self.random.choice(
+            ((None, None, None), ("tcp", 23, 23), ("udp", 5000, 5099), ("icmp", 8, None), ("ipv6-icmp", 128, 0), ("47", None, None)))
+        v6 = subnet % 3 == 2 if subnet is not None else self._maybe(0.5)
+        return Operation("access_rule", name("access_rule", number), {
+            "network_id": name("network", network), "subnet_id": name("subnet", subnet) if subnet is not None else None,
+            "priority": number + 1, "action": self.random.choice(("allow", "deny")),
+            "direction": self.random.choice((None, "egress", "ingress")), "ethertype": None, "protocol": protocol,
+            "port_range_min": least, "port_range_max": most,
+            "remote_ip_prefix": self.random.choice((None, "2001:db8::/32" if v6 else "10.0.0.0/9"))})
+
+    def isolation(self) -> Operation:
+        """One for a network."""
+        number = self._below(NETWORKS)
+        return Operation("port_isolation", name("port_isolation", number), {"network_id": name("network", number)})

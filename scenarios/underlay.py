@@ -33,7 +33,7 @@ def free_number() -> int:
     """The lowest management network, 10.99.<number>.0/24, that neither a cloud nor the machine itself uses; inside `claiming`."""
     used = set()
     for state in RUN_DIRECTORY.glob("*/state.json"):
-        used.add(json.loads(state.read_text())["number"])
+        used.add(json.loads(state.read_text()).get("number", 0))
     for words in (line.split() for line in run(["ip", "-4", "-o", "addr"]).stdout.splitlines()):
         address = words[words.index("inet") + 1].split("/")[0].split(".")
         if ".".join(address[:2]) == MANAGEMENT:

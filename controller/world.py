@@ -20,7 +20,7 @@ that joins a network of ten thousand costs one step, and those who read the gath
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
@@ -116,7 +116,8 @@ class World:
     # ---- keeping up
     def refresh(self, facts: Iterable[tuple]) -> Iterator[tuple]:
         """Ask again all that read `facts`; yields each (question, args) whose answer is a new one."""
-        waiting: list[dict[tuple, None]] = [{}, {}, {}, {}]      # dicts: ordered, so every run is alike
+        # Ordered, so every run is alike; taking the first of a plain dict again and again costs ever more.
+        waiting: list[OrderedDict[tuple, None]] = [OrderedDict() for _ in range(4)]
 
         def wake(fact: tuple) -> None:
             for asked in self._readers_of(fact):
@@ -125,8 +126,7 @@ class World:
         for fact in facts:
             wake(fact)
         while level := next((some for some in waiting if some), None):
-            asked = next(iter(level))
-            del level[asked]
+            asked, _ = level.popitem(last=False)
             if asked not in self._answers:
                 continue
             before = self._answers[asked][0]

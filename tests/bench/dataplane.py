@@ -74,16 +74,22 @@ def computed(vm: VM) -> float:
 
 
 def throughput(client: VM, server: VM, seconds: int) -> float:
+    """Gbit/s for each second that ovs-vswitchd computed."""
+    before = computed(client)
+    bits = stream(client, server, seconds)
+    return bits * seconds / (computed(client) - before) / 1e9
+
+
+def stream(client: VM, server: VM, seconds: int) -> float:
+    """Bits a second of one TCP stream."""
     listening = server.start(["iperf3", "-s", "-1", "--forceflush"])
     assert listening.stdout
     while b"listening" not in (line := listening.stdout.readline()):
         if not line:
             raise RuntimeError("iperf3 did not start")
-    before = computed(client)
     done = client.run(["iperf3", "-c", address_of(server), "-t", str(seconds), "-J"], timeout=seconds + 20)
-    used = computed(client) - before
     listening.wait(10)
-    return float(json.loads(done.stdout)["end"]["sum_received"]["bits_per_second"]) * seconds / used / 1e9
+    return float(json.loads(done.stdout)["end"]["sum_received"]["bits_per_second"])
 
 
 def connect(client: VM, server: VM, count: int) -> float:

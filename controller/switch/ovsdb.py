@@ -103,16 +103,13 @@ class OvsdbServer:
     def wanted(self, session: HostSession) -> Wanted:
         """What this host's bridge should be like."""
         taken = frozenset(switch for switch, host in self._switches.items() if host != session.host_id)
-        return Wanted(self._controllers or (self._target(session),), self.bridge, self._tunnels, taken)
+        return Wanted(self._controllers or (self._target(session),), self.bridge, self._tunnels, taken, _reached(session))
 
     def _target(self, session: HostSession) -> str:
-        kind = "ssl" if isinstance(session.link.sock, ssl.SSLSocket) else "tcp"
+        kind = _kind(session)
         if kind not in self._ports:
             kind = next(iter(self._ports))
-        address = session.local
-        if ipaddress.ip_address(address).version == 6:
-            address = f"[{address}]"
-        return f"{kind}:{address}:{self._ports[kind]}"
+        return f"{kind}:{_bracketed(session.local)}:{self._ports[kind]}"
 
     def claim(self, session: HostSession, host_id: str) -> None:
         """The session has found out which host it serves. Raises Refused if that host is here already, from elsewhere.
@@ -157,3 +154,17 @@ class OvsdbServer:
 
 
 __all__ = ["HostFacts", "HostGone", "HostState", "OvsdbServer"]
+
+
+def _kind(session: HostSession) -> str:
+    return "ssl" if isinstance(session.link.sock, ssl.SSLSocket) else "tcp"
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ipaddress.ip_address(address).version == 6 else address
+
+
+def _reached(session: HostSession) -> tuple[str, ...]:
+    """How Open vSwitch may write the place at which a host reaches us; without a port it is 6640."""
+    target = f"{_kind(session)}:{_bracketed(session.local)}"
+    return (f"{target}:{session.port}", *((target,) if session.port == PORT else ()))

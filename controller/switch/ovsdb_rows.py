@@ -40,7 +40,7 @@ REFERENCES = TEXTS      # a reference is kept as the row's UUID
 
 TABLES: Mapping[str, Mapping[str, Column]] = {
     "Open_vSwitch": {"bridges": REFERENCES, "external_ids": MAP, "datapath_types": TEXTS, "iface_types": TEXTS,
-                     "ovs_version": MAYBE_TEXT},
+                     "ovs_version": MAYBE_TEXT, "manager_options": REFERENCES},
     "Bridge": {"name": TEXT, "ports": REFERENCES, "controller": REFERENCES, "fail_mode": MAYBE_TEXT, "protocols": TEXTS,
                "datapath_type": TEXT, "datapath_id": MAYBE_TEXT, "other_config": MAP},
     "Port": {"name": TEXT, "interfaces": REFERENCES, "external_ids": MAP},
@@ -48,10 +48,12 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
                   "ofport_request": MAYBE_NUMBER, "mtu": MAYBE_NUMBER, "link_state": MAYBE_TEXT, "error": MAYBE_TEXT},
     "Controller": {"target": TEXT, "max_backoff": MAYBE_NUMBER, "inactivity_probe": MAYBE_NUMBER,
                    "connection_mode": MAYBE_TEXT},
+    "Manager": {"target": TEXT, "max_backoff": MAYBE_NUMBER},
 }
 # Without these nothing can be done; the others are missing in old versions and then have their default.
 NEEDED = {"Open_vSwitch": {"bridges", "external_ids"}, "Bridge": {"name", "ports", "controller", "fail_mode", "datapath_id"},
-          "Port": {"name", "interfaces"}, "Interface": {"name", "type", "external_ids", "ofport"}, "Controller": {"target"}}
+          "Port": {"name", "interfaces"}, "Interface": {"name", "type", "external_ids", "ofport"}, "Controller": {"target"},
+          "Manager": {"target"}}
 _EMPTY: Mapping[Shape, Any] = {Shape.OPTIONAL: None, Shape.SET: frozenset(), Shape.MAP: {}}
 _ZERO: Mapping[type, Any] = {str: "", bool: False, int: 0}
 

@@ -47,6 +47,7 @@ class HostSession:
         self.state, self.certificate = "shaking hands", ""
         self.host_id: str | None = None
         self.local, self.remote = address_of(link.sock.getsockname()), address_of(link.sock.getpeername())
+        self.port: int = link.sock.getsockname()[1]
         self.since = clock()
         self.problems: list[str] = []
         self._failure = ""

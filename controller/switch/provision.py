@@ -22,6 +22,8 @@ NEEDED_PROTOCOLS = frozenset({"OpenFlow10", "OpenFlow14"})
 TUNNEL_OPTIONS = {"remote_ip": "flow", "key": "flow", "tos": "inherit"}
 CONTROLLER = {"max_backoff": 1000, "inactivity_probe": 5000, "connection_mode": "out-of-band"}
 """Milliseconds; an in-band connection would add flows that nobody asked for."""
+MANAGER_BACKOFF = 1000
+"""Milliseconds until a host tries again to reach us; by default it waits up to eight seconds after we are back."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Wanted:
     tunnels: tuple[Tunnel, ...] = tuple(TUNNELS.values())
     taken: frozenset[str] = frozenset()
     """Identities that belong to other hosts' bridges."""
+    managers: tuple[str, ...] = ()
+    """How the host's database may write where it reaches us."""
 
 
 def plan(database: Database, wanted: Wanted) -> Plan:
@@ -56,6 +60,7 @@ def plan(database: Database, wanted: Wanted) -> Plan:
     root = database.root()
     if root is None or datapath_type(root[1]) is None:
         return made     # ovs-vswitchd has not said yet which datapaths it has
+    _repair_managers(made, database, wanted, root[1])
     found = database.named("Bridge", wanted.bridge)
     if found is None or found[0] not in root[1]["bridges"]:
         _create(made, database, wanted, root)
@@ -92,6 +97,15 @@ def datapath_id(host_id: str, bridge: str) -> str:
 
 def _own_id(root: Row, bridge: str) -> str:
     return datapath_id(root["external_ids"].get("system-id", ""), bridge)
+
+
+def _repair_managers(made: Plan, database: Database, wanted: Wanted, root: Row) -> None:
+    """Only the one that is us, and only if it is slower: others are the administrator's."""
+    for uuid in sorted(root["manager_options"]):
+        row = database.row("Manager", uuid)
+        if row and row["target"] in wanted.managers and (row["max_backoff"] or 8000) > MANAGER_BACKOFF:
+            made.changes.append(f"max_backoff of the manager {row['target']}")
+            made.update("Manager", uuid, {"max_backoff": MANAGER_BACKOFF})
 
 
 def _create(made: Plan, database: Database, wanted: Wanted, root: tuple[str, Row]) -> None:

@@ -77,8 +77,23 @@ def test_a_new_host_is_provisioned_in_one_transaction(host):
     for name, kind, number in (("hv-vxlan", "vxlan", "65001"), ("hv-geneve", "geneve", "65002"), ("hv-gre", "gre", "65003")):
         assert get(host, "Interface", name, "type") == kind and get(host, "Interface", name, "ofport") == number
         assert get(host, "Interface", name, "options") == "{key=flow, remote_ip=flow, tos=inherit}"
+    assert get(host, "Manager", ".", "max_backoff") == "1000"
     assert host.vsctl("list", "Bridge", "br-phy") == others
     assert "NXST_FLOW" in host.run(["ovs-ofctl", "dump-flows", "br-int"]).stdout
+
+
+def test_a_host_is_made_to_try_again_sooner_to_reach_us_and_nobody_else(host):
+    with Hosts() as hosts:
+        under(hosts, host)
+        ours = f"tcp:{host.controller_address}:{hosts.port}"
+        host.vsctl("set-manager", ours, "tcp:127.0.0.9:9999")
+        hosts.wait(lambda: managers(host) == {ours: 1000, "tcp:127.0.0.9:9999": ["set", []]})
+        host.vsctl("set", "Manager", ours, "max_backoff=2000")
+        hosts.wait(lambda: managers(host)[ours] == 1000)
+
+
+def managers(host):
+    return dict(json.loads(host.vsctl("--columns=target,max_backoff", "--format=json", "list", "Manager"))["data"])
 
 
 def test_the_facts_name_the_host_its_switch_and_its_tunnels(host):

@@ -68,7 +68,9 @@ _ASKING = (
      "ALIEN entries nobody asked for, MISSING ones are gone, ALTERED ones do something else. Exit status 1 if there were "
      "any, or entries that a switch refuses, rules that failed or contradict each other."),
     ("alarms", "what happened that should not: drift, floods, refusals", "Exit status 1 if there are any."),
-    ("doctor", "what is known to be wrong, and how to mend it", "Exit status 1 if anything is BAD; a NOTE is good to know."))
+    ("doctor", "what is known to be wrong, and how to mend it", "Exit status 1 if anything is BAD; a NOTE is good to know."),
+    ("forget", "let go of a host that will not come back",
+     "What was last seen of hosts is remembered. Refused while the host, or its switch, is connected."))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -76,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser("hadron", description="Tenant networks on Open vSwitch: run the controller, look inside.",
                                     epilog=_EPILOG, formatter_class=_Wide)
     commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    asking, own = _asking(), {"ports": _ports, "flows": _flows, "why": _why, "audit": _audit}
+    asking, own = _asking(), {"ports": _ports, "flows": _flows, "why": _why, "audit": _audit, "forget": _forget}
 
     def add(name: str, run: Callable[[argparse.Namespace], int], what: str, more: str = "") -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}. {more}".strip(),
@@ -137,6 +139,10 @@ def _why(one: argparse.ArgumentParser) -> None:
     one.add_argument("flow", nargs="+", metavar="FLOW", help="a cookie (0x...); a flow's text, from here or from ovs-ofctl "
                      "dump-flows; or the id of an object")
     one.add_argument("--switch", metavar="ID|HOST", help="only as it is on this switch")
+
+
+def _forget(one: argparse.ArgumentParser) -> None:
+    one.add_argument("host", metavar="HOST", help="its id or name; or the id of a switch that is on no host")
 
 
 def _pipeline(one: argparse.ArgumentParser) -> None:
@@ -255,7 +261,7 @@ def ask(arguments: argparse.Namespace) -> int:
     if hasattr(arguments, "flow"):
         params["flow"] = " ".join(" ".join(arguments.flow).split())         # it may have been copied over several lines
     client = _client(arguments)
-    answer = (client.post if arguments.command == "audit" else client.get)(arguments.command, params)
+    answer = (client.post if arguments.command in ("audit", "forget") else client.get)(arguments.command, params)
     show: Callable[[Any, Page], int] = getattr(cli_answers, arguments.command)
     if arguments.json:
         print(json.dumps(answer, indent=2))

@@ -199,3 +199,10 @@ def doctor(answer: Answer, page: Page) -> int:
     if not answer["findings"]:
         page.line("all is well")
     return FINE if answer["fine"] else FOUND
+
+
+def forget(answer: Answer, page: Page) -> int:
+    """`hadron forget`."""
+    facts = ", ".join(f"{count} {kind}" for kind, count in answer["facts"].items())
+    page.line(f"{answer['forgotten']} is forgotten: {facts}")
+    return FINE

@@ -8,6 +8,7 @@
     POST /inspect/audit?switch=&recompute=                    administrators
     GET  /inspect/alarms                                      about own objects
     GET  /inspect/doctor                                      administrators
+    POST /inspect/forget?host=                                administrators
 
 Administrators see everything. A project sees what belongs to it, without the fabric below: no switches, hosts,
 interfaces, tunnel keys or addresses, and nothing of other projects. What lives on the desk is read there.
@@ -26,7 +27,7 @@ from webob import Request, Response
 from apps.pipeline import PIPELINE
 from controller.errors import Forbidden, Missing
 from controller.policy import Context
-from rest import inspect_audit, inspect_doctor, inspect_flows, inspect_ports, inspect_why
+from rest import inspect_audit, inspect_doctor, inspect_flows, inspect_forget, inspect_ports, inspect_why
 from rest.errors import Answered, bad_request, no_such_address, not_allowed
 from rest.inspect_objects import Known, called
 from rest.inspect_pipeline import drawn
@@ -64,7 +65,8 @@ class Inspect:
             "pipeline": ("GET", frozenset(), self._pipeline),
             "audit": ("POST", frozenset({"switch", "recompute"}), self._audit),
             "alarms": ("GET", frozenset(), self._alarms),
-            "doctor": ("GET", frozenset(), self._doctor)}
+            "doctor": ("GET", frozenset(), self._doctor),
+            "forget": ("POST", frozenset({"host"}), self._forget)}
 
     # ---- HTTP
 
@@ -235,6 +237,13 @@ class Inspect:
         findings = inspect_doctor.examine(fabric, self._call(inspect_audit.refused, self.control, say),
                                           self._call(lambda: list(self.compiler.world.broken.values())))
         return {"findings": [one._asdict() for one in findings], "fine": all(one.severity != "bad" for one in findings)}
+
+    def _forget(self, context: Context, params: Params) -> dict[str, Any]:
+        _admin(context, "forget")
+        if "host" not in params:
+            raise bad_request("host: say which, by its id or its name")
+        connected = [one.host_id for one in (self._peers() if self._peers is not None else ()) if one.host_id]
+        return inspect_forget.forget(self.control, self._call, params["host"], connected)
 
 
 def _params(params: list[tuple[str, str]], known: frozenset[str]) -> dict[str, str]:

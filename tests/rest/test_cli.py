@@ -273,3 +273,8 @@ def test_long_words_are_cut_rather_than_let_over_the_edge() -> None:
     joined = "".join(line.strip() for line in out.getvalue().splitlines()[:4])
     assert joined.startswith("x" * 200 + "," + "y" * 40)
     assert [size(n) for n in (None, 0, 999, 1500, 10**13)] == ["?", "0 B", "999 B", "1.5 kB", "10.0 TB"]
+
+
+def test_forget_says_why_not(hadron: Run) -> None:
+    status, _, complaint = hadron("forget", "host2")
+    assert status == 1 and "host2 is connected: stop it first" in complaint

@@ -256,3 +256,37 @@ def test_counters_of_a_switch_that_does_not_answer_are_missing_and_nothing_else(
         answer = running.as_ops.get("/inspect/flows?port=db")
         assert {one["switch"]: one["read"] for one in answer["switches"]} == {HOST1: True, HOST2: False}
         assert {place["state"] for one in answer["flows"] for place in one["places"] if place["switch"] == HOST2} == {None}
+
+
+# ---- forgetting
+
+def test_a_host_that_is_connected_cannot_be_forgotten_and_one_that_is_gone_can() -> None:
+    with fabric() as running:
+        made = two_tenants(running)
+        ask = running.as_ops.ask
+        answer = ask("POST", "/inspect/forget?host=host2")
+        assert (answer.status, answer.body["NeutronError"]["type"]) == (409, "HostConnected")
+        running.fakes.switches[HOST2].wanted = False
+        running.fakes.switches[HOST2].disconnect()
+        running.until(lambda: HOST2 not in running.hadron.control.standing)
+        other = running.fakes.switches[HOST1]
+        before = len(other.tables.flows)
+        said = ask("POST", "/inspect/forget?host=host2").body
+        assert said["host_id"] == "host2-id" and said["switches"] == [HOST2] and said["facts"] == {
+            "host": 1, "interface": 1, "switch": 1}
+        model = running.hadron.model
+        assert [row.id for row in model.find("host", "all", True)] == ["host1-id"] and model.get("switch", HOST2) is None
+        running.until(lambda: running.settled() and len(other.tables.flows) < before)     # nothing is sent there any more
+        assert running.as_ops.get(f"/v2.0/ports/{made['db']['id']}")["port"]["status"] == "DOWN"
+        assert ask("POST", "/inspect/forget?host=host2").status == 404
+        running.fakes.add(HOST2)                        # it was not gone for good: it is as new
+        running.host("host2")
+        running.plug(made["db"], "host2")
+        running.until(lambda: running.as_ops.get(f"/v2.0/ports/{made['db']['id']}")["port"]["status"] == "ACTIVE")
+
+
+def test_who_may_not_forget_and_what_cannot_be_forgotten(cloud: Fabric) -> None:
+    assert cloud.as_acme.ask("POST", "/inspect/forget?host=host2").status == 403
+    for query, status in (("", 400), ("?host=", 404), ("?host=nobody", 404), (f"?host={HOST1}", 400), ("?switch=x", 400)):
+        assert cloud.as_ops.ask("POST", f"/inspect/forget{query}").status == status, query
+    assert cloud.as_ops.ask("GET", "/inspect/forget?host=host2").status == 405

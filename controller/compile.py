@@ -55,7 +55,8 @@ def spread(*sets: Iterable[str], but: Iterable[str] = ()) -> Spread:
 
 
 NOWHERE = Spread()
-NOTHING: tuple[Mapping[Key, Any], Spread] = {}, NOWHERE
+NO_ENTRIES: Mapping[Key, Any] = {}
+NOTHING: tuple[Mapping[Key, Any], Spread] = NO_ENTRIES, NOWHERE
 
 
 class Delta(NamedTuple):
@@ -89,6 +90,7 @@ class Compiler:
         self._under: defaultdict[frozenset, dict[Unit, int]] = defaultdict(dict)
         self._sets_of: defaultdict[str, dict[frozenset, None]] = defaultdict(dict)
         self.punts: dict[int, Unit] = {}                   # cookie -> the unit whose flow sends packets to us
+        self.counted: dict[str, int] = {}                  # how many entries a switch should hold, once `desired` was asked
 
     # ---- keeping up
     def update(self, changes: Iterable[Any], tell: bool = True) -> Delta:
@@ -104,6 +106,8 @@ class Compiler:
         for asked in self.world.refresh(facts):
             if asked[0].role in answered:
                 answered[asked[0].role][asked] = None
+        if not tell:
+            self.counted.clear()
         delta = Delta(defaultdict(dict), defaultdict(set), news)
         for asked in moved:
             self._move(asked, delta if tell else None)
@@ -198,20 +202,27 @@ class Compiler:
         rule, args = unit
         before, after = was.switches(), now.switches()
         concerned: set[str] = set()
-        for keys, switches, leaving in ((changed, before & after, False), (new, after - before, False),
-                                        (old, before - after, True)):
+        for keys, switches, had, has in ((changed, before & after, old, new), (new, after - before, NO_ENTRIES, new),
+                                         (old, before - after, old, NO_ENTRIES)):
             if not keys or not switches:
                 continue
             concerned |= switches
-            sole = {key: None if leaving else new.get(key) for key in keys if self.claims.get(key, unit) == unit}
-            shared = [key for key in keys if key not in sole]
+            sole = {key: has.get(key) for key in keys if self.claims.get(key, unit) == unit}
+            shared = {key: (key in has) - (key in had) for key in keys if key not in sole}
+            more = sum([(key in has) - (key in had) for key in sole])
             for switch in switches:
                 told = delta.changes[switch]
                 told.update(sole)
                 for key in shared:
                     told[key] = self.holder(switch, key)
+                if switch in self.counted:
+                    self.counted[switch] += more + sum([one for key, one in shared.items()
+                                                        if one and not self._others_want(switch, key, unit)])
         if concerned:
             delta.concerned[rule.per, args[0]] |= concerned
+
+    def _others_want(self, switch: str, key: Key, unit: Unit) -> bool:
+        return any(other != unit for other in self.claimants(switch, key))
 
     def _remember_punts(self, unit: Unit, old: Mapping, new: Mapping) -> None:
         """Meters and groups have no cookie, so no packet comes from them."""
@@ -292,6 +303,7 @@ class Compiler:
                     contested.add(key)
         for key in contested:
             wanted[key] = self.holder(switch, key)
+        self.counted[switch] = len(wanted)
         return wanted
 
     def _here(self, switch: str) -> Iterator[Unit]:

@@ -54,8 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 _ASKING = (
     ("switches", "the switches: connected, in step, how many entries",
      "STATE: `in step` holds what it should; `reading`, `sending` is getting there; `away` is not connected; `unknown` is "
-     "connected and never written; `another's` has another controller as master. When it was last read, it should have "
-     "held ENTRIES, and DRIFT were alien, missing or altered. WAITING are changes not yet sent."),
+     "connected and never written; `another's` has another controller as master. ENTRIES is how many it holds; when it "
+     "was last read, DRIFT were alien, missing or altered. WAITING are changes not yet sent."),
     ("ports", "the ports: whose, where, in which state",
      "STATUS is DOWN until the port's interface is seen, BUILD until every switch concerned has confirmed, then ACTIVE. "
      "PACKETS went to the controller (DHCP questions)."),

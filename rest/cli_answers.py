@@ -17,7 +17,7 @@ def switches(answer: Answer, page: Page) -> int:
     for one in answer["switches"]:
         read = one["last_read"] or {}
         drift = "-" if read.get("first", True) else sum(read[name] for name in ("alien", "missing", "altered"))
-        rows.append((one["switch"], one["host"], one["bridge"], one["ovs_version"], one["state"], read.get("wanted"),
+        rows.append((one["switch"], one["host"], one["bridge"], one["ovs_version"], one["state"], one["entries"],
                      drift, one["waiting"]))
     page.table(("SWITCH", "HOST", "BRIDGE", "OVS", "STATE", "ENTRIES", "DRIFT", "WAITING"), rows)
     if not rows:

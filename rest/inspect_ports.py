@@ -23,8 +23,14 @@ def _switch(control: Any, id: str, session: Mapping[str, Any], host: str) -> dic
     return {"switch": id, "host": host, "host_id": row.host_id if row is not None else None,
             "bridge": row.bridge if row is not None else None, "ovs_version": owner.ovs_version if owner else None,
             "tunnel_ip": owner.tunnel_ip if owner else None, "state": _state(row, standing, session),
-            "waiting": session.get("pending"), "address": session.get("address"), "role": session.get("role"),
+            "entries": _entries(control, id, standing), "waiting": session.get("pending"), "address": session.get("address"), "role": session.get("role"),
             "connected_seconds": session.get("connected_seconds"), "last_read": audit or None}
+
+
+def _entries(control: Any, id: str, standing: Any) -> int | None:
+    """How many entries a switch holds, as far as is known: all that are wanted, but those that it refuses."""
+    wanted = control.compiler.counted.get(id) if standing is not None and standing.first is not None else None
+    return None if wanted is None else wanted - sum(switch == id for switch, _ in list(control.refused))
 
 
 def _state(row: Any, standing: Any, session: Mapping[str, Any]) -> str:

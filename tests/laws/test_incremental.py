@@ -25,7 +25,10 @@ def incremental_is_from_scratch(history: Sequence[Batch]) -> None:
         fabric.follow([batch])
         if number % 3 == 0 or number == len(history) - 1:
             scratch = from_scratch(fabric.model)
-            same(fabric.wanted(), "incremental", scratch, "from scratch")
+            counted = dict(fabric.compiler.counted)
+            wanted = fabric.wanted()
+            assert counted == {switch: len(wanted.get(switch, ())) for switch in counted}, "counted while following"
+            same(wanted, "incremental", scratch, "from scratch")
             same(fabric.held, "switch", scratch, "from scratch")
 
 

@@ -19,6 +19,8 @@ def test_every_switch_is_told_with_its_host_and_how_far_it_is(cloud: Fabric) -> 
     assert (first["switch"], first["host"], first["bridge"], first["ovs_version"]) == (HOST1, "host1", "br-int", "3.1.0")
     assert first["state"] == second["state"] == "in step"
     assert first["last_read"]["first"] and first["last_read"]["wanted"] > 50 and first["waiting"] == 0
+    tables = cloud.fakes.switches[HOST1].tables
+    assert first["entries"] == len(tables.flows) + len(tables.groups) + len(tables.meters)
 
 
 def test_a_switch_that_is_away_and_one_that_is_unknown_are_told_as_such() -> None:

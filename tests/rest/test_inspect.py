@@ -246,7 +246,7 @@ def test_an_audit_says_what_is_refused_and_who_is_away() -> None:
 
 def test_the_pipeline_is_told_to_everybody(cloud: Fabric) -> None:
     tables = cloud.as_acme.get("/inspect/pipeline")["tables"]
-    assert [table["name"] for table in tables][:3] == ["admit", "police", "guard"]
+    assert [table["name"] for table in tables][0] == "admit" and len(tables) > 20
 
 
 def test_counters_of_a_switch_that_does_not_answer_are_missing_and_nothing_else() -> None:

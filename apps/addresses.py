@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from apps.subnet_choice import choice, choosable
 from controller import values
 from controller.errors import Conflict, Invalid
 from controller.types import Record
@@ -38,14 +39,15 @@ def assign(write: Any, document: Mapping[str, Any], wanted: Iterable[Record] | N
     """The fixed_ips of a port that asks for these, or for nothing in particular (None)."""
     network = document["network_id"]
     subnets = {subnet.id: subnet for subnet in write.find("subnet", "network_id", network)}
+    eligible = choice(write, document, subnets.values(), needed=wanted is None) or ()
     if wanted is None:
-        found = _one_of_each(write, document, subnets)
+        found = _one_of_each(write, document, eligible)
     else:
         found = _asked(write, document, subnets, list(wanted), before)
     if document["device_owner"] not in (INTERFACE, FLOATING):
         had = {fixed.subnet_id for fixed in found}
-        found += [_automatic(subnet, document) for id, subnet in subnets.items()
-                  if is_automatic(subnet) and id not in had]
+        found += [_automatic(subnet, document) for subnet in eligible
+                  if is_automatic(subnet) and subnet.id not in had]
     _check_free(write, document, found, before)
     return tuple(dict.fromkeys(found))
 
@@ -54,18 +56,18 @@ def _automatic(subnet: Any, document: Mapping[str, Any]) -> Record:
     return Record(subnet_id=subnet.id, ip_address=values.eui64(subnet.cidr, document["mac_address"]))
 
 
-def _one_of_each(write: Any, document: Mapping[str, Any], subnets: Mapping[str, Any]) -> list[Record]:
+def _one_of_each(write: Any, document: Mapping[str, Any], subnets: Iterable[Any]) -> list[Record]:
     found = []
     for version in (4, 6):
-        choice = [one for one in subnets.values() if one.ip_version == version and not is_automatic(one)]
-        if choice:
-            found.append(choose(write, document["network_id"], choice))
+        fitting = [one for one in subnets if one.ip_version == version and not is_automatic(one)]
+        if fitting:
+            found.append(choose(write, document["network_id"], fitting))
     return found
 
 
-def choose(write: Any, network: str, choice: list[Any], mine: Collection[str] = ()) -> Record:
+def choose(write: Any, network: str, fitting: list[Any], mine: Collection[str] = ()) -> Record:
     """A free address of the first subnet that has one."""
-    for subnet in choice:
+    for subnet in fitting:
         version = subnet.ip_version
         number = spans_of(write, subnet).take(
             lambda number, version=version: (text := values.ip_text(version, number)) in mine
@@ -162,10 +164,10 @@ def release(write: Any, gone: Iterable[Record]) -> None:
 
 
 def add_automatic(write: Any, subnet: Any) -> None:
-    """A new subnet whose hosts make their own addresses: every port of the network gets one."""
+    """A new subnet whose hosts make their own addresses: every port of the network that it is for gets one."""
     if is_automatic(subnet):
         for port in write.find("port", "network_id", subnet.network_id):
-            if not port.device_owner.startswith(_SETTLED):
+            if not port.device_owner.startswith(_SETTLED) and choosable(write, port, subnet):
                 fixed = Record(subnet_id=subnet.id, ip_address=values.eui64(subnet.cidr, port.mac_address))
                 _revised(write, port, (*port.fixed_ips, fixed))
 

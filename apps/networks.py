@@ -4,16 +4,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from apps import segment_ranges
+from apps import segment_ranges, wires
 from apps.security_group_defaults import ensure_default
-from controller.errors import Conflict, Exhausted, Forbidden, Invalid, Unsupported
+from apps.segments import provider
+from apps.wires import LAST_VLAN, PHYSICAL
+from controller.errors import Conflict, Forbidden, Invalid, Unsupported
 from controller.types import Record, Type, freeze
 
 KIND, WIRE, KEY = "provider:network_type", "provider:physical_network", "provider:segmentation_id"
-PHYSICAL = ("flat", "vlan")         # carried by a physical network, and not in tunnels
 TYPE_AND_KEY = "provider_network_type+provider_segmentation_id"
-ON_WIRE = "provider_physical_network+provider_segmentation_id"
-LAST_VLAN = 4094                    # 4095 is reserved (IEEE 802.1Q §9.6)
 GATEWAYS = ("network:router_gateway", "network:floatingip")
 # Bytes that a tunnel adds to an IP packet over IPv4: outer IP, (UDP, tunnel header,) inner Ethernet.
 OVERHEAD = {"vxlan": 50, "geneve": 58, "gre": 42}
@@ -54,7 +53,7 @@ _SMALLEST_MTU = {4: 68, 6: 1280}          # RFC 791, RFC 8200
 
 def create(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: None) -> None:
     """Choose the encapsulation and the MTU. A project with a network has its default security group too."""
-    _choose_provider(write, document)
+    _choose_provider(write, document, asked)
     if document["vlan_transparent"] and document[KIND] in PHYSICAL:
         raise Unsupported("vlan_transparent", f"a {document[KIND]} network carries no tags but its own; use one in tunnels")
     document["mtu"] = _mtu(write, document, document["mtu"])
@@ -70,12 +69,20 @@ def update(write: Any, document: dict[str, Any], asked: Mapping[str, Any], befor
     _check_external(write, document, before)
 
 
-def delete(write: Any, document: Mapping[str, Any], asked: Mapping[str, Any], before: Any) -> None:
-    if before.provider_network_type == "vlan" and (spans := _vlans(write, before.provider_physical_network)):
-        write.give_back(spans, before.provider_segmentation_id)
+def _take_segments(document: dict[str, Any], asked: Mapping[str, Any]) -> None:
+    """The network is made with the first of the segments asked for."""
+    segments = asked["segments"]
+    if any(document[name] is not None for name in (KIND, WIRE, KEY)):
+        raise Invalid("segments", "Segments and provider values cannot both be set.",
+                      type="SegmentsSetInConjunctionWithProviders")
+    document.update((name, segments[0].get(name)) for name in (KIND, WIRE, KEY))
+    if document[KIND] is None:
+        raise Invalid("segments", f"{KIND} is required in each")
 
 
-def _choose_provider(write: Any, document: dict[str, Any]) -> None:
+def _choose_provider(write: Any, document: dict[str, Any], asked: Mapping[str, Any]) -> None:
+    if asked.get("segments"):
+        _take_segments(document, asked)
     kind = document[KIND]
     for name in (WIRE, KEY):
         if document[name] is not None and kind is None:
@@ -83,7 +90,7 @@ def _choose_provider(write: Any, document: dict[str, Any]) -> None:
     if kind is None:
         kind = document[KIND] = write.settings["network_type"]
     if kind in PHYSICAL:
-        _choose_wire(write, document)
+        document[KEY] = wires.place(write, kind, document[WIRE], document[KEY], document["project_id"], said=provider)
     elif document[WIRE] is not None:
         raise Invalid(WIRE, f"must be left out: {kind} networks are carried in tunnels")
     elif document[KEY] is None:
@@ -99,49 +106,6 @@ def _choose_key(write: Any, document: dict[str, Any], kind: str) -> None:
         lambda number: write.count("network", TYPE_AND_KEY, (kind, number)) > 0)
     if document[KEY] is not None:
         write.number("network", document, KEY)
-
-
-def _choose_wire(write: Any, document: dict[str, Any]) -> None:
-    """Its place on a physical network, where it must be alone."""
-    wire, known = document[WIRE], write.settings["physical_networks"]
-    if not wire:
-        raise Invalid(WIRE, f"is required for {document[KIND]} networks")
-    if known is not None and wire not in known:
-        raise Invalid(WIRE, f"{wire} is not known; there are {', '.join(known) or 'none'} (the setting "
-                            "physical_networks)")
-    if document[KIND] == "vlan":
-        _choose_vlan(write, document)
-    elif document[KEY] is not None:
-        raise Invalid(KEY, "must be left out: a flat network has no tag")
-    elif any(one.provider_network_type == "flat" for one in write.find("network", "provider_physical_network", wire)):
-        raise Conflict("FlatNetworkInUse", f"Unable to create the flat network. Physical network {wire} is in use.")
-
-
-def _choose_vlan(write: Any, document: dict[str, Any]) -> None:
-    wire, vlan = document[WIRE], document[KEY]
-    if vlan is None:
-        ends = write.settings["vlan_ranges"].get(wire)
-        vlan = document[KEY] = segment_ranges.choose(
-            write, "vlan", wire, document["project_id"], [ends] if ends else [],
-            lambda number: write.count("network", ON_WIRE, (wire, number)) > 0)
-    if vlan is None:
-        spans = _vlans(write, wire)
-        if spans is None:
-            raise Invalid(KEY, f"is required: no VLANs of {wire} are set aside (the setting vlan_ranges)")
-        vlan = document[KEY] = spans.take(lambda number: write.count("network", ON_WIRE, (wire, number)) > 0)
-        if vlan is None:
-            raise Exhausted("NoNetworkAvailable", f"{KEY}: all VLANs of {wire} that are set aside are in use")
-    elif vlan > LAST_VLAN:
-        raise Invalid(KEY, f"must be between 1 and {LAST_VLAN} for vlan")
-    elif write.count("network", ON_WIRE, (wire, vlan)):
-        raise Conflict("VlanIdInUse", f"Unable to create the network. The VLAN {vlan} on physical network {wire} is in "
-                                      "use.")
-
-
-def _vlans(write: Any, wire: str) -> Any:
-    """Where free VLANs of a physical network are looked for, if some are set aside."""
-    ends = write.settings["vlan_ranges"].get(wire)
-    return write.spans(("vlan", wire), (ends,)) if ends else None
 
 
 def _mtu(write: Any, document: Mapping[str, Any], wanted: int) -> int:
@@ -176,6 +140,8 @@ def _check_external(write: Any, document: Mapping[str, Any], before: Any) -> Non
     """Only a physical network leads outside; and it stays so while somebody goes out through it."""
     if document["router:external"] and document[KIND] not in PHYSICAL:
         raise Unsupported("router:external", "only flat and vlan networks lead outside")
+    if document["router:external"] and write.count("segment", "network_id", document["id"]) > 1:
+        raise Unsupported("router:external", "a network of several segments does not lead outside")
     if before is None or document["router:external"] or not before.router_external:
         return
     if any(port.device_owner in GATEWAYS for port in write.find("port", "network_id", before.id)):

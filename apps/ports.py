@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from apps import addresses, dhcp6_options, dhcp_options
+from apps import addresses, dhcp6_options, dhcp_options, subnet_choice
 from apps.router_ports import leads_outside
 from apps.security_group_defaults import ensure_default
 from controller import values
@@ -37,6 +37,8 @@ def create(write: Any, document: dict[str, Any], asked: Mapping[str, Any], befor
     _choose_mac(write, document)
     wanted = asked.get("fixed_ips")
     document["fixed_ips"] = addresses.assign(write, document, wanted)
+    document["addresses_wait"] = wanted is None and subnet_choice.waits(write, document)
+    subnet_choice.check_place(write, document)
     if document["port_security_enabled"] is None:
         document["port_security_enabled"] = network.port_security_enabled and not _is_service(document)
     if document["security_groups"] is None:
@@ -51,6 +53,7 @@ def update(write: Any, document: dict[str, Any], asked: Mapping[str, Any], befor
         _change_mac(write, document, before)
     if "fixed_ips" in asked or document["mac_address"] != before.mac_address:
         _change_addresses(write, document, asked, before)
+    _settle_place(write, document, asked, before)
     if document["security_groups"] is None:
         document["security_groups"] = _default_groups(write, document)
     if "extra_dhcp_opts" in asked:
@@ -116,6 +119,17 @@ def _change_addresses(write: Any, document: dict[str, Any], asked: Mapping[str, 
         wanted = tuple(fixed for fixed in before.fixed_ips if fixed.subnet_id not in automatic)
     document["fixed_ips"] = addresses.assign(write, document, wanted, before)
     addresses.release(write, [fixed for fixed in before.fixed_ips if fixed not in document["fixed_ips"]])
+
+
+def _settle_place(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: Any) -> None:
+    """It comes to a host: that may be what its addresses have waited for, or where they are of no use."""
+    if "fixed_ips" in asked:
+        document["addresses_wait"] = False
+    elif document["addresses_wait"] and document["binding:host_id"]:
+        document["fixed_ips"] = addresses.assign(write, document, None, before)
+        document["addresses_wait"] = False
+    if document["binding:host_id"] != before.binding_host_id or "fixed_ips" in asked:
+        subnet_choice.check_place(write, document)
 
 
 # ---- its security
@@ -221,5 +235,5 @@ def vif_details(model: Any, port: Any) -> dict:
 
 
 def ip_allocation(model: Any, port: Any) -> str:
-    """Addresses are given at once or not at all."""
-    return "immediate" if port.fixed_ips else "none"
+    """Addresses are given at once, once it is known where it is, or not at all."""
+    return "immediate" if port.fixed_ips else "deferred" if port.addresses_wait else "none"

@@ -6,6 +6,8 @@
     broadcast, multicast       a copy for each port here and one for the uplink
     from the uplink            to the ports here and never back: SENDER stays 0, as from a tunnel
 
+Of several segments a host uses the first that it reaches: two of them would make a loop outside.
+
 The tag is put on in DELIVER and taken off in ADMIT. Nothing that is tagged already goes out: in a flat network it
 would be another network's frame. A router that many hosts are at once sends from a MAC of each host's own; physical
 switches would otherwise see its MAC move from port to port all the time.
@@ -13,14 +15,15 @@ switches would otherwise see its MAC move from port to port all the time.
 from hashlib import blake2s
 
 from apps.pipeline import ADMIT, COMMIT, COPIES, DELIVER, FORWARD, NETWORK, RECEIVER, SENDER, UPLINK
-from apps.places import ROUTER_PORTS, everywhere, on_wire, reach, switches_of, uplink_of
+from apps.places import ROUTER_PORTS, everywhere, on_wire, reach, switches_of, wire_at
+from apps.seats import TAGGED, carried_by
 from controller.app import flows, only, spread
-from controller.openflow.actions import drop, output, pop_vlan, push_vlan, resubmit, set_field
+from controller.openflow.actions import drop, output, pop_vlan, resubmit, set_field
 from controller.openflow.match import match
 
 APP = 10
 GROUP_BIT = ("01:00:00:00:00:00", "01:00:00:00:00:00")
-NOT_TAGGED, TAGGED = 0, 0x1000
+NOT_TAGGED = 0
 TAGS = (0x8100, 0x88a8)                  # IEEE 802.1Q, 802.1ad
 
 
@@ -48,16 +51,11 @@ def may_send(world, network):
     return reach(world, network.id) if on_wire(network) else ()
 
 
-def way_out(world, network, switch_id):
-    """The uplink that the network has on a switch, or None."""
-    return world.ask(uplink_of, switch_id, network.provider_physical_network) if on_wire(network) else None
-
-
 @flows(per="network", on=lives, each=True)
 def admit_from_uplink(world, network, switch_id):
-    uplink = way_out(world, network, switch_id)
-    if uplink:
-        tag = network.provider_segmentation_id
+    wire = world.ask(wire_at, network.id, switch_id)
+    if wire:
+        uplink, tag = wire
         yield ADMIT, "known", match(in_port=uplink.ofport, vlan_vid=TAGGED | tag if tag else NOT_TAGGED), (
             *((pop_vlan(),) if tag else ()), set_field({NETWORK: network.key}), FORWARD)
 
@@ -72,21 +70,18 @@ def send_to_uplink(world, network):
 
 @flows(per="network", on=may_send, each=True)
 def deliver_to_uplink(world, network, switch_id):
-    uplink = way_out(world, network, switch_id)
-    if uplink:
-        yield DELIVER, "known", leaving(network), out(network, uplink)
+    wire = world.ask(wire_at, network.id, switch_id)
+    if wire:
+        yield DELIVER, "known", leaving(network), out(*wire)
 
 
 def leaving(network, **more):
     return match({RECEIVER: UPLINK, NETWORK: network.key, "vlan_vid": NOT_TAGGED, **more})
 
 
-def out(network, uplink):
+def out(uplink, tag):
     """Out of the uplink; what comes after for ports here is as it was."""
-    if not network.provider_segmentation_id:
-        return (output(uplink.ofport),)
-    tag = set_field(vlan_vid=TAGGED | network.provider_segmentation_id)
-    return (push_vlan(), tag, output(uplink.ofport), pop_vlan())
+    return carried_by(tag, output(uplink.ofport))
 
 
 # ---- routers that are on every host
@@ -100,10 +95,10 @@ def may_route(world, port):
 @flows(per="port", on=may_route, each=True)
 def deliver_routed(world, port, switch_id):
     network = world.need("network", port.network_id)
-    uplink = way_out(world, network, switch_id)
-    if uplink:
+    wire = world.ask(wire_at, network.id, switch_id)
+    if wire:
         yield DELIVER, "routed", leaving(network, eth_src=port.mac_address), (
-            set_field(eth_src=host_mac(switch_id)), *out(network, uplink), set_field(eth_src=port.mac_address))
+            set_field(eth_src=host_mac(switch_id)), *out(*wire), set_field(eth_src=port.mac_address))
 
 
 @flows(per="port", on=may_route)

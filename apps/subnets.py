@@ -8,11 +8,25 @@ from apps.addresses import AUTOMATIC, add_automatic, remove_automatic, span
 from apps.prefixes import draw
 from controller import values
 from controller.errors import Conflict, Invalid
-from controller.types import Record
+from controller.types import Record, Type
 
+_OWNERS = ("network:", "neutron:", "compute:", "baremetal:", "trunk:")
 _MODES = ("ipv6_ra_mode", "ipv6_address_mode")
 # Longest prefixes that leave room for DHCP: a server and a client beside the network's own addresses.
 _DHCP_LONGEST = {4: 30, 6: 126}
+
+
+def _owner(value: Any) -> str:
+    """The device_owner of ports that a subnet is for."""
+    if not isinstance(value, str) or not value.isprintable() or len(value) > 255:
+        raise Invalid("", "must be an owner of ports", type="InvalidInputSubnetServiceType")
+    if not value.startswith(_OWNERS):
+        raise Invalid("", f"{value} is no owner of ports; they begin with {', '.join(_OWNERS)}",
+                      type="InvalidSubnetServiceType")
+    return value
+
+
+OWNER = Type("owner", _owner, {"type": "string"}, ("compute:nova", "network:routed"), ("", 1, None, "x", "x:y", "network:a\nb"))
 
 
 def create(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: None) -> None:

@@ -170,13 +170,14 @@ def _uplinks(fabric: Fabric) -> Iterator[Finding]:
     """Ports on hosts that do not reach the physical network of their network."""
     wired = {(seen.switch_id, seen.physical_network) for seen in fabric.model.find("uplink", "all", True) if seen.ofport}
     for network in fabric.model.find("network", "all", True):
-        wire = network.provider_physical_network
-        homes = {fabric.home(port.id) for port in fabric.model.find("port", "network_id", network.id)} if wire else ()
-        for switch in sorted(home for home in homes if home and (home, wire) not in wired):
+        segments = fabric.model.find("segment", "network_id", network.id)
+        wires = sorted({network.provider_physical_network, *(one.physical_network for one in segments)} - {None})
+        homes = {fabric.home(port.id) for port in fabric.model.find("port", "network_id", network.id)} if wires else ()
+        for switch in sorted(home for home in homes if home and not any((home, wire) in wired for wire in wires)):
             at = fabric.model.get("switch", switch)
             yield Finding("bad", f"host {_host(fabric, at.host_id if at else None)}",
-                          f"has ports of network {network.name or network.id}, and no uplink to {wire}: others do not reach them",
-                          f"ovs-vsctl set Open_vSwitch . external_ids:hadron-bridge-mappings={wire}:BRIDGE")
+                          f"has ports of network {network.name or network.id}, and no uplink to {' or '.join(wires)}: others do "
+                          "not reach them", f"ovs-vsctl set Open_vSwitch . external_ids:hadron-bridge-mappings={wires[0]}:BRIDGE")
 
 
 def _connections(fabric: Fabric) -> Iterator[Finding]:

@@ -90,22 +90,24 @@ def said_by(net: Told) -> set[tuple[str, str, str]]:
 
 
 def test_it_moves_with_its_machine_and_to_another_and_tells_so_at_once(net, cloud):
-    a, b = (net.port(name, on=host, network=cloud.inside) for name, host in (("a", "host1"), ("b", "host2")))
+    host = cloud.host()                             # which has it too while its machine is on its way
+    other = "host1" if host == "host2" else "host2"
+    a, b = (net.port(name, on=at, network=cloud.inside) for name, at in (("a", host), ("b", other)))
     net.heard()
     floating = cloud.floating(a)
-    assert said_by(net) == {("host1", floating.mac, floating.ip)}
+    assert said_by(net) == {(host, floating.mac, floating.ip)}
     net.change(floating, port_id=b.id)
-    assert said_by(net) == {("host2", floating.mac, floating.ip)}
-    assert {name for name, _, _ in cloud.ask(floating.ip).wires} == {"host2"}
+    assert said_by(net) == {(other, floating.mac, floating.ip)}
+    assert {name for name, _, _ in cloud.ask(floating.ip).wires} == {other}
     net.change(floating, port_id=None)
     assert said_by(net) == set()
     assert not cloud.ask(floating.ip).arrivals
     net.change(floating, port_id=a.id)
     net.heard()
-    net.unplug(a, "host1")
+    net.unplug(a, host)
     net.heard()
-    net.plug(a, "host2")                            # its machine is moved, live
-    assert said_by(net) == {("host2", floating.mac, floating.ip)}
+    net.plug(a, other)                              # its machine is moved, live
+    assert said_by(net) == {(other, floating.mac, floating.ip)}
     assert net.send(cloud.out(a)).reaches(cloud.away).hops == []
 
 

@@ -74,7 +74,7 @@ def test_tunnel_keys_fit_their_tunnel(attributes: dict[str, Any], field: str) ->
 
 @pytest.mark.parametrize("attributes", [
     {"provider__network_type": "local"}, {"router__external": True}, {"qinq": True}, {"dns_domain": "example.org."},
-    {"segments": [{"provider:network_type": "vlan"}]}, {"availability_zone_hints": ["az1"]}, {"is_default": True}])
+    {"availability_zone_hints": ["az1"]}, {"is_default": True}])
 def test_what_is_not_served_is_refused_by_name(attributes: dict[str, Any]) -> None:
     name = next(iter(attributes)).replace("__", ":")
     with pytest.raises(Unsupported, match=f"^{name}: .*") as refused:
@@ -224,8 +224,7 @@ def test_hosts_that_make_their_own_addresses_get_and_lose_them_with_the_subnet()
 
 
 @pytest.mark.parametrize("attributes", [
-    {"subnetpool_id": "prefix_delegation"}, {"segment_id": DEAD},
-    {"service_types": ["network:router"]}, {"dns_publish_fixed_ip": True}])
+    {"subnetpool_id": "prefix_delegation"}, {"dns_publish_fixed_ip": True}])
 def test_extensions_that_are_not_served_are_refused_by_name(attributes: dict[str, Any]) -> None:
     with pytest.raises(Unsupported, match=f"^{next(iter(attributes))}"):
         subnet(World(), **attributes)

@@ -18,7 +18,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import apps.access  # noqa: F401  each import declares rules
-import apps.claims  # noqa: F401
 import apps.dhcp  # noqa: F401
 import apps.extra_routes  # noqa: F401
 import apps.floating_nat  # noqa: F401

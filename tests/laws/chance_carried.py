@@ -1,15 +1,30 @@
-"""Chance draws what carries several networks at once: trunks."""
+"""Chance draws what carries several networks at once, trunks, and what one is carried by, segments."""
 
 from __future__ import annotations
 
-from tests.laws.chance_routed import PORTS, Draw
+from tests.laws.chance_routed import NETWORKS, PORTS, WIRES, Draw
 from tests.laws.operations import Operation, name
 
 TRUNKS, SUB_PORTS = 3, 9  # parents are the first ports; sub-ports of a tame history those after, each in one trunk
 
 
 class Carried(Draw):
-    """Trunks."""
+    """Trunks and segments."""
+
+    def segment(self) -> Operation:
+        """A tame network has one on each wire: its own, and this one."""
+        number = self._below(NETWORKS)
+        kind = self.random.choice(("vlan", "vlan", "flat")) if not self.tame else "vlan"
+        return Operation(
+            "segment",
+            name("segment", number),
+            {
+                "network_id": name("network", number if self.tame else self._below(NETWORKS)),
+                "network_type": kind,
+                "physical_network": f"physnet{(number + 1) % WIRES if self.tame else self._below(WIRES)}",
+                "segmentation_id": None if kind == "flat" else 300 + number,
+            },
+        )
 
     def trunk(self) -> Operation:
         number = self._below(TRUNKS)

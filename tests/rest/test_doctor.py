@@ -79,6 +79,15 @@ def test_a_host_that_reaches_the_physical_network_is_healthy() -> None:
     assert clinic.findings() == []
 
 
+def test_a_host_that_reaches_one_of_a_networks_segments_is_healthy() -> None:
+    clinic = Clinic()
+    clinic.put("network", "net", provider_network_type="flat", provider_physical_network="physnet1")
+    for wire in ("physnet1", "physnet2"):
+        clinic.put("segment", f"on {wire}", network_id="net", network_type="flat", physical_network=wire)
+    clinic.put("uplink", "one/physnet2", host_id="one", switch_id=HOME, physical_network="physnet2", ofport=65100)
+    assert clinic.findings() == []
+
+
 @pytest.mark.parametrize("said", FAULTS)
 def test_a_fault_is_found_and_alone(said: str) -> None:
     clinic = Clinic()

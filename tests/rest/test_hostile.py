@@ -39,12 +39,14 @@ def right(client):
     policy = client.create("policy", "qos/policies", name="right")
     for rule in POLICING:
         PATHS[rule] = f"/v2.0/qos/policies/{policy['id']}/{rule}s"
+    wired = client.create("network", provider__network_type="flat", provider__physical_network="wan3")
     PATHS["port_forwarding"] = f"/v2.0/floatingips/{floating['id']}/port_forwardings"
     return {**POLICING, "access_rule": {"network_id": network["id"], "priority": 7},
             "port_isolation": {"network_id": network["id"]}, "qos_policy": {"name": "another"}, "floatingip": {"floating_network_id": outside["id"]},
             "port_forwarding": {"protocol": "tcp", "internal_port_id": inside["id"], "internal_port": 80, "external_port": 80},
             "network": {}, "subnet": {"network_id": network["id"], "ip_version": 4, "cidr": "10.99.0.0/24"},
             "port": {"network_id": network["id"]}, "router": {"name": "right"},
+            "segment": {"network_id": wired["id"], "network_type": "vlan", "physical_network": "wan2", "segmentation_id": 9},
             "network_segment_range": {"network_type": "vxlan", "minimum": 5000, "maximum": 5010},
             "trunk": {"port_id": client.create("port", network_id=network["id"])["id"]},
             "route": {f"subnet_{name}_id": _subnet(client, f"10.{number}.0.0/24")["id"] for number, name in enumerate("ab")},

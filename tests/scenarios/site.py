@@ -40,20 +40,20 @@ def wait(condition: Callable[[], Any], what: str = "it did not come about", seco
 
 @dataclass(frozen=True)
 class Wish:
-    """A machine to be: its network, its host, the last part of its addresses (0: none), and more about its port."""
+    """A machine to be: its network, its host, the last part of its addresses (0: none; None: as chosen), and more about its port."""
 
     name: str
     network: dict[str, Any]
     host: int
-    number: int = 0
+    number: int | None = 0
     port: dict[str, Any] = field(default_factory=dict)
 
     def body(self) -> dict[str, Any]:
         """What to POST."""
         network = self.network
         fixed = [{"ip_address": f"10.0.0.{self.number}"}, {"ip_address": f"2001:db8::{self.number}"}] if self.number else []
-        return {"network_id": network["id"], "project_id": network["project_id"], "name": self.name, "fixed_ips": fixed,
-                **self.port}
+        given = {} if self.number is None else {"fixed_ips": fixed}
+        return {"network_id": network["id"], "project_id": network["project_id"], "name": self.name, **given, **self.port}
 
 
 class Machine:

@@ -290,6 +290,41 @@ def test_an_uplink_goes_and_comes_with_the_hosts_mapping(site: Site, places: dic
     settles(reached=[tcp(here, there, 80), tcp(there, out, 80)])
 
 
+def test_each_host_carries_a_network_by_the_segment_that_it_reaches(site: Site) -> None:
+    """Two racks: what is VLAN 301 in one is VLAN 302 in the other, with a subnet of its own, and nothing joins them."""
+    second = site.cloud.host(2)
+    second.vsctl("set", "Open_vSwitch", ".", "external_ids:hadron-bridge-mappings=physnet2:br-ex")
+    wait(lambda: {one["physical_network"] for one in site.ask("GET", "/v2.0/uplinks")["uplinks"]} == {PHYSNET, "physnet2"})
+    network = site.create("network", name="racks", project_id="racks", segments=[
+        {"provider:network_type": "vlan", "provider:physical_network": f"physnet{rack}", "provider:segmentation_id": 300 + rack}
+        for rack in (1, 2)])
+    rows = site.ask("GET", f"/v2.0/segments?network_id={network['id']}")["segments"]
+    for one in rows:
+        site.create("subnet", network_id=network["id"], ip_version=4, segment_id=one["id"], project_id="racks",
+                    cidr=f"10.{one['segmentation_id'] - 300}.0.0/24")
+    group = site.open_group("racks")
+    port = {"security_groups": [group]}
+    one, two, late = site.machines(
+        Wish("rack1", network, 1, None, {**port, "binding:host_id": site.cloud.host(1).name}),
+        Wish("rack2", network, 2, None, {**port, "binding:host_id": second.name}), Wish("rackx", network, 2, None, port))
+    assert (one.ip, two.ip, late.ip) == ("10.1.0.2", "10.2.0.2", "")
+    site.update(late, **{"binding:host_id": second.name})
+    site.wait_active(late)
+    assert late.ip == "10.2.0.3" and late.vm.dhcp().address == late.ip
+    out = {rack: site.outsider(f"rackout{rack}", 99, 300 + rack) for rack in (1, 2)}
+    for rack, machine in out.items():
+        machine.vm.namespace.script(f"ip addr add 10.{rack}.0.99/24 dev eth0")
+    settles(reached=[ping(one, out[1], to="10.1.0.99"), ping(two, out[2], to="10.2.0.99"), ping(late, two), tcp(two, late, 80)])
+    word, last = new_word(), new_word()
+    with out[2].vm.capture(direction="in") as seen:
+        for said, sender in ((word, one), (last, two)):
+            sender.nic.send(frames.udp(sender.mac, frames.TO_ALL, sender.ip, "10.255.255.255", 5000, 5000, said))
+        heard(seen, last)
+        assert word not in b"".join(seen.frames())
+    second.vsctl("set", "Open_vSwitch", ".", "external_ids:hadron-bridge-mappings=physnet1:br-ex")
+    site.wait_uplinks(2)
+
+
 def test_a_restart_of_the_controller_is_not_felt(site: Site, places: dict[str, Place]) -> None:
     _, here, there, out = places["red"]
     before = [host.dump_flows() for host in site.cloud.hosts]

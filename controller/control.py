@@ -66,6 +66,7 @@ class Control:
         self.vigil = Vigil(model, writer.learn, failover=failover, settle=settle, alarm=self._alarm)
         self._hearing: dict[str, int] = {}                               # who must confirm what before we speak
         self._strangers = Sparing(now)
+        self._early: set[str] = set()                                    # switches that are being read before the desk knows
         self._next_audit: dict[str, float] = {}
         self._changed = threading.Condition()
         self._on: dict[type, Callable[[Any], None]] = {
@@ -150,13 +151,20 @@ class Control:
 
     # ---- switches
     def _greeted(self, event: Any) -> None:
-        self.standing[event.switch_id] = Standing()
+        self.standing[event.switch_id] = Standing(asked=event.switch_id in self._early)
+        self._early.discard(event.switch_id)
         self.ports.greeted(event.switch_id)
         self.vigil.greeted(event.switch_id)
         if event.switch_id in self.model.rows["switch"]:
             self._greet_known(event.switch_id)
         else:
             self._strangers.warning(log, "switch %s (%s) is unknown: watched, never written", event.switch_id, event.address)
+
+    def read_early(self, switch: str) -> None:
+        """For the switches' thread, while all is compiled: a switch of ours that comes says meanwhile what it holds."""
+        if switch in self.model.rows["switch"]:
+            self._early.add(switch)
+            self.switches.read(switch)
 
     def _greet_known(self, switch: str) -> None:
         standing = self.standing.get(switch)

@@ -35,6 +35,7 @@ from controller.seals import Seals
 from controller.standing import Beat, Tick
 from controller.store.memory import MemoryStore
 from controller.store.sqlite import SqliteStore
+from controller.switch.events import SwitchGreeted
 from controller.switch.ovsdb import OvsdbServer
 from controller.switch.switches import Switches
 from controller.switch.tls import server_context
@@ -85,7 +86,8 @@ class Hadron:
         self.seals = Seals(time.time, os.urandom)
         self.desk = Desk(on_event=lambda event: self.control.on_event(event),
                          after_batch=lambda: self.control.after_batch(), group=self.writer.group)
-        self.switches = Switches(self.desk.post)
+        self._compiling = False
+        self.switches = Switches(self._hear)
         self.control = Control(model=self.model, writer=self.writer, compiler=self.compiler, switches=self.switches,
                                home=self._home, now=time.time, audit_interval=config.audit_interval,
                                sayings=words.SAYINGS, fading=words.FADING, seals=self.seals, adopted=config.adopt,
@@ -125,8 +127,10 @@ class Hadron:
             self.access.restore(self.writer.notes)
             self.switches.generation = self._next_generation()
             self._keep_key()
+            self._compiling = True
             self._listen()
             self.control.load()
+            self._compiling = False
         log.info("compiled %d rows in %.2f s", sum(map(len, self.model.rows.values())), time.monotonic() - began)
         self.desk.start()
         self._clock.start()
@@ -137,6 +141,12 @@ class Hadron:
         log.info("REST on %s:%d, OpenFlow on %s:%d, OVSDB on %s:%d", self.rest.address, self.rest.port,
                  self.config.openflow.address, self.config.openflow.port, self.config.ovsdb.address, self.config.ovsdb.port)
         return self
+
+    def _hear(self, event: Any) -> None:
+        """What the switches' thread tells the desk."""
+        if self._compiling and isinstance(event, SwitchGreeted):
+            self.control.read_early(event.switch_id)
+        self.desk.post(event)
 
     def _listen(self) -> None:
         """Take the connections of switches and hosts."""

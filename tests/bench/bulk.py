@@ -79,7 +79,7 @@ def restart_vswitchd(host: Host, ports: int, hadron: Hadron | None) -> dict[str,
     found = {"ports_back_s": round(time.monotonic() - began, 2)}
     if hadron is not None:
         until(lambda: any(one["host"] == host.name and one["state"] == "in step"
-                          and one["connected_seconds"] < time.monotonic() - began for one in switches(hadron)))
+                          and (one["connected_seconds"] or 1e9) < time.monotonic() - began for one in switches(hadron)))
         found["flows_back_s"] = round(time.monotonic() - began, 2)
         if count_flows(host) < flows:
             raise RuntimeError(f"{host.name} holds {count_flows(host)} flows of {flows}")

@@ -10,7 +10,7 @@ are joined
                                          between which nobody can route
 """
 from apps.places import on_wire, routed
-from controller.app import query, tally
+from controller.app import only, query, tally
 
 WIRES = 0xFFFFFFFF               # the realm of networks on physical wires; others are called by a network's key
 
@@ -32,12 +32,12 @@ def realm(world, network_id):
 
 
 @tally(per="port")
+@only(lambda port: port.device_id and not port.device_owner.startswith("network:") and speaks_for_others(port))
 def forwarders(world, port):
     """Machines that may forward packets gather their networks, and networks those machines."""
-    if port.device_id and not port.device_owner.startswith("network:") and speaks_for_others(port):
-        machine = port.project_id, port.device_id
-        yield ("machines", port.network_id), machine
-        yield ("networks", machine), port.network_id
+    machine = port.project_id, port.device_id
+    yield ("machines", port.network_id), machine
+    yield ("networks", machine), port.network_id
 
 
 def speaks_for_others(port):

@@ -4,7 +4,7 @@
     @tally(per="port")              pairs (key, value) that a row adds to a gathering; world.gathered reads it
     @flows(per="port", on=home)     for each object of a kind these flows, on these switches
     @flows(…, each=True)            … with flows of their own on every switch: rule(world, row, switch)
-    @only(is_interface)             above a function `on` or a tally: the others of that kind have nothing to do with it
+    @only(is_interface)             above a rule's, a tally's or `on`'s function: the others have nothing to do with it
     @answers(of=rule)               what a packet that the rule's flows sent to us is answered with: frames, back to
                                     where it came from; (port or actions, frame), elsewhere; Fact(kind, document), what
                                     it teaches
@@ -47,8 +47,8 @@ def query(ask: Callable) -> Callable:
 
 
 def only(concerns: Callable[[Any], bool]) -> Callable[[Callable], Callable]:
-    """Declare that a tally, or a function `on`, has something to say of rows only of which this is true, by what they say
-    themselves: of the others it is never asked. Few ports are a router's."""
+    """Declare that a tally, a rule or a function `on` has something to say of rows only of which this is true, by what they
+    say themselves: of the others it is never asked. Few ports are a router's."""
     def declare(ask: Callable) -> Callable:
         ask.concerns = concerns         # type: ignore[attr-defined]
         return ask
@@ -114,6 +114,9 @@ class Rule:
         self.name = f"{make.__module__}.{make.__name__}"
         self.app = _app_number(make.__module__)
         self.where = _where(per, on)
+        self.only: Callable[[Any], bool] | None = getattr(make, "concerns", None)
+        if self.only is not None and each:
+            raise ImportError(f"{self.name}: a rule with flows of its own on every switch is for all objects; @only goes above `on`")
         self.answers: Callable | None = None
 
     def __call__(self, world: Any, *args: str) -> Mapping[tuple, Any]:

@@ -78,8 +78,11 @@ class Compiler:
         self.tallies_of: defaultdict[str, list] = defaultdict(list)
         self._wheres_of: defaultdict[str, dict[Any, None]] = defaultdict(dict)
         self._rules_at: defaultdict[Any, list] = defaultdict(list)     # question where -> the rules that ask it
+        self._choosy: defaultdict[str, list] = defaultdict(list)       # rules for some objects of a kind only
         for rule in rules:
             self.rules_of[rule.per].append(rule)
+            if rule.only is not None:
+                self._choosy[rule.per].append(rule)
             self._wheres_of[rule.per][rule.where] = None
             self._rules_at[rule.where].append(rule)
         for tally in tallies:
@@ -122,8 +125,12 @@ class Compiler:
             change = self.world.count if row is not None and tally.concerns(row) else self.world.drop
             facts.update(dict.fromkeys(change(tally, id)))
         for where in self._wheres_of.get(kind, ()):
-            if self.world.has_asked(where, id) != (row is not None and where.concerns(row)):
+            if self.world.has_asked(where, id) != (row is not None and bool(where.concerns(row))):
                 moved[where, (id,)] = None
+
+        for rule in self._choosy.get(kind, ()):
+            if row is not None and bool(rule.only(row)) != ((rule, (id,)) in self.units):
+                moved[rule.where, (id,)] = None
 
     def _move(self, asked: tuple, delta: Delta | None) -> None:
         """An object belongs elsewhere, or has come or gone: so do the flows of all rules that ask this question."""
@@ -137,8 +144,10 @@ class Compiler:
         for rule in self._rules_at[where]:
             if rule.each:
                 self._place_each(rule, args[0], place, delta)
-            elif place.sets or (rule, args) in self.units:
+            elif place.sets and (rule.only is None or rule.only(row)):
                 self._settle((rule, args), place, delta)
+            elif (rule, args) in self.units:
+                self._settle((rule, args), NOWHERE, delta)
 
     def _place_each(self, rule: Any, id: str, place: Spread, delta: Delta | None) -> None:
         """A rule with flows of its own on every switch: one unit for each switch of the object."""

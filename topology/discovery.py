@@ -10,7 +10,7 @@ A link holds for 60 s without being heard again, so that wires which lose a thir
 either of its ports (see controller/fading.py).
 """
 from apps.pipeline import ADMIT
-from controller.app import Alarm, Fact, Said, Sealed, Unseal, answers, every, fades, flows
+from controller.app import Alarm, Fact, Said, Sealed, Unseal, answers, every, fades, flows, only
 from controller.openflow import Meter, controller, match, meter
 from controller.packet import lldp
 from topology.binding import tenant
@@ -29,6 +29,7 @@ def takes_part(world, seen):
     return bool(here(world, seen)) and seen.link_state == "up" and world.ask(tenant, seen.id) is None
 
 
+@only(lambda seen: seen.host_id is None)
 def here(world, seen):
     return (seen.switch_id,) if seen.host_id is None and seen.switch_id and seen.ofport else ()
 

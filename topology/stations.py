@@ -8,7 +8,7 @@ address that is somebody else's, while that one's port is up, is not heard, and 
 from apps.guards import ask_for
 from apps.pipeline import ANSWER, GUARDS, LOCATE, NETWORK, SENDER, UNGUARDED
 from apps.places import home, plugged
-from controller.app import Alarm, Fact, Resume, answers, fades, flows
+from controller.app import Alarm, Fact, Resume, answers, fades, flows, only
 from controller.openflow import Meter, controller, drop, match, meter, resubmit, set_field
 from controller.packet import arp, icmp6, ipv6
 from topology.binding import EDGE
@@ -34,9 +34,8 @@ def stand(world, switch):
 
 
 @flows(per="port", on=home)
+@only(learns)
 def look(world, port):
-    if not learns(port):
-        return
     up = (meter(METER + port.key), controller())
     yield Meter(METER + port.key, pps=RATE, burst=RATE)
     yield LOCATE, "stranger", match({SENDER: port.key}), up

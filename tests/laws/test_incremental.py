@@ -14,6 +14,7 @@ from apps import guards
 from tests.laws.chance import Chance, furnish
 from tests.laws.fabric import Fabric, from_scratch, holds_for, same
 from tests.laws.operations import Batch
+from topology import stations
 
 SEEDS, LENGTH = 24, 120  # 2 880 operations
 NOTE = "self._asking[-1].add("
@@ -70,3 +71,16 @@ def test_the_law_breaks_without_any_one_of_them(number: int, monkeypatch: pytest
         for seed in range(SEEDS):
             incremental_is_from_scratch(furnish(seed) + Chance(seed).history(LENGTH))
     assert isinstance(broken.value, AssertionError | KeyError), broken.value
+
+
+def test_what_concerns_some_rows_only_follows_when_a_row_comes_to_be_one_of_them() -> None:
+    fabric = Fabric().follow(furnish(3))
+    port = next(row for row in fabric.model.rows["port"].values()
+                if any(unit[1] == (row.id,) for unit in fabric.compiler.units) and not row.device_owner)
+    for owner in (stations.EDGE, "", stations.EDGE):
+        fabric.take([fabric.model.put("port", port._replace(device_owner=owner))])
+        learned = [unit for unit in fabric.compiler.units if unit[0].name == "topology.stations.look" and unit[1] == (port.id,)]
+        assert bool(learned) == (owner == stations.EDGE)
+        scratch = from_scratch(fabric.model)
+        same(fabric.wanted(), "incremental", scratch, "from scratch")
+        same(fabric.held, "switch", scratch, "from scratch")

@@ -175,6 +175,7 @@ class Control:
     def _gone(self, event: Any) -> None:
         standing = self.standing.pop(event.switch_id, None)
         self.vigil.gone(event.switch_id)
+        self.ports.gone(event.switch_id)
         if standing:
             self._release(event.switch_id, standing, None)
         for switch, key in [refused for refused in self.refused if refused[0] == event.switch_id]:

@@ -44,6 +44,7 @@ from controller.write import Writer
 from rest.api import Api
 from rest.inspect import Inspect
 from rest.server import Server
+from rest.topology import RyuTopology
 
 log = logging.getLogger("hadron")
 
@@ -111,7 +112,8 @@ class Hadron:
         inside = Inspect(self.control, self.desk.call, counters=self.switches.counters, sessions=self.switches.report,
                          peers=self.ovsdb.peers)
         return Api(model=self.model, writer=self.writer, authenticate=self.access.authenticate, call=self.desk.call,
-                   realized=self.control.wait_realized, mounts={"inspect": inside})
+                   realized=self.control.wait_realized, mounts={
+                       "inspect": inside, "v1.0": RyuTopology(self.model, self.compiler.world, self.control.ports.ports)})
 
     def _home(self, port_id: str) -> str | None:
         from apps.places import plugged

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
+from controller.openflow.actions import PORT_LOCAL
 from controller.openflow.ports import LAST_PORT
 from controller.rows import as_dict
 
@@ -22,6 +23,7 @@ class SwitchPorts:
     def __init__(self, model: Any, learn: Learn, adopted: Collection[str] = ()) -> None:
         self.model, self.learn, self.adopted = model, learn, frozenset(adopted)
         self._unsettled: dict[str, int] = {}        # interfaces that are up, and for how long
+        self.there: dict[str, dict[int, tuple[str, str]]] = {}      # name and MAC of the ports of who is connected
 
     def load(self) -> None:
         """Who was adopted once and is no more is a stranger again."""
@@ -35,11 +37,26 @@ class SwitchPorts:
         if self.model.get("switch", switch_id) is None and self._adopts(switch_id):
             self.learn([("switch", {"id": switch_id})])
 
+    def gone(self, switch_id: str) -> None:
+        """A switch is not connected any more."""
+        self.there.pop(switch_id, None)
+
+    def ports(self, switch_id: str) -> list[tuple[int, str, str]]:
+        """Number, name and MAC address of each port of a switch that is connected. Any thread may ask."""
+        return [(number, *port) for number, port in self.there.get(switch_id, {}).copy().items()]
+
     def changed(self, event: Any) -> None:
         """A port was seen or changed."""
         switch = self.model.get("switch", event.switch_id)
+        if event.ofport == PORT_LOCAL and switch is not None and switch.host_id is None:
+            self.learn([("switch", {**as_dict(switch), "bridge": "".join(_printable(event.name))})])
         if switch is None or not 0 < event.ofport <= LAST_PORT:
             return
+        there = self.there.setdefault(event.switch_id, {})
+        if event.state == "gone":
+            there.pop(event.ofport, None)
+        else:
+            there[event.ofport] = "".join(_printable(event.name)), event.mac
         if switch.host_id is not None:
             self._number(switch, event)
         elif event.state == "gone":

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rest import cli_answers
+from rest import cli_answers, cli_topology
 from rest.cli_client import Client, Failed
 from rest.cli_pipeline import ascii_only, dot, drawing
 from rest.cli_show import Page
@@ -69,6 +69,10 @@ _ASKING = (
      "any, or entries that a switch refuses, rules that failed or contradict each other."),
     ("alarms", "what happened that should not: drift, floods, refusals", "Exit status 1 if there are any."),
     ("doctor", "what is known to be wrong, and how to mend it", "Exit status 1 if anything is BAD; a NOTE is good to know."),
+    ("topology", "the switches and the wires between them, drawn",
+     "An administrator sees the physical view unless told otherwise, a project the logical one: what it has asked for."),
+    ("what-if", "who would be cut off without a link, switch or host",
+     "Found on a copy of the graph; nothing is touched. Exit status 1 if anybody would be."),
     ("forget", "let go of a host that will not come back",
      "What was last seen of hosts is remembered. Refused while the host, or its switch, is connected."))
 
@@ -78,7 +82,8 @@ def parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser("hadron", description="Tenant networks on Open vSwitch: run the controller, look inside.",
                                     epilog=_EPILOG, formatter_class=_Wide)
     commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    asking, own = _asking(), {"ports": _ports, "flows": _flows, "why": _why, "audit": _audit, "forget": _forget}
+    asking, own = _asking(), {"ports": _ports, "flows": _flows, "why": _why, "audit": _audit, "forget": _forget,
+                               "topology": cli_topology.words, "what-if": cli_topology.suppositions}
 
     def add(name: str, run: Callable[[argparse.Namespace], int], what: str, more: str = "") -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}. {more}".strip(),
@@ -256,17 +261,23 @@ def _client(arguments: argparse.Namespace) -> Client:
 
 def ask(arguments: argparse.Namespace) -> int:
     """Every command that shows an answer of /inspect."""
-    names = ("network", "host", "switch", "port", "table", "drops", "recompute")
-    params = {name: getattr(arguments, name, None) for name in names}
+    names = ("network", "host", "switch", "port", "table", "drops", "recompute", "view", "link")
+    said = {name: getattr(arguments, name, None) for name in names}
+    params = {name: ",".join(value) if isinstance(value, list) else value for name, value in said.items()}
     if hasattr(arguments, "flow"):
         params["flow"] = " ".join(" ".join(arguments.flow).split())         # it may have been copied over several lines
     client = _client(arguments)
     answer = (client.post if arguments.command in ("audit", "forget") else client.get)(arguments.command, params)
-    show: Callable[[Any, Page], int] = getattr(cli_answers, arguments.command)
+    show = _SHOWING.get(arguments.command) or getattr(cli_answers, arguments.command)
+    if arguments.command == "topology" and not arguments.json:
+        return cli_topology.show(answer, Page(wide=arguments.wide), arguments)
     if arguments.json:
         print(json.dumps(answer, indent=2))
         return show(answer, Page(open(os.devnull, "w")))  # noqa: SIM115
     return show(answer, Page(wide=arguments.wide))
+
+
+_SHOWING: dict[str, Callable[[Any, Page], int]] = {"what-if": cli_topology.suppose, "topology": lambda answer, page: FINE}
 
 
 def pipeline(arguments: argparse.Namespace) -> int:

@@ -8,6 +8,8 @@
     POST /inspect/audit?switch=&recompute=                    administrators
     GET  /inspect/alarms                                      about own objects
     GET  /inspect/doctor                                      administrators
+    GET  /inspect/topology?view=                              own objects; the physical view administrators
+    GET  /inspect/what-if?link=&switch=&host=                 administrators
     POST /inspect/forget?host=                                administrators
 
 Administrators see everything. A project sees what belongs to it, without the fabric below: no switches, hosts,
@@ -27,7 +29,15 @@ from webob import Request, Response
 from apps.pipeline import PIPELINE
 from controller.errors import Forbidden, Missing
 from controller.policy import Context
-from rest import inspect_audit, inspect_doctor, inspect_flows, inspect_forget, inspect_ports, inspect_why
+from rest import (
+    inspect_audit,
+    inspect_doctor,
+    inspect_flows,
+    inspect_forget,
+    inspect_ports,
+    inspect_topology,
+    inspect_why,
+)
 from rest.errors import Answered, bad_request, no_such_address, not_allowed
 from rest.inspect_objects import Known, called
 from rest.inspect_pipeline import drawn
@@ -66,6 +76,8 @@ class Inspect:
             "audit": ("POST", frozenset({"switch", "recompute"}), self._audit),
             "alarms": ("GET", frozenset(), self._alarms),
             "doctor": ("GET", frozenset(), self._doctor),
+            "topology": ("GET", frozenset({"view"}), self._topology),
+            "what-if": ("GET", frozenset({"link", "switch", "host"}), self._what_if),
             "forget": ("POST", frozenset({"host"}), self._forget)}
 
     # ---- HTTP
@@ -105,11 +117,16 @@ class Inspect:
         host = self.model.get("host", row.host_id) if row is not None and row.host_id else None
         return (host.hostname or host.id) if host is not None else ""
 
+    def _names(self, switch: str) -> tuple[str, ...]:
+        """Its host's id; on a switch without host its own name."""
+        row = self.model.get("switch", switch)
+        return () if row is None else (row.host_id,) if row.host_id else (row.bridge or "",)
+
     def _switch(self, text: str) -> str:
         """The switch that a person means: by its id (zeros in front may be left out), or its host."""
         ids = sorted(set(self.model.rows["switch"]) | set(self.control.standing))
         found = [id for id in ids if id.lstrip("0") == text.lower().lstrip("0")] or [
-            id for id in ids if text and text in (self._host(id), getattr(self.model.get("switch", id), "host_id", None))]
+            id for id in ids if text and text in (self._host(id), *self._names(id))]
         if len(found) != 1:
             raise Missing("switch", text) if not found else bad_request(f"switch: {text} has {', '.join(found)}; say which")
         return found[0]
@@ -227,6 +244,18 @@ class Inspect:
                 own.append({name: alarm[name] for name in ("alarm", "at", "object", "packets") if name in alarm}
                            | {"called": called(known.said(kind, id))})
         return {"alarms": own}
+
+    def _topology(self, context: Context, params: Params) -> dict[str, Any]:
+        view = params.get("view") or ("physical" if context.is_admin else "logical")
+        if view == "physical":
+            _admin(context, "the physical view")
+        known = Known(self.model, context, self._policy)
+        return inspect_topology.viewed(self.model, self.compiler.world, known, self._call, view)
+
+    def _what_if(self, context: Context, params: Params) -> dict[str, Any]:
+        _admin(context, "what-if")
+        with self._turn():
+            return inspect_topology.supposed(self.model, self.compiler.world, self._call, params, self._switch)
 
     def _doctor(self, context: Context, params: Params) -> dict[str, Any]:
         _admin(context, "doctor")

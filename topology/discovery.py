@@ -94,7 +94,7 @@ def links(world, seen, told, took):
     speeds = [one.speed for one in (source, seen) if one.speed]
     yield Fact("link", {"id": source.id, "source_switch_id": source.switch_id, "source_port": source.ofport,
                         "target_switch_id": seen.switch_id, "target_port": seen.ofport,
-                        "speed": min(speeds, default=None), "latency": steady(known.latency if known else None, took)})
+                        "speed": min(speeds, default=None), "latency": steady(known.latency if known else None, max(took, 1))})
 
 
 def steady(known, took):

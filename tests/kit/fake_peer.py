@@ -54,7 +54,7 @@ class Port:
 
     def described(self, switch_id: str) -> bytes:
         """As OpenFlow 1.4 describes ports (7.2.1)."""
-        mac = bytes.fromhex(f"02{switch_id[-6:]}{self.number:04x}")
+        mac = bytes.fromhex(f"02{switch_id[-6:]}{self.number & 0xFFFF:04x}")
         ethernet = pack("HHIIIIIII", 0, 32, 0, 0, 0, 0, 0, 1000 * self.speed, 0)
         return pack("IHH", self.number, 72, 0) + mac + bytes(2) + self.name.encode().ljust(16, b"\0") + pack(
             "II", 0, 0 if self.up else 1) + ethernet

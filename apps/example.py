@@ -114,6 +114,7 @@ def _port(number: int, name: str, host: int, group: int | None) -> Iterator[tupl
     yield "port", _owned("port", number, name=name, key=15 + number, network_id=_id("network", 1),
                          mac_address=f"fa:16:3e:00:00:{number:02x}", fixed_ips=fixed, admin_state_up=True,
                          security_groups=[_id("security_group", group)] if group else [],
+                         allowed_address_pairs=[{"ip_address": "10.0.0.50", "mac_address": None}] if group == 1 else [],
                          port_security_enabled=group is not None, **{"binding:host_id": f"host{host}"},
                          qos_policy_id=None if group else _id("qos_policy", 1))
     yield "interface", {"id": f"host{host}/tap{number}", "host_id": f"host{host}", "switch_id": f"{host:016x}",

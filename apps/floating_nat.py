@@ -12,7 +12,7 @@ groups let it. An address may instead forward ports of its own to ports of sever
 """
 from apps.outside import announcement, answer, by_wire, enter, listen, look_up, outside
 from apps.pipeline import FORWARD, GATE, LEAVE, NAT_IN, NAT_OUT, NETWORK, NEXT_HOP, ROUTE, ROUTER, SENDER
-from apps.places import FLOATING_PORT, gateway_of, home, on_wire, outlet, outlet_of
+from apps.places import FLOATING_PORT, bearer, gateway_of, home, on_wire, outlet, outlet_of
 from apps.routing import IPV4, interfaces
 from controller.app import Missing, Said, answers, every, flows
 from controller.openflow.actions import Nat, ct, resubmit, set_field
@@ -63,7 +63,7 @@ def set_out(world, floating):
     """What its machine sends to the router leaves by the address's own gateway, if it leads outside."""
     gate = gateway(world, floating)
     router, _ = outside(world, gate)
-    port = world.get("port", floating.port_id) if floating.port_id else None
+    port = bearer(world, floating)
     if port is None or not floating.fixed_ip_address:
         return
     network = world.need("network", port.network_id)

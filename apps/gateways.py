@@ -138,9 +138,10 @@ def route_outside(world, port):
             leave_by(port, network, destination, hop)
 
 
+@only(is_gateway)
 def where_translated(world, port):
     """Where floating addresses of this gateway's router and network are."""
-    return spread(world.gathered(floats, port.id)) if is_gateway(port) else ()
+    return spread(world.gathered(floats, port.id))
 
 
 @flows(per="port", on=where_translated)
@@ -188,9 +189,10 @@ def translate_in(world, port):
         yield NAT_IN, "plain", match({**come, "eth_type": family}), (within, ROUTE)
 
 
+@only(is_gateway)
 def where_entered(world, port):
     """Where frames come in for a gateway or for a floating address of its router."""
-    return spread(on_gateway(world, port), world.gathered(floats, port.id)) if is_gateway(port) else ()
+    return spread(on_gateway(world, port), world.gathered(floats, port.id))
 
 
 @flows(per="port", on=where_entered)

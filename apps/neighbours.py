@@ -6,7 +6,7 @@ any frame: questions to one neighbour (is it still there?), what a port asks and
 (allowed address pairs), and whatever is inside a VLAN of the tenant's own.
 """
 from apps.pipeline import ANSWER, BACK, FORWARD, ND_REPLY, NETWORK, SENDER
-from apps.places import everywhere, home, network_wide
+from apps.places import everywhere, home, is_contested, network_wide
 from controller.app import flows
 from controller.openflow.actions import drop, move, set_field
 from controller.openflow.match import match
@@ -23,6 +23,8 @@ def answer(world, port):
     network = world.need("network", port.network_id)
     asked = {NETWORK: network.key, "vlan_vid": NOT_TAGGED}
     for ip in dict.fromkeys(fixed.ip_address for fixed in port.fixed_ips):
+        if is_contested(world, network.id, ip):
+            continue
         if ":" in ip:
             yield ANSWER, "known", match({**asked, "eth_dst": TO_GROUP, "eth_type": IPV6,
                                           "ip_proto": ICMPV6, "icmpv6_type": 135, "nd_target": ip}), (
@@ -40,6 +42,8 @@ def answer(world, port):
 def announce(world, port):
     """Probes for the port's own addresses and announcements of them are for the others."""
     for ip in dict.fromkeys(fixed.ip_address for fixed in port.fixed_ips if ":" not in fixed.ip_address):
+        if is_contested(world, port.network_id, ip):
+            continue                                   # that is not answered, and is heard of by claims.py
         yield ANSWER, "probe", match({SENDER: port.key, "eth_type": ARP, "arp_op": 1, "arp_tpa": ip}), (FORWARD,)
 
 

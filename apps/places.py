@@ -201,6 +201,54 @@ def reach(world, network_id, but=()):
     return spread(world.ask(region, *world.ask(routed, network_id)), but=but)
 
 
+# ---- addresses that several ports may have, by allowed address pairs
+
+def shared(port):
+    """(address, MAC) of each pair for one address; a block is nobody's address."""
+    for pair in port.allowed_address_pairs:
+        ip, _, length = pair.ip_address.partition("/")
+        if length in ("", "128" if ":" in ip else "32"):
+            yield ip, pair.mac_address or port.mac_address
+
+
+def paired(world, network_id, ip):
+    """The ports of a network that may have an address by a pair."""
+    return [port for text in (ip, f"{ip}/{128 if ':' in ip else 32}")
+            for port in world.find("port", "allowed_address_pairs.ip_address", text) if port.network_id == network_id]
+
+
+def takes_part(world, port):
+    """Whether a port is somewhere, as a machine's or as a router's."""
+    return port.device_owner in ROUTER_PORTS or bool(world.ask(plugged, port.id) or outlet(world, port))
+
+
+@query
+def owners(world, network_id, ip):
+    """(port, MAC) of all that may have an address now: those whose own it is come first."""
+    own = [port for port in world.find("port", "network_id+ip_address", (network_id, ip)) if takes_part(world, port)]
+    others = [(port.id, mac) for port in paired(world, network_id, ip) if world.ask(plugged, port.id)
+              for address, mac in shared(port) if address == ip]
+    return tuple(dict.fromkeys([(port.id, port.mac_address) for port in own] + others))
+
+
+def is_contested(world, network_id, ip):
+    """Whether several may have an address; nearly always nobody has a pair for it."""
+    return bool(paired(world, network_id, ip)) and len(world.ask(owners, network_id, ip)) > 1
+
+
+@query
+def owner(world, network_id, ip):
+    """(port, MAC) of who has an address: who has said so last, else whose own it is, or all agree on. None: unknown."""
+    found = world.ask(owners, network_id, ip)
+    said = world.get("claim", f"{network_id}/{ip}")
+    if said and (said.port_id, said.mac_address) in found:
+        return said.port_id, said.mac_address
+    own = found and world.find("port", "network_id+ip_address", (network_id, ip))
+    if own and found[0][0] in [port.id for port in own] or len({mac for _, mac in found}) == 1:
+        return found[0]
+    return None
+
+
 # ---- outlets: where routers and floating addresses are on an external network, each on one of the switches with its wire
 
 def is_outside(port):
@@ -258,10 +306,20 @@ def outlet_of(world, floating_id):
     if network is None:
         return None
     spread_out = router.distributed if floating.distributed is None else floating.distributed
-    seen = world.ask(plugged, floating.port_id) if floating.port_id and spread_out else None
+    machine = bearer(world, floating) if spread_out else None
+    seen = world.ask(plugged, machine.id) if machine else None
     if seen and world.ask(uplink_of, seen.switch_id, network.provider_physical_network):
         return seen.switch_id
     return world.ask(gateway_switch, router.id)
+
+
+def bearer(world, floating):
+    """The port that has the address for which a floating IP stands: its own, unless another has taken that; or None."""
+    port = world.get("port", floating.port_id) if floating.port_id else None
+    if port is None or not paired(world, port.network_id, floating.fixed_ip_address):
+        return port
+    found = world.ask(owner, port.network_id, floating.fixed_ip_address)
+    return world.get("port", found[0]) if found else port
 
 
 @tally(per="floatingip")

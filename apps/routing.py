@@ -27,7 +27,21 @@ from apps.pipeline import (
     ROUTER,
     SENDER,
 )
-from apps.places import everywhere, home, is_interface, joints, outlet, outlets, plugged, reach, seats
+from apps.places import (
+    everywhere,
+    home,
+    is_contested,
+    is_interface,
+    joints,
+    outlet,
+    outlets,
+    owner,
+    owners,
+    paired,
+    reach,
+    seats,
+    shared,
+)
 from controller.app import Missing, Said, answers, every, flows, only, query, spread
 from controller.openflow.actions import (
     FORGET_IN_PORT,
@@ -252,36 +266,16 @@ def routed_from(world, port):
 
 @flows(per="port", on=routed_from)
 def know_next_hop(world, port):
-    """A port is found by its own addresses, and by a pair's if nobody else has it with another MAC."""
+    """A port is found by its own addresses, and by those of its pairs that it has just now."""
     network = world.need("network", port.network_id)
     before = (ct_clear(), FORGET_IN_PORT) if network.router_external else ()    # it may have been translated just now
-    macs = {fixed.ip_address: port.mac_address for fixed in port.fixed_ips}
-    for ip, mac in shared(port):
-        if world.ask(owners, network.id, ip) == (mac,):
-            macs.setdefault(ip, mac)
-    for ip, mac in macs.items():
+    own = [(fixed.ip_address, port.mac_address) for fixed in port.fixed_ips]
+    for ip, mac in dict.fromkeys([*own, *shared(port)]):
+        if paired(world, network.id, ip) and world.ask(owner, network.id, ip) != (port.id, mac):
+            continue
         into = HOP6 if ":" in ip else HOP
         yield NEXT_HOP, "known", match({NETWORK: network.key, "eth_type": family_of(ip), into: ip_number(ip)}), (
             *before, set_field(eth_dst=mac), FORWARD)
-
-
-def shared(port):
-    """(address, MAC) of each pair for one address; a block is nobody's address."""
-    for pair in port.allowed_address_pairs:
-        ip, _, length = pair.ip_address.partition("/")
-        if length in ("", "128" if ":" in ip else "32"):
-            yield ip, pair.mac_address or port.mac_address
-
-
-@query
-def owners(world, network_id, ip):
-    """The MACs with which plugged ports may have an address by their pairs; none if it is a port's own."""
-    if world.find("port", "network_id+ip_address", (network_id, ip)):
-        return ()
-    said = (ip, f"{ip}/{128 if ':' in ip else 32}")
-    ports = [port for text in said for port in world.find("port", "allowed_address_pairs.ip_address", text)]
-    return tuple(sorted({mac for port in ports if port.network_id == network_id and world.ask(plugged, port.id)
-                         for address, mac in shared(port) if address == ip}))
 
 
 # ---- what the controller answers
@@ -315,7 +309,9 @@ def say_why(world, router, frame):
         return ()
     if seen.destination in own_addresses(world, router.id):
         why = icmp_errors.PORT_UNREACHABLE if seen.protocol not in (ICMP, ICMPV6) else None
-    elif any(port.mac_address == by for port in ports):               # it had been on its way out already
+    elif (leaving := next((port for port in ports if port.mac_address == by), None)):     # it was on its way out already
+        if asked := tuple(ask_owners(world, router, leaving, seen.destination)):
+            return asked
         why = icmp_errors.HOST_UNREACHABLE
     else:
         why = icmp_errors.TIME_EXCEEDED if seen.left < 2 else icmp_errors.NO_ROUTE
@@ -323,3 +319,15 @@ def say_why(world, router, frame):
     own = [ip for port in (entered, *beside) for ip in addresses(port)]
     error = icmp_errors.error(frame, own, why) if why else None
     return ((set_field({ROUTER: router.key, SENDER: entered.key}) + resubmit(ROUTE), error),) if error else ()
+
+
+def ask_owners(world, router, port, destination):
+    """Who of those that may have the next hop's address has it? Each is asked, and who answers says so to all."""
+    for hop in (destination, *(one.nexthop for one in router.routes)):
+        source = next((fixed.ip_address for fixed in port.fixed_ips if family_of(fixed.ip_address) == family_of(hop)), None)
+        if source and is_contested(world, port.network_id, hop) and world.ask(owner, port.network_id, hop) is None:
+            network, mac = world.need("network", port.network_id), ethernet.address(port.mac_address)
+            frame = icmp6.who_is(mac, ipv6.address(source), ipv6.address(hop)) if ":" in hop else \
+                arp.request(port.mac_address, source, hop)
+            for _, to in world.ask(owners, port.network_id, hop):
+                yield set_field({NETWORK: network.key, SENDER: port.key}) + resubmit(FORWARD), ethernet.address(to) + frame[6:]

@@ -23,7 +23,19 @@ from apps.pipeline import (
     TUNNEL_PORT,
     UNGUARDED,
 )
-from apps.places import everywhere, here, home, listens, on_wire, peers, plugged, ports_on, switches_of, tunnel_address
+from apps.places import (
+    everywhere,
+    here,
+    home,
+    listens,
+    on_wire,
+    peers,
+    plugged,
+    ports_on,
+    reach,
+    switches_of,
+    tunnel_address,
+)
 from apps.seats import TAGGED
 from controller.app import flows, query, spread, tally
 from controller.openflow.actions import drop, output, pop_vlan, resubmit, set_field
@@ -89,6 +101,11 @@ def enter_tunnel(network):
 
 def network_lives(world, network):
     return spread(switches_of(world, network.id))
+
+
+def may_send_unknown(world, network):
+    """Where the network lives, and if it has wanderers also where routers may send to them."""
+    return reach(world, network.id) if world.gathered(wanderers, network.id) else network_lives(world, network)
 
 
 @flows(per="switch", on=everywhere)
@@ -178,7 +195,7 @@ def flood(world, network):
     yield FORWARD, "flood", match({NETWORK: network.key, "eth_dst": GROUP_BIT}), (*enter_tunnel(network), *peers, COPIES)
 
 
-@flows(per="network", on=network_lives)
+@flows(per="network", on=may_send_unknown)
 def send_unknown(world, network):
     """Unknown unicast goes to the hosts that have wanderers, and to the wanderers here."""
     places = world.gathered(wanderers, network.id)

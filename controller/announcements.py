@@ -86,7 +86,7 @@ class Announcements:
         elif tell and now != was:
             self._begin(unit, row, now, dict(was.undo))
             if saying.eager and now.frames:
-                self._eager[unit] = saying.eager
+                self._eager[unit] = 2 * saying.eager
             if saying.at_once and now.frames:
                 self.urgent[unit] = None
 
@@ -109,7 +109,6 @@ class Announcements:
             for each in range(first, second + 1):
                 for unit in tuple(seconds.get(each % saying.seconds, ())):
                     self._again(unit)
-        self._be_eager()
         self._send()
 
     def _again(self, unit: Unit) -> None:
@@ -118,12 +117,11 @@ class Announcements:
             self._begin(unit, row, self.said[unit], {})
 
     def _be_eager(self) -> None:
-        """What is on its way for the first time is not said again yet."""
+        """What has just changed and is likely to get lost is said with every other beat for a while."""
         for unit, left in list(self._eager.items()):
-            if unit in self.waiting:
-                continue
-            self._again(unit)
             self._eager[unit] = left - 1
+            if left % 2 == 0 and unit not in self.waiting:
+                self._speak(unit)
             if left < 2:
                 del self._eager[unit]
 
@@ -136,6 +134,7 @@ class Announcements:
 
     def beat(self) -> None:
         """A part of a second has passed."""
+        self._be_eager()
         for unit, times in list(self._beats.items()):
             self._beats[unit] = times - 1
             if times == 1:

@@ -28,8 +28,8 @@ from controller.compile import NOWHERE, Spread, alone, spread
 from controller.openflow.flow import Flow, Why, cookie_of
 from controller.world import Missing
 
-__all__ = ["APPS", "FADING", "KEPT", "RULES", "SAYINGS", "TALLIES", "Alarm", "Fact", "Missing", "Resume", "Rule", "Said",
-           "Sealed", "Unseal", "answers", "every", "fades", "flows", "keeps", "only", "query", "spread", "tally"]
+__all__ = ["APPS", "FADING", "KEPT", "RULES", "SAYINGS", "TALLIES", "Alarm", "Fact", "FromPort", "Missing", "Resume", "Rule",
+           "Said", "Sealed", "Unseal", "answers", "every", "fades", "flows", "keeps", "only", "query", "spread", "tally"]
 
 RULES: list[Rule] = []
 TALLIES: list[Tally] = []
@@ -206,6 +206,11 @@ class Unseal(NamedTuple):
     alarm: Alarm
 
 
+class FromPort(NamedTuple):
+    """What depends on where the packet came in: `then(OpenFlow port)` gives the answers."""
+    then: Callable[[int], Iterable[Any]]
+
+
 class Resume(NamedTuple):
     """The packet goes on, from the port where it came in, as these actions say."""
     actions: bytes
@@ -279,7 +284,7 @@ class Saying:
 def every(seconds: int, *, per: str, to: Callable, eager: int = 0, at_once: bool = False) -> Callable[[Callable], Saying]:
     """Declare what is said unasked, every so many seconds and whenever it changes: say(world, row) -> Said.
 
-    What has changed is said within a second, and again in each of the next `eager` seconds; what has to be said
+    What has changed is said within a second, and again `eager` times in quick succession; what has to be said
     `at_once` also as soon as the flows that go with it are there, and some more times within that second.
     """
     def declare(say: Callable) -> Saying:

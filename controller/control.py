@@ -76,7 +76,7 @@ class Control:
             events.SwitchAccepted: lambda event: self._forgive(event.switch_id, event.key),
             events.SwitchDemoted: self._demoted, events.PortChanged: self._port_changed,
             events.PortsTold: self.ports.told, HostFacts: self._facts, Tick: self._tick,
-            Beat: lambda _: self.announcements.beat()}
+            Beat: self._beat}
 
     # ---- what the desk calls
     def on_event(self, event: Any) -> None:
@@ -280,6 +280,12 @@ class Control:
             self.fading.lost((event.switch_id, event.ofport))
 
     # ---- time
+    def _beat(self, _: Beat) -> None:
+        """A part of a second has passed: say what must be said soon; see which ports have settled."""
+        self.announcements.beat()
+        if not self.announcements.waiting:
+            self.ports.beat(lambda id: id in self.standing and self.standing[id].in_step)
+
     def _tick(self, tick: Tick) -> None:
         """Once a second: say what is to be said; name those who flood us; audit the switches whose turn it is."""
         self.vigil.tick(tick.now, self.standing)
@@ -287,8 +293,6 @@ class Control:
         self.replies.tick()
         if abs(self.now() - tick.now) < LATE:    # else the desk was busy, and what has been heard meanwhile still waits
             self.fading.tick(self.standing)
-            if not self.announcements.waiting:
-                self.ports.tick(lambda id: id in self.standing and self.standing[id].in_step)
         if self.audit_interval:
             for switch, standing in self.standing.items():
                 if standing.in_step and self._next_audit.get(switch, 0) <= tick.now:

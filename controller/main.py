@@ -11,12 +11,14 @@ import importlib.util
 import logging
 import os
 import pkgutil
+import platform
 import resource
 import ssl
 import sys
 import threading
 import time
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +75,10 @@ def _import_file(file: Path) -> None:
     spec.loader.exec_module(module)
 
 
+def _stamp(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 class Hadron:
     """One running controller. `start` returns once everything listens; `close` leaves all flows as they are."""
 
@@ -97,6 +103,9 @@ class Hadron:
                                kept=words.KEPT)
         self.model.live["link.age"] = lambda row: self.control.fading.age("link", row.id)
         self.model.live["port.status"] = lambda row: self.control.status(row.id)
+        self.model.live["switch.heard"] = self._heard
+        began = _stamp(time.time())
+        self.model.live["controller"] = lambda _: {"host": platform.node(), "since": began, "now": _stamp(time.time())}
         self.ovsdb = OvsdbServer(self.desk.post, bridge=config.bridge, tunnels=config.tunnels,
                                  controllers=[config.controller_target] if config.controller_target else [],
                                  openflow_ports={"ssl" if config.openflow.tls else "tcp": config.openflow.port})
@@ -119,6 +128,11 @@ class Hadron:
         from apps.places import plugged
         seen = self.compiler.world.known(plugged, port_id)
         return seen.switch_id if seen else None
+
+    def _heard(self, switch: Any) -> str | None:
+        """When a connected switch was last heard of."""
+        silent = self.switches.silent(switch.id)
+        return None if silent is None else _stamp(time.time() - silent)
 
     def start(self) -> Hadron:
         """Load, listen, compile, serve. Switches and hosts find their way here meanwhile; the desk hears of them after."""

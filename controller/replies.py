@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from controller.announcements import leading
-from controller.app import Alarm, Fact, Resume, Sealed, Unseal
+from controller.app import Alarm, Fact, FromPort, Resume, Sealed, Unseal
 from controller.fading import Fading
 from controller.seals import Doubtful, Seals
 
@@ -58,6 +58,8 @@ class Replies:
                 self._warn(event, answer.what, answer.details)
             elif isinstance(answer, Unseal):
                 self._unseal(event, answer)
+            elif isinstance(answer, FromPort):
+                self._carry_out(event, answer.then(event.packet.in_port))
             elif isinstance(answer, Resume):
                 self.switches.send_packet(event.switch_id, answer.actions, answer.frame, event.packet.in_port)
             else:

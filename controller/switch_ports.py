@@ -14,7 +14,7 @@ from controller.rows import as_dict
 
 Learn = Callable[..., Any]
 EVERY = "all"
-SETTLED = 4                 # seconds after which a switch at the other end of a wire would have been heard
+SETTLED = 8                 # beats of the clock after which a switch at the other end of a wire would have been heard
 
 
 class SwitchPorts:
@@ -75,8 +75,8 @@ class SwitchPorts:
             self.learn([], [("interface", seen.id) for seen in self.model.find("interface", "switch_id", switch.id)
                             if seen.ofport not in event.numbers])
 
-    def tick(self, hears: Callable[[str], bool]) -> None:
-        """A second has passed; `hears`: whether what comes to a switch's ports comes to us."""
+    def beat(self, hears: Callable[[str], bool]) -> None:
+        """A part of a second has passed; `hears`: whether what comes to a switch's ports comes to us."""
         for id in list(self._unsettled):
             seen = self.model.get("interface", id)
             if seen is None or not _unsettled(seen):

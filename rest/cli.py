@@ -205,7 +205,7 @@ def serve(arguments: argparse.Namespace) -> int:
     with _configured():
         from controller import config
         from controller import main as running
-        given: dict[str, Any] = {name: getattr(arguments, name) for name in ("store", "adopt", *(one[0] for one in _LISTENERS))}
+        given: dict[str, Any] = {name: getattr(arguments, name) for name in ("store", "adopt", "default_network", *(one[0] for one in _LISTENERS))}
         given["auth"] = {"mode": "none"} if arguments.auth else None
         wanted = config.load(arguments.config, plain=arguments.plain or (), **given)
         if arguments.settings:

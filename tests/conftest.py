@@ -11,11 +11,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Iterator[None]:
-    """What a failure says can be sent and printed: hostile bodies hold halves of surrogate pairs."""
+    """What a test said can be sent and printed: hostile bodies, and logs of them, hold halves of surrogate pairs."""
     report = yield
-    if report.failed:
-        said = str(report.longrepr)
-        if not said.isascii() and said != (clean := said.encode("utf-8", "backslashreplace").decode()):
-            report.longrepr = clean
-        report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
+    report.sections = [(name, _clean(text)) for name, text in report.sections]
+    if report.failed and not (said := str(report.longrepr)).isascii() and said != _clean(said):
+        report.longrepr = _clean(said)
     return report
+
+
+def _clean(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -10,7 +10,7 @@ A link holds for 60 s without being heard again, so that wires which lose a thir
 either of its ports (see controller/fading.py).
 """
 from apps.pipeline import ADMIT
-from controller.app import Alarm, Fact, Said, Sealed, Unseal, answers, every, fades, flows, only
+from controller.app import Alarm, Fact, FromPort, Said, Sealed, Unseal, answers, every, fades, flows, only
 from controller.openflow import Meter, controller, match, meter
 from controller.packet import lldp
 from topology.binding import tenant
@@ -38,7 +38,7 @@ def port_of(world, seen):
     return ((seen.switch_id, seen.ofport),)
 
 
-@every(EVERY, per="interface", to=port_of, eager=2)
+@every(EVERY, per="interface", to=port_of, eager=5, at_once=True)
 def speak(world, seen):
     if not takes_part(world, seen) or not here(world, seen):
         return Said()
@@ -67,8 +67,15 @@ def overhear(world, switch):
 
 @answers(of=overhear)
 def refuse(world, switch, frame):
-    told = lldp.read(frame)
-    return (Alarm(WHAT, {"because": "a tenant's port says it is switch port " + named(told)}),) if told and told.proof else ()
+    """From a port whose own flow is not there yet it is as good as any."""
+    def at(port):
+        seen, told = world.get("interface", f"{switch.id}:{port}"), lldp.read(frame)
+        if seen is not None and takes_part(world, seen):
+            return hear(world, seen, frame)
+        if told is None or told.proof is None:
+            return ()
+        return (Alarm(WHAT, {"because": "a tenant's port says it is switch port " + named(told)}),)
+    return (FromPort(at),)
 
 
 @answers(of=listen)

@@ -137,6 +137,11 @@ class Switches:
         """State and counters of every greeted switch, as plain data, by switch id."""
         return [_row(session) for _, session in sorted(self._sessions.items())]
 
+    def silent(self, switch_id: str) -> float | None:
+        """Seconds since anything was heard of a connected switch; None for one that is not."""
+        session = self._sessions.get(switch_id)
+        return None if session is None else max(0.0, self.loop.clock() - session.link.heard)
+
     # ---- the loop's thread
 
     def _order(self, switch_id: str, what: Callable[..., None], *args: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import apps.claims
 from tests.kit import frames
 from tests.kit.net import Net, Port
 from tests.kit.talk import ping
@@ -113,9 +114,11 @@ def test_an_address_that_several_ports_may_take_is_left_to_them(net: Net, ends: 
     for port in (target, third):
         net.change(port, allowed_address_pairs=[{"ip_address": "10.0.0.50"}, {"ip_address": "2001:db8::50"}])
     net.send(asker, frames.arp_request(asker.mac, asker.ip, "10.0.0.50")).reaches(target, third)
-    net.send(third, frames.arp_reply(third.mac, "10.0.0.50", asker.mac, asker.ip)).reaches(asker)
+    reply = frames.arp_reply(third.mac, "10.0.0.50", asker.mac, asker.ip)
+    net.send(third, reply).reaches_and_tells(apps.claims.APP, asker)
     net.send(asker, frames.ns(asker.mac, asker.ip6, "2001:db8::50")).reaches(target, third)
-    net.send(third, frames.na(third.mac, "2001:db8::50", asker.mac, asker.ip6, from_ip=third.ip6)).reaches(asker)
+    reply = frames.na(third.mac, "2001:db8::50", asker.mac, asker.ip6, from_ip=third.ip6)
+    net.send(third, reply).reaches_and_tells(apps.claims.APP, asker)
 
 
 def test_a_gratuitous_arp_for_a_pair_reaches_everybody(net: Net, ends: tuple[Port, Port]) -> None:

@@ -42,6 +42,15 @@ class Journey:
         self._is(not self.answers and not self.punts, "should be carried and not answered on the way")
         return self
 
+    def reaches_and_tells(self, app: int, *ports: Any) -> Journey:
+        """Exactly these ports get it, and the controller a copy by a flow of this app."""
+        __tracebackhide__ = True
+        self._is(
+            [punt.cookie >> 56 for punt in self.punts] == [app], f"should go to the controller once, for app {app}"
+        )
+        self.punts = []
+        return self.reaches(*ports)
+
     def reaches_nobody(self, reason: str | None = None) -> Journey:
         """Nobody gets it, neither switch nor controller answers; if a reason is given, a drop says it."""
         __tracebackhide__ = True

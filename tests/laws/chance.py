@@ -57,6 +57,7 @@ class Chance(Policing, Access, Carried, PlainSwitches):
             (2, self.gate),
             (2, self.holder),
             (1, self.loss),
+            (2, self.claim),
             (1, self.stranger),
             (2, self.floating),
             (2, self.forwarding),
@@ -152,7 +153,7 @@ class Chance(Policing, Access, Carried, PlainSwitches):
                 "qos_policy_id": self.some_policy(),
                 "port_security_enabled": secure,
                 "fixed_ips": self._fixed_ips(number),
-                "allowed_address_pairs": self._pairs() if secure and self._maybe(0.3) else [],
+                "allowed_address_pairs": self._pairs() if secure and self._maybe(0.5) else [],
                 "security_groups": self._some("security_group", GROUPS, 2) if secure or not self.tame else [],
                 "extra_dhcp_opts": [{"opt_name": "mtu", "opt_value": "1400", "ip_version": 4}]
                 if self._maybe(0.1)
@@ -173,7 +174,7 @@ class Chance(Policing, Access, Carried, PlainSwitches):
         return self.random.choice(([four], [four, six], [six], []))
 
     def _pairs(self) -> list[dict]:
-        addresses = ("10.0.0.77", "10.0.1.0/28", "2001:db8::77", "0.0.0.0/0", "::/0", "10.0.0.12")
+        addresses = ("10.0.0.77", "10.0.0.77", "10.0.0.77", "10.0.1.0/28", "2001:db8::77", "0.0.0.0/0", "::/0", "10.0.0.12")
         macs = (None, "fa:16:3e:aa:00:00", "fa:16:3e:00:00:03")
         return [
             {"ip_address": self.random.choice(addresses), "mac_address": self.random.choice(macs)}

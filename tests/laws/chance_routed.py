@@ -77,6 +77,14 @@ class Routed(Draw):
             "fixed_ips": [{"subnet_id": name("subnet", WORLD), "ip_address": f"203.0.113.{50 + number}"}],
             "device_owner": "network:floatingip", "device_id": name("floatingip", number), "binding:host_id": ""})
 
+    def claim(self) -> Operation:
+        """What a port has said of an address that several may have."""
+        ip, port = self.random.choice(("10.0.0.77", "10.0.0.12", "2001:db8::77")), self._below(PORTS)
+        network = name("network", port % NETWORKS if self._maybe(0.8) else 0)
+        mac = self.random.choice((f"fa:16:3e:00:00:{port:02x}", "fa:16:3e:aa:00:00"))
+        return Operation("claim", f"{network}/{ip}", {
+            "network_id": network, "ip_address": ip, "port_id": name("port", port), "mac_address": mac})
+
     def loss(self) -> Operation:
         """A switch that is lost."""
         return Operation("loss", name("switch", self._below(HOSTS)), {})

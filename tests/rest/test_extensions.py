@@ -397,3 +397,36 @@ def test_a_rule_is_found_without_its_policy(client):
     changed = client.ask("PUT", path, {"alias_dscp_marking_rule": {"dscp_mark": 12}})
     assert changed.body["alias_dscp_marking_rule"]["dscp_mark"] == 12
     assert client.ask("DELETE", path).status == 204
+
+
+# ---- what clients ask about the service itself
+
+def test_the_controller_is_an_agent_that_is_alive(api, client):
+    api.model.live["controller"] = lambda _: {"host": "here", "since": "2026-01-01T00:00:00Z", "now": "2026-01-01T00:01:00Z"}
+    (agent,) = client.get("/v2.0/agents?binary=hadron")["agents"]
+    assert (agent["alive"], agent["host"], agent["heartbeat_timestamp"]) == (True, "here", "2026-01-01T00:01:00Z")
+    assert client.get(f"/v2.0/agents/{agent['id']}")["agent"] == agent
+    assert client.get("/v2.0/agents?alive=false")["agents"] == []
+    assert client.ask("DELETE", f"/v2.0/agents/{agent['id']}").status == 405
+
+
+def test_subnets_of_external_networks_are_pools_of_floating_ips(client):
+    outside = client.create("network", provider__network_type="flat", provider__physical_network="pools", router__external=True)
+    subnet = client.create("subnet", network_id=outside["id"], ip_version=4, cidr="203.0.113.0/24", name="pool")
+    found = [one for one in client.get("/v2.0/floatingip_pools")["floatingip_pools"] if one["network_id"] == outside["id"]]
+    assert [(one["subnet_id"], one["subnet_name"], one["cidr"]) for one in found] == [(subnet["id"], "pool", "203.0.113.0/24")]
+
+
+def test_a_port_says_how_it_came_to_its_addresses(client, net):
+    assert client.create("port", network_id=net[0]["id"])["ip_allocation"] == "immediate"
+    assert client.create("port", network_id=net[0]["id"], fixed_ips=[])["ip_allocation"] == "none"
+
+
+def test_a_network_says_that_its_ports_are_neighbours(client, net):
+    assert client.get(f"/v2.0/networks/{net[0]['id']}")["network"]["l2_adjacency"] is True
+
+
+def test_a_multicast_address_is_no_allowed_address(client, net):
+    refused = client.ask("POST", "/v2.0/ports", {"port": {
+        "network_id": net[0]["id"], "allowed_address_pairs": [{"ip_address": "224.0.0.5"}]}})
+    assert refused.status == 400 and "allowed_address_pairs" in refused.error["message"]

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 import pytest
 
 from tests.faults.fabric import Written
+from tests.kit import frames
 from tests.scenarios.leading import Outside
-from tests.scenarios.site import Machine, Site, wait
+from tests.scenarios.site import Machine, Site, Wish, wait
 
 pytestmark = pytest.mark.root
 FAILOVER, SETTLE = 2, 4         # seconds, as configured
@@ -102,3 +104,88 @@ def test_a_restart_of_the_controller_loses_no_nated_connection_and_changes_no_fl
         assert heard and silence < 1.5, f"silent for {silence} s"
     assert [lines for one in written if (lines := one.lines())] == []
     assert outside.site.ask("GET", "/v2.0/losses")["losses"] == []
+
+
+# ---- addresses that two machines may have, as with VRRP
+
+class Shared:
+    """An address of each IP version that several machines may have, and a port that only keeps it."""
+
+    def __init__(self, outside: Outside, machines: list[Machine], network: dict[str, Any]) -> None:
+        self.machines, self.ips = machines, ("10.0.0.50", "2001:db8:5::50")
+        self.keeper = outside.site.create("port", network_id=network["id"], project_id=network["project_id"],
+                                          fixed_ips=[{"ip_address": ip} for ip in self.ips])
+
+    def take(self, machine: Machine) -> None:
+        """What VRRP does: the others give the address up, this one takes it and tells everybody."""
+        for one in self.machines:
+            for ip in self.ips:
+                one.vm.run(["ip", "addr", "del", ip, "dev", "eth0"], check=False)
+        four, six = self.ips
+        machine.vm.run(["ip", "addr", "add", four, "dev", "eth0"])
+        machine.vm.run(["ip", "-6", "addr", "add", six, "dev", "eth0", "nodad"])
+        machine.nic.send(frames.arp_request(machine.mac, four, four))
+        machine.nic.send(frames.na(machine.mac, six, from_ip=six))
+
+
+def lost(pinging: list[Any], change: Any) -> list[int]:
+    """Pings lost, at fifty a second, while something changes."""
+    for one in pinging:
+        wait(lambda one=one: b"bytes from" in (one.stdout.readline() or b""), "no answer")
+    change()
+    counted = []
+    for one in pinging:
+        said = one.communicate(timeout=60)[0].decode()
+        sent, received = (int(number) for number in re.search(r"(\d+) packets transmitted, (\d+) received", said).groups())
+        counted.append(sent - received)
+    return counted
+
+
+NETS = {"10.0.0": "2001:db8:5:", "10.0.9": "2001:db8:9:"}
+
+
+def routed(outside: Outside, project: str) -> list[dict[str, Any]]:
+    """Two dual-stack networks of a project behind a router that leads outside."""
+    router = outside.site.create("router", name=project, project_id=project,
+                                 external_gateway_info={"network_id": outside.world["id"]})
+    networks = [outside.site.network(project, subnets=(f"{four}.0/24", f"{six}:/64")) for four, six in NETS.items()]
+    for subnet in outside.site.ask("GET", f"/v2.0/subnets?project_id={project}")["subnets"]:
+        outside.site.ask("PUT", f"/v2.0/routers/{router['id']}/add_router_interface", {"subnet_id": subnet["id"]})
+    return networks
+
+
+def machines(outside: Outside, networks: list[dict[str, Any]], *places: tuple[str, int, int, int], **more: Any) -> list[Machine]:
+    """Machines that know their gateways: (name, network, host, number) each."""
+    wishes = []
+    for name, network, host, number in places:
+        four, six = list(NETS.items())[network]
+        fixed = [{"ip_address": f"{four}.{number}"}, {"ip_address": f"{six}:{number}"}]
+        wishes.append(Wish(name, networks[network], host, 0, {**more, "fixed_ips": fixed}))
+    made = outside.site.machines(*wishes)
+    for machine, (_, network, _, _) in zip(made, places, strict=True):
+        four, six = list(NETS.items())[network]
+        machine.vm.run(["ip", "route", "replace", "default", "via", f"{four}.1"])
+        machine.vm.run(["ip", "-6", "route", "replace", "default", "via", f"{six}:1"])
+    return made
+
+
+def test_a_shared_address_moves_within_a_second_for_neighbours_behind_routers_and_by_its_floating_ip(outside):
+    networks, group = routed(outside, "vrrp"), [outside.site.open_group("vrrp")]
+    pairs = [{"ip_address": "10.0.0.50"}, {"ip_address": "2001:db8:5::50"}]
+    bearers = machines(outside, networks, ("va", 0, 1, 20), ("vb", 0, 2, 21), ("vc", 0, 1, 22), security_groups=group,
+                       allowed_address_pairs=pairs)
+    near, far = machines(outside, networks, ("near", 0, 3, 30), ("far", 1, 3, 30), security_groups=group)
+    shared = Shared(outside, bearers, networks[0])
+    floating = outside.site.create("floatingip", floating_network_id=outside.world["id"], project_id="vrrp",
+                                   port_id=shared.keeper["id"], fixed_ip_address=shared.ips[0])["floating_ip_address"]
+    shared.take(bearers[0])
+    wait(lambda: outside.away.ping(floating), f"{floating} is not reached")
+    for to in (bearers[1], bearers[2], bearers[0]):          # another host, another, another machine of one host
+        pinging = [machine.vm.start(["ping", "-n", "-i", "0.02", "-c", "100", ip])
+                   for machine in (near, far) for ip in shared.ips]
+        pinging.append(outside.away.start(["ping", "-n", "-i", "0.02", "-c", "100", floating]))
+        counted = lost(pinging, lambda to=to: shared.take(to))
+        assert max(counted) < 50, f"to {to}, of 100 pings lost: near {counted[:2]}, behind the router {counted[2:4]}, " \
+                                  f"by the floating IP {counted[4]}"
+        print(counted)
+    assert {one["port_id"] for one in outside.site.ask("GET", "/v2.0/claims")["claims"]} == {bearers[0].id}

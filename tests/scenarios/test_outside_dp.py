@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.scenarios.leading import Outside, connect
+from tests.scenarios.routed import TUNNELS, between
 from tests.scenarios.site import Machine, Site, wait
 
 pytestmark = pytest.mark.root
@@ -46,16 +47,51 @@ def test_the_router_answers_echo_from_outside(outside, red):
     assert outside.away.ping(outside.router_address(red[0]), 3)
 
 
+@pytest.fixture(scope="module")
+def floating(outside: Outside, red: Any) -> list[str]:
+    """The floating addresses of red's three machines, each of which says its name on port 22."""
+    for machine in red[1]:
+        outside.serve(machine.vm.start, 22, machine.name)
+    return [outside.floating(machine)["floating_ip_address"] for machine in red[1]]
+
+
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_a_floating_address_is_the_machines_both_ways_and_its_groups_judge(outside, red, place):
-    machine = red[1][place]
-    address = outside.floating(machine)["floating_ip_address"]
-    outside.serve(machine.vm.start, 22, machine.name)
+def test_a_floating_address_is_the_machines_both_ways_takes_no_detour_and_its_groups_judge(outside, red, floating, place):
+    machine, address = red[1][place], floating[place]
     wait(lambda: outside.away.ping(address), f"{address} is not reached")
-    assert connect(outside.away.run, address, 22) == (1, f"{machine.name} 203.0.113.1")
-    assert connect(machine.vm.run, "203.0.113.1", 80) == (1, f"away {address}")
+    wait(lambda: machine.vm.ping("203.0.113.1"), "its next hop is not known yet")
+    with machine.vm.host.capture(TUNNELS) as underlay:
+        assert connect(outside.away.run, address, 22) == (1, f"{machine.name} 203.0.113.1")
+        assert connect(machine.vm.run, "203.0.113.1", 80) == (1, f"away {address}")
+    assert between(underlay.frames(), machine.ip, "203.0.113.1") == []
     outside.serve(machine.vm.start, 23, machine.name)
     assert connect(outside.away.run, address, 23) == (0, ""), "no rule allows port 23"
+
+
+def test_machines_meet_by_floating_addresses_on_one_host_on_others_and_behind_other_routers(outside, red, blue, floating):
+    """Those that have one are seen by it, the others by their router's; a machine meets itself too."""
+    for machine, own in zip(red[1], floating, strict=True):
+        for other, address in zip(red[1], floating, strict=True):
+            assert connect(machine.vm.run, address, 22) == (1, f"{other.name} {own}"), f"{machine} to {other}"
+    for machine in blue[1]:
+        for other, address in zip(red[1], floating, strict=True):
+            wait(lambda vm=machine.vm, to=address: vm.ping(to), f"{address} is not reached")
+            assert connect(machine.vm.run, address, 22) == (1, f"{other.name} {outside.router_address(blue[0])}")
+
+
+def test_a_floating_address_that_is_taken_away_is_gone_and_comes_back(outside):
+    _, (a, b) = outside.tenant("indigo", 1, 2, security_groups=[outside.site.open_group("indigo")])
+    one = outside.floating(a, "indigo")
+    address = one["floating_ip_address"]
+    for machine in (a, b):
+        outside.serve(machine.vm.start, 22, machine.name)
+    for machine in (a, None, b, None, a):
+        outside.site.change("floatingip", one["id"], port_id=machine and machine.id)
+        if machine is None:
+            assert not outside.away.ping(address)
+        else:
+            wait(lambda to=machine: connect(outside.away.run, address, 22) == (1, f"{to.name} 203.0.113.1"), f"not at {machine}")
+            assert connect(machine.vm.run, "203.0.113.1", 80) == (1, f"away {address}")
 
 
 def test_ports_of_one_address_are_services_of_two_machines(outside, red):

@@ -28,6 +28,7 @@ def documents() -> Iterator[tuple[str, Document]]:
                            cidr="10.0.0.0/24", gateway_ip="10.0.0.1", enable_dhcp=True)
     yield "subnet", _owned("subnet", 2, name="blue-v6", network_id=_id("network", 1), ip_version=6,
                            cidr="2001:db8::/64", gateway_ip="2001:db8::1", enable_dhcp=True,
+                           subnetpool_id=_id("subnetpool", 2),
                            ipv6_ra_mode="slaac", ipv6_address_mode="slaac")
     yield "subnet", _owned("subnet", 5, name="blue-more", network_id=_id("network", 1), ip_version=4,
                            cidr="10.2.0.0/24", gateway_ip="10.2.0.1", enable_dhcp=True)

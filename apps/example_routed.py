@@ -15,9 +15,13 @@ def documents(id_of: Callable[[str, int], str], owned: Callable[..., Document]) 
             "router:external": name == "world"})
         yield "uplink", {"id": f"host2/{wire}", "host_id": "host2", "switch_id": f"{2:016x}", "physical_network": wire,
                          "ofport": 65100 + number}
-    for number, network, cidr, gateway in ((3, 2, "10.1.0.0/24", "10.1.0.1"), (4, 3, "203.0.113.0/24", "203.0.113.1")):
-        yield "subnet", owned("subnet", number, network_id=id_of("network", network), ip_version=4, cidr=cidr,
-                              gateway_ip=gateway, enable_dhcp=False)
+    for number, network, cidr, gateway in ((3, 2, "10.1.0.0/24", "10.1.0.1"), (4, 3, "203.0.113.0/24", "203.0.113.1"),
+                                           (6, 3, "2001:db8:3::/64", "2001:db8:3::1")):
+        yield "subnet", owned("subnet", number, network_id=id_of("network", network), ip_version=6 if ":" in cidr else 4,
+                              cidr=cidr, gateway_ip=gateway, enable_dhcp=False,
+                              subnetpool_id=id_of("subnetpool", 1) if "." in cidr else None)
+    for number in (1, 2):
+        yield "subnetpool", owned("subnetpool", number, address_scope_id=id_of("address_scope", number), prefixes=[])
     yield "router", owned("router", 1, name="router", key=1, zone=9, admin_state_up=True,
                           routes=[{"destination": "198.51.100.0/24", "nexthop": "10.0.0.11"}],
                           external_gateway_info={"network_id": id_of("network", 3), "enable_snat": True,
@@ -45,7 +49,9 @@ def _ports(id_of: Callable[[str, int], str], owned: Callable[..., Document]) -> 
             (15, 3, 4, "203.0.113.11", "network:floatingip", "floatingip")):
         yield "port", owned("port", number, key=15 + number, network_id=id_of("network", network), device_owner=owner,
                             device_id=id_of(device, 1), mac_address=f"fa:16:3e:00:00:{number:02x}", admin_state_up=True,
-                            fixed_ips=[{"subnet_id": id_of("subnet", subnet), "ip_address": address}],
+                            fixed_ips=[{"subnet_id": id_of("subnet", subnet), "ip_address": address},
+                                       *([{"subnet_id": id_of("subnet", 6), "ip_address": "2001:db8:3::2"}]
+                                         if owner == "network:router_gateway" else [])],
                             security_groups=[], port_security_enabled=False)
     yield "port", owned("port", 21, name="far", key=36, network_id=id_of("network", 2), mac_address="fa:16:3e:00:00:21",
                         fixed_ips=[{"subnet_id": id_of("subnet", 3), "ip_address": "10.1.0.9"}], admin_state_up=True,

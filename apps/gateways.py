@@ -45,11 +45,13 @@ from apps.places import (
     gateway_switch,
     is_gateway,
     is_interface,
+    joints,
     outlets,
     reach,
     tunnel_address,
 )
-from apps.routing import IPV4, IPV6, addresses, answer_echoes, closeness
+from apps.routing import DESTINATION, IPV4, IPV6, addresses, answer_echoes, closeness, connected
+from apps.scopes import same_scope, shares_scope
 from controller.app import Missing, Said, answers, every, flows, only, query, spread
 from controller.openflow.actions import Nat, ct, ct_clear, dec_ttl, drop, move, set_field
 from controller.openflow.match import match
@@ -156,14 +158,16 @@ def route_floating(world, port):
 
 @flows(per="port", on=on_gateway)
 def translate_out(world, port):
-    """Without SNAT only answers are translated: those of ports that a floating address forwards."""
-    router, _ = outside(world, port)
+    """Without SNAT, and within an address scope, only answers are: those of ports that a floating address forwards."""
+    router, network = outside(world, port)
     own = [fixed.ip_address for fixed in port.fixed_ips if family_of(fixed.ip_address) == IPV4]
     leaving: dict = {ROUTER: router.key, SENDER: port.key}
+    as_before = (ct(router.zone, NEXT_HOP, nat=Nat("")),)
+    for cidr in alike(world, router, network) if own else ():
+        yield NAT_OUT, "scope", match({**leaving, "eth_type": IPV4, "ipv4_src": cidr}), as_before
     if own:
         yield NAT_OUT, "any", match({**leaving, "eth_type": IPV4}), (
-            ct(router.zone, NEXT_HOP, commit=True, nat=Nat("src", own[0])) if snat(router) else
-            ct(router.zone, NEXT_HOP, nat=Nat("")),)
+            (ct(router.zone, NEXT_HOP, commit=True, nat=Nat("src", own[0])),) if snat(router) else as_before)
     yield NAT_OUT, "plain", match(leaving), (NEXT_HOP,)
 
 
@@ -185,8 +189,25 @@ def translate_in(world, port):
     for ip in own:
         yield NAT_IN, "own", match({**come, "eth_type": IPV4, "ipv4_dst": ip}), (
             within, ct(router.zone, ROUTE, nat=Nat("")))
+    for cidr in alike(world, router, network) if own else ():
+        # Followed, so that who has a floating address too answers with the one that was asked.
+        yield NAT_IN, "plain", match({**come, "eth_type": IPV4, "ipv4_dst": cidr}), (
+            within, ct(router.zone, ROUTE, commit=True))
     for family in (IPV6,) if own and snat(router) else (IPV4, IPV6):
-        yield NAT_IN, "plain", match({**come, "eth_type": family}), (within, ROUTE)
+        if all(same_scope(world, id, network.id, family) for id in world.gathered(joints, ("networks", router.id))):
+            yield NAT_IN, "untold", match({**come, "eth_type": family}), (within, ROUTE)
+            continue
+        for _, cidr, id in world.ask(connected, router.id):
+            if family_of(cidr) == family and same_scope(world, world.need("port", id).network_id, network.id, family):
+                wanted: dict = {**come, "eth_type": family, DESTINATION[family]: cidr}
+                if family == IPV6 or cidr not in alike(world, router, network):
+                    yield NAT_IN, "plain", match(wanted), (within, ROUTE)
+
+
+def alike(world, router, network):
+    """The router's subnets whose IPv4 addresses are of the external network's own scope: they are known there."""
+    return [cidr for _, cidr, id in world.ask(connected, router.id) if family_of(cidr) == IPV4
+            and shares_scope(world, world.need("port", id).network_id, network.id)]
 
 
 @only(is_gateway)

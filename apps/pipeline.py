@@ -84,13 +84,13 @@ LEAVE = table(
     levels={"never": 200, "new": 100, "known": 50})
 NAT_IN = table(
     33, "nat_in", "If it is from outside: whose is it within?",
-    levels={"own": 100, "plain": 10, "closed": 5})
+    levels={"own": 100, "plain": 20, "untold": 10, "closed": 5})
 ROUTE = table(
     34, "route", "Which network does the router send it to, and to which next hop?",
     levels={"answer": 2000, "own": 1900, "expired": 1800, "route": 100, "none": 1})
 NAT_OUT = table(
     36, "nat_out", "It leaves for outside: by which address?",
-    levels={"own": 100, "any": 50, "plain": 10})
+    levels={"own": 100, "scope": 70, "any": 50, "plain": 10})
 NEXT_HOP = table(
     38, "next_hop", "What is the next hop's MAC?",
     levels={"never": 200, "known": 100, "unknown": 10, "none": 1})

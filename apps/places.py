@@ -5,6 +5,7 @@ interfaces itself.
 """
 from hashlib import blake2s
 
+from apps.scopes import shares_scope
 from apps.seats import Seat, carrier_of, carrier_up, is_parent
 from controller.app import Missing, only, query, spread, tally
 from topology.binding import plugged_into
@@ -243,10 +244,8 @@ def owner(world, network_id, ip):
     said = world.get("claim", f"{network_id}/{ip}")
     if said and (said.port_id, said.mac_address) in found:
         return said.port_id, said.mac_address
-    own = found and world.find("port", "network_id+ip_address", (network_id, ip))
-    if own and found[0][0] in [port.id for port in own] or len({mac for _, mac in found}) == 1:
-        return found[0]
-    return None
+    own = [port.id for port in world.find("port", "network_id+ip_address", (network_id, ip))]
+    return found[0] if found and (found[0][0] in own or len({mac for _, mac in found}) == 1) else None
 
 
 # ---- outlets: where routers and floating addresses are on an external network, each on one of the switches with its wire
@@ -307,6 +306,8 @@ def outlet_of(world, floating_id):
         return None
     spread_out = router.distributed if floating.distributed is None else floating.distributed
     machine = bearer(world, floating) if spread_out else None
+    if machine and shares_scope(world, machine.network_id, network.id):
+        machine = None                   # it is reached by its own address too: the gateway host has to follow both
     seen = world.ask(plugged, machine.id) if machine else None
     if seen and world.ask(uplink_of, seen.switch_id, network.provider_physical_network):
         return seen.switch_id

@@ -10,6 +10,7 @@ NETWORKS, SUBNETS, PORTS, GROUPS, RULES, HOSTS, WIRES, ROUTERS = 4, 6, 24, 5, 14
 JOINTS = range(100, 100 + ROUTERS * SUBNETS)  # numbers of ports that are interfaces of routers
 PAIRS = [(one, other) for other in range(SUBNETS) for one in range(other) if (one % 3 == 2) == (other % 3 == 2)]
 WORLD, GATES, HOLDERS, FLOATING, FORWARDS, STRANGERS = 8, 200, 240, 6, 4, 4  # the external network, and what leads there
+POOLS = 2
 MODES = ("slaac", "dhcpv6-stateless", "dhcpv6-stateful")
 
 
@@ -57,6 +58,7 @@ class Routed(Draw):
                 "provider:physical_network": "physnet0", "provider:segmentation_id": None})
         return Operation("subnet", name("subnet", WORLD), {
             "network_id": name("network", WORLD), "ip_version": 4, "cidr": "203.0.113.0/24", "enable_dhcp": False,
+            "subnetpool_id": self.random.choice((None, name("subnetpool", 0))),
             "gateway_ip": self.random.choice(("203.0.113.1", None))})
 
     def gate(self) -> Operation:
@@ -76,6 +78,11 @@ class Routed(Draw):
             "mac_address": f"fa:16:3e:00:03:{number:02x}", "admin_state_up": True, "port_security_enabled": False,
             "fixed_ips": [{"subnet_id": name("subnet", WORLD), "ip_address": f"203.0.113.{50 + number}"}],
             "device_owner": "network:floatingip", "device_id": name("floatingip", number), "binding:host_id": ""})
+
+    def pool(self) -> Operation:
+        """A pool of addresses, of one of two scopes or of none."""
+        scope = self.random.choice((None, name("address_scope", 0), name("address_scope", 1)))
+        return Operation("subnetpool", name("subnetpool", self._below(POOLS)), {"address_scope_id": scope, "prefixes": []})
 
     def claim(self) -> Operation:
         """What a port has said of an address that several may have."""

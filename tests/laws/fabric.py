@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import apps.access  # noqa: F401  each import declares rules
+import apps.address_scopes  # noqa: F401
 import apps.claims  # noqa: F401
 import apps.dhcp  # noqa: F401
 import apps.extra_routes  # noqa: F401

@@ -75,6 +75,7 @@ KNOWN_TO_ALL = {
     "apps.seats",
     "apps.example_routed",
     "apps.guards",
+    "apps.scopes",
     "apps.limits",
     "apps.outside",
     "apps.protocols",
@@ -100,6 +101,7 @@ ASKS: dict[str, set[str]] = {
     "apps.routes": {"apps.routing"},
     "apps.extra_routes": {"apps.routing"},
     "apps.gateways": {"apps.routing"},
+    "apps.address_scopes": {"apps.routing", "apps.gateways"},
     "apps.floating_nat": {"apps.routing"},
 }
 # Only these files import what is outside and has a life of its own.

@@ -9,7 +9,7 @@ import pytest
 
 from tests.scenarios.leading import Outside, connect
 from tests.scenarios.routed import TUNNELS, between
-from tests.scenarios.site import Machine, Site, wait
+from tests.scenarios.site import Machine, Site, Wish, wait
 
 pytestmark = pytest.mark.root
 @pytest.fixture(scope="module")
@@ -141,3 +141,32 @@ def test_a_floating_address_moves_between_hosts_in_less_than_a_second(outside):
     assert received >= 150 - 50, f"lost more than a second of pings: {said[-300:]}"
 
 
+
+
+def test_within_an_address_scope_nothing_is_translated_and_the_machines_own_address_is_reached(outside):
+    site = outside.site
+    scope = site.create("address_scope", name="one", ip_version=4)["id"]
+    pool = site.create("subnetpool", name="one", prefixes=["10.64.0.0/10"], address_scope_id=scope, shared=True)["id"]
+    world = site.create("network", **{"name": "scoped", "provider:network_type": "vlan", "provider:segmentation_id": 77,
+                                      "provider:physical_network": "physnet1", "router:external": True})
+    site.create("subnet", network_id=world["id"], ip_version=4, cidr="10.64.0.0/24", subnetpool_id=pool, enable_dhcp=False)
+    away = site.cloud.external("near", "10.64.0.1/24", 77)
+    router = site.create("router", name="scoped", project_id="grey", external_gateway_info={"network_id": world["id"]})
+    for name, cidr, more in (("same", "10.65.0.0/24", {"subnetpool_id": pool}), ("other", "10.1.0.0/24", {})):
+        network = site.network("grey", subnets=(), name=name)
+        subnet = site.create("subnet", network_id=network["id"], project_id="grey", ip_version=4, cidr=cidr, **more)
+        site.ask("PUT", f"/v2.0/routers/{router['id']}/add_router_interface", {"subnet_id": subnet["id"]})
+    same, other = (site.ask("GET", f"/v2.0/networks?name={name}")["networks"][0] for name in ("same", "other"))
+    group = [site.open_group("grey")]
+    a, b = site.machines(*(Wish(name, network, host, 0, {"security_groups": group, "fixed_ips": [{"ip_address": ip}]})
+                           for name, network, host, ip in (("sa", same, 1, "10.65.0.9"), ("sb", other, 2, "10.1.0.9"))))
+    for machine in (a, b):
+        machine.vm.run(["ip", "route", "replace", "default", "via", machine.ip.rpartition(".")[0] + ".1"])
+    for block in ("10.65.0.0/24", "10.1.0.0/24"):
+        away.run(["ip", "route", "replace", block, "via", outside.router_address(router)])
+    outside.serve(away.start, 80, "near")
+    for machine, seen in ((a, a.ip), (b, outside.router_address(router))):
+        wait(lambda vm=machine.vm: vm.ping("10.64.0.1"), f"{machine} does not reach outside")
+        assert connect(machine.vm.run, "10.64.0.1", 80) == (1, f"near {seen}")
+    assert away.ping(a.ip) and not away.ping(b.ip)
+    assert not a.vm.ping(b.ip) and not b.vm.ping(a.ip)

@@ -22,7 +22,7 @@ def documents() -> Iterator[tuple[str, Document]]:
                        "ovs_version": "3.1.0"}
         yield "switch", {"id": f"{host:016x}", "host_id": f"host{host}", "bridge": "br-int"}
     yield from _plain()
-    yield "network", _owned("network", 1, name="blue", key=1, **{
+    yield "network", _owned("network", 1, name="blue", key=1, mtu=1450, **{
         "provider:network_type": "vxlan", "provider:segmentation_id": 1})
     yield "subnet", _owned("subnet", 1, name="blue-v4", network_id=_id("network", 1), ip_version=4,
                            cidr="10.0.0.0/24", gateway_ip="10.0.0.1", enable_dhcp=True)

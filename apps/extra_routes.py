@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from apps.pipeline import HOP, HOP6, NETWORK, NEXT_HOP, ROUTE, ROUTER
 from apps.places import plugged
-from apps.routing import IPV4, IPV6, closeness, connected, route, wherever
+from apps.routing import IPV4, IPV6, closeness, connected, measure, route, wherever
 from controller.app import flows, query
 from controller.openflow.actions import FORGET_IN_PORT, ct_clear, dec_ttl, group, resubmit, set_field
 from controller.openflow.group import Group
@@ -57,7 +57,8 @@ def lead(world, router):
     for place, (destination, all) in enumerate(world.ask(hops, router.id)):
         first = world.need("port", all[0].port_id)
         if len(all) == 1:
-            yield route(router, world.need("network", first.network_id), first, destination, all[0].address)
+            network = world.need("network", first.network_id)
+            yield route(router, network, first, destination, all[0].address, before=measure(world, router, network))
         else:
             number = router.key * GROUPS + place
             yield Group(number, "select", [(hop.weight, None, towards(world, hop)) for hop in all])
@@ -67,8 +68,8 @@ def lead(world, router):
 def towards(world, hop):
     """Out through the interface to the hop."""
     port = world.need("port", hop.port_id)
-    into = HOP6 if ":" in hop.address else HOP
-    return (set_field({NETWORK: world.need("network", port.network_id).key}), set_field(eth_src=port.mac_address),
+    into, network = HOP6 if ":" in hop.address else HOP, world.need("network", port.network_id)
+    return (*measure(world, world.need("router", port.device_id), network), set_field({NETWORK: network.key}), set_field(eth_src=port.mac_address),
             set_field({into: ip_number(hop.address)}), resubmit(NEXT_HOP))
 
 

@@ -50,7 +50,7 @@ from apps.places import (
     reach,
     tunnel_address,
 )
-from apps.routing import DESTINATION, IPV4, IPV6, addresses, answer_echoes, closeness, connected
+from apps.routing import DESTINATION, IPV4, IPV6, addresses, answer_echoes, closeness, connected, measure
 from apps.scopes import same_scope, shares_scope
 from controller.app import Missing, Said, answers, every, flows, only, query, spread
 from controller.openflow.actions import Nat, ct, ct_clear, dec_ttl, drop, move, set_field
@@ -116,11 +116,11 @@ def ways(world, port):
             yield EVERYTHING[family], subnet.gateway_ip
 
 
-def leave_by(port, network, destination, hop):
+def leave_by(port, network, destination, hop, before=()):
     """Out through a gateway: to the next hop, or to the destination itself."""
     into = HOP6 if ":" in destination else HOP
     there = set_field({into: ip_number(hop)}) if hop else move("ipv6_dst" if into is HOP6 else "ipv4_dst", into)
-    return (ct_clear(), dec_ttl(), set_field({NETWORK: network.key}), set_field({SENDER: port.key}),
+    return (*before, ct_clear(), dec_ttl(), set_field({NETWORK: network.key}), set_field({SENDER: port.key}),
             set_field(eth_src=port.mac_address), there, NAT_OUT)
 
 
@@ -137,7 +137,7 @@ def route_outside(world, port):
     router, network = outside(world, port)
     for destination, hop in ways(world, port):
         yield ROUTE, closeness(prefix(destination).length), leading(router, destination), \
-            leave_by(port, network, destination, hop)
+            leave_by(port, network, destination, hop, measure(world, router, network))
 
 
 @only(is_gateway)
@@ -153,7 +153,7 @@ def route_floating(world, port):
     for destination, hop in ways(world, port):
         if family_of(destination) == IPV4:
             yield ROUTE, closeness(prefix(destination).length, True), leading(router, destination, **{GATE: port.key}), \
-                leave_by(port, network, destination, hop)
+                leave_by(port, network, destination, hop, measure(world, router, network))
 
 
 @flows(per="port", on=on_gateway)

@@ -90,10 +90,10 @@ ROUTE = table(
     levels={"answer": 2000, "own": 1900, "expired": 1800, "route": 100, "none": 1})
 NAT_OUT = table(
     36, "nat_out", "It leaves for outside: by which address?",
-    levels={"own": 100, "scope": 70, "any": 50, "plain": 10})
+    levels={"large": 200, "own": 100, "scope": 70, "any": 50, "plain": 10})
 NEXT_HOP = table(
     38, "next_hop", "What is the next hop's MAC?",
-    levels={"never": 200, "known": 100, "unknown": 10, "none": 1})
+    levels={"never": 200, "large": 150, "known": 100, "unknown": 10, "none": 1})
 FORWARD = table(
     40, "forward", "Find the receiver: a port here, or a tunnel to its host.",
     levels={"outside": 110, "port": 100, "here": 80, "flood": 70, "unknown": 10})
@@ -127,6 +127,7 @@ RECEIVER = register(5, "key of the port it goes to; 1 to 3: a tunnel; 4: the upl
 NETWORK  = register(6, "key of the network it is in; also its conntrack zone")
 GUARDS   = register(4, "who guards the sender: 0 nobody, 1 stateful groups, 2 stateless groups")
 ROUTER   = register(2, "key of the router that it is in")
+LARGE    = register(11, "1: it is too big for the network that it is routed to")
 GATE     = register(10, "key of the gateway by which it must leave; 0: any")
 HOP      = register(9, "IPv4 address of the next hop")
 REALM    = register(3, "whose addresses these are: key of the first of the networks that may send to each other")

@@ -171,6 +171,7 @@ def joints(world, port):
     elif is_gateway(port):
         yield ("gateway", port.device_id), port.id
         yield ("leading", port.network_id), port.device_id
+        yield ("outside", port.device_id), port.network_id
 
 
 @query

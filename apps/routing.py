@@ -12,14 +12,17 @@ ARP and neighbour discovery for the router, and echo requests to it, are answere
 (time exceeded, no route, nobody at the next hop, a closed port) goes to the controller, so many a second; the error
 is routed like any packet of the router's own (RFC 792, RFC 4443, RFC 1812 §4.3).
 """
+from apps.complaints import ask_owners, tell_outside
 from apps.pipeline import (
     ANSWER,
     BACK,
     FORWARD,
     HOP,
     HOP6,
+    LARGE,
     LEAVE,
     NAT_IN,
+    NAT_OUT,
     ND_REPLY,
     NETWORK,
     NEXT_HOP,
@@ -30,13 +33,11 @@ from apps.pipeline import (
 from apps.places import (
     everywhere,
     home,
-    is_contested,
     is_interface,
     joints,
     outlet,
     outlets,
     owner,
-    owners,
     paired,
     reach,
     seats,
@@ -45,6 +46,7 @@ from apps.places import (
 from controller.app import Missing, Said, answers, every, flows, only, query, spread
 from controller.openflow.actions import (
     FORGET_IN_PORT,
+    check_pkt_larger,
     controller,
     ct,
     ct_clear,
@@ -72,6 +74,7 @@ FOR_NO_ROUTER = ((IPV4, "224.0.0.0/3"), (IPV4, "127.0.0.0/8"), (IPV4, "0.0.0.0/8
 # Link-local addresses mean nothing elsewhere (RFC 3927 §2.7, RFC 4291 §2.5.6).
 LINK_LOCAL = ({"eth_type": IPV6, "ipv6_src": "fe80::/10"}, {"eth_type": IPV6, "ipv6_dst": "fe80::/10"},
               {"eth_type": IPV4, "ipv4_dst": "169.254.0.0/16"})
+ETHERNET = 14                      # bytes of a frame before its packet
 RATE = 50                          # ICMP errors a second of one router on one host (RFC 1812 §4.3.2.8)
 METERS = 1 << 24                   # meters with lower numbers are ports'
 
@@ -224,7 +227,8 @@ def route_connected(world, port):
     router, network = router_of(world, port), world.need("network", port.network_id)
     for fixed in port.fixed_ips:
         subnet = world.need("subnet", fixed.subnet_id)
-        yield route(router, network, port, subnet.cidr, None, fixed.ip_address if router.paired else None)
+        yield route(router, network, port, subnet.cidr, None, fixed.ip_address if router.paired else None,
+                    measure(world, router, network))
 
 
 def closeness(length, sooner=False):
@@ -232,7 +236,21 @@ def closeness(length, sooner=False):
     return "route", 2 * length + sooner
 
 
-def route(router, network, port, destination, hop, source=None):
+@query
+def widest(world, router_id):
+    """The largest MTU of a router's networks, or None if all have one."""
+    ids = {*world.gathered(joints, ("networks", router_id)), *world.gathered(joints, ("outside", router_id))}
+    sizes = {network.mtu for id in ids if (network := world.get("network", id))}
+    return max(sizes) if len(sizes) > 1 else None
+
+
+def measure(world, router, network):
+    """What `route` does so that a packet too big for its next network is told from others: nothing, if there is none."""
+    most = world.ask(widest, router.id)
+    return (check_pkt_larger(network.mtu + ETHERNET, (LARGE, 0)),) if most is not None and most > network.mtu else ()
+
+
+def route(router, network, port, destination, hop, source=None, before=()):
     """The flow that sends a destination out through an interface, to a hop or else to the destination itself.
 
     If it is for one `source` only, what others send there finds no route.
@@ -246,7 +264,7 @@ def route(router, network, port, destination, hop, source=None):
     if source:
         wanted["ipv6_src" if six else "ipv4_src"] = source
     return ROUTE, closeness(length), match(wanted), (
-        ct_clear(), dec_ttl(), set_field({NETWORK: network.key}), set_field(eth_src=port.mac_address),
+        *before, ct_clear(), dec_ttl(), set_field({NETWORK: network.key}), set_field(eth_src=port.mac_address),
         move(address, into) if hop is None else set_field({into: ip_number(hop)}), FORGET_IN_PORT, NEXT_HOP)
 
 
@@ -283,7 +301,8 @@ def know_next_hop(world, port):
 @flows(per="router", on=wherever)
 def refuse(world, router):
     """What the router does not route, and tells the sender of: it is for one of its own addresses, where nobody
-    listens; its time to live ends (traceroute asks for that); there is no route; nobody known is the next hop."""
+    listens; its time to live ends (traceroute asks for that); there is no route; nobody known is the next hop; it is
+    too big for the next network (the router does not cut packets, whoever allows it)."""
     if not router.admin_state_up:
         return
     yield Meter(METERS + router.key, pps=RATE, burst=RATE)
@@ -297,19 +316,31 @@ def refuse(world, router):
             yield ROUTE, "expired", match({**entered, "nw_ttl": left}), up
         yield ROUTE, "none", match(entered), up
         yield NEXT_HOP, "none", match(entered), up
+        if world.ask(widest, router.id):
+            for table in (NAT_OUT, NEXT_HOP):
+                yield table, "large", match({**entered, LARGE: 1}), up
 
 
 @answers(of=refuse)
 def say_why(world, router, frame):
     """The ICMP error, from the router's address on the network that the packet came from; it is routed."""
     ports, seen = interfaces(world, router.id), icmp_errors.read(frame)
+    gates = [port for id in sorted(world.gathered(joints, ("gateway", router.id))) if (port := world.get("port", id))]
     to, by = frame[:6].hex(":"), frame[6:12].hex(":")
     entered = next((port for port in ports if port.mac_address == to), None)
-    if seen is None or entered is None:
+    leaving = next((port for port in (*ports, *gates) if port.mac_address == by), None)
+    if seen is None:
         return ()
-    if seen.destination in own_addresses(world, router.id):
+    network = world.get("network", leaving.network_id) if leaving else None
+    if network is not None and len(frame) > network.mtu + ETHERNET:
+        why: icmp_errors.Why | None = icmp_errors.too_big(network.mtu)
+        if entered is None:
+            return tuple(tell_outside(world, router, gates, to, seen, frame, network.mtu))
+    elif entered is None:
+        return ()
+    elif seen.destination in own_addresses(world, router.id):
         why = icmp_errors.PORT_UNREACHABLE if seen.protocol not in (ICMP, ICMPV6) else None
-    elif (leaving := next((port for port in ports if port.mac_address == by), None)):     # it was on its way out already
+    elif leaving:                                                     # it had been on its way out already
         if asked := tuple(ask_owners(world, router, leaving, seen.destination)):
             return asked
         why = icmp_errors.HOST_UNREACHABLE
@@ -319,15 +350,3 @@ def say_why(world, router, frame):
     own = [ip for port in (entered, *beside) for ip in addresses(port)]
     error = icmp_errors.error(frame, own, why) if why else None
     return ((set_field({ROUTER: router.key, SENDER: entered.key}) + resubmit(ROUTE), error),) if error else ()
-
-
-def ask_owners(world, router, port, destination):
-    """Who of those that may have the next hop's address has it? Each is asked, and who answers says so to all."""
-    for hop in (destination, *(one.nexthop for one in router.routes)):
-        source = next((fixed.ip_address for fixed in port.fixed_ips if family_of(fixed.ip_address) == family_of(hop)), None)
-        if source and is_contested(world, port.network_id, hop) and world.ask(owner, port.network_id, hop) is None:
-            network, mac = world.need("network", port.network_id), ethernet.address(port.mac_address)
-            frame = icmp6.who_is(mac, ipv6.address(source), ipv6.address(hop)) if ":" in hop else \
-                arp.request(port.mac_address, source, hop)
-            for _, to in world.ask(owners, port.network_id, hop):
-                yield set_field({NETWORK: network.key, SENDER: port.key}) + resubmit(FORWARD), ethernet.address(to) + frame[6:]

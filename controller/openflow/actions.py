@@ -269,6 +269,15 @@ def resubmit(table: Table | int) -> bytes:
     return _nicira(14, struct.pack("!HB3x", 0xFFF8, target))
 
 
+@lru_cache(1024)
+def check_pkt_larger(size: int, dst: tuple[str, int]) -> bytes:
+    """Write into a bit of a register whether the frame, with its Ethernet header, is longer than so many bytes."""
+    if not 0 <= size <= 0xFFFF:
+        raise ValueError(f"check_pkt_larger: {size} is not a size")
+    target, bit, _ = _span((dst[0], dst[1], dst[1]))
+    return _nicira(49, struct.pack("!HH4s6x", size, bit, target.move_header))
+
+
 _DEC_TTL = struct.pack("!HHI", 24, 8, 0)
 _POP_VLAN = struct.pack("!HHI", 18, 8, 0)
 

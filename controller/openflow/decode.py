@@ -96,13 +96,21 @@ class Decap(NamedTuple):
     packet_type: int | None
 
 
+class Larger(NamedTuple):
+    """Write into a bit whether the frame is longer than so many bytes."""
+
+    size: int
+    field: Field
+    bit: int
+
+
 class Unknown(NamedTuple):
     """An action or instruction that we do not encode."""
 
     raw: bytes
 
 
-Action = Output | ToGroup | SetField | Move | Track | Untrack | Conjunction | Resubmit | Plain | Encap | Decap | Unknown
+Action = Output | ToGroup | SetField | Move | Track | Untrack | Conjunction | Resubmit | Plain | Encap | Decap | Larger | Unknown
 
 
 class Body(NamedTuple):
@@ -273,6 +281,15 @@ def _decap(raw: bytes) -> Action:
     return Decap(None if packet_type == _NEXT_PROTOCOL else packet_type)
 
 
+def _larger(raw: bytes) -> Action:
+    _need(raw, 24)
+    size, bit, target = struct.unpack_from("!HH4s", raw, 10)
+    known = _BY_HEADER.get(target)
+    if known is None or bit >= 8 * known[0].size:
+        return Unknown(raw)
+    return Larger(size, known[0], bit)
+
+
 def _plain(name: str, *, number: bool) -> Callable[[bytes], Action]:
     return lambda raw: Plain(name, struct.unpack_from("!H", raw, 4)[0] if number else None)
 
@@ -283,7 +300,7 @@ _STANDARD: Mapping[int, Callable[[bytes], Action]] = {
     19: _plain("push_mpls", number=True), 20: _plain("pop_mpls", number=True), 24: _plain("dec_ttl", number=False),
 }
 _NICIRA: Mapping[int, Callable[[bytes], Action]] = {
-    6: _move, 7: _load, 14: _resubmit, 35: _ct, 43: lambda raw: Untrack(), 47: _decap,
+    6: _move, 7: _load, 14: _resubmit, 35: _ct, 43: lambda raw: Untrack(), 47: _decap, 49: _larger,
     34: lambda raw: Conjunction(int.from_bytes(raw[12:16], "big"), raw[10] + 1, raw[11]),
     46: lambda raw: Encap(int.from_bytes(raw[12:16], "big")) if raw[10:12] == b"\0\0" else Unknown(raw),
 }

@@ -14,7 +14,7 @@ Packet = dict[str, Any]
 
 _PIPELINE = frozenset(name for name in FIELDS if name.startswith(("reg", "xxreg", "ct_", "tun")) or
                       name in ("in_port", "metadata", "pkt_mark", "conj_id", "actset_output"))
-_EXTRA = ("icmp_id", "quoted", "payload", "tags")
+_EXTRA = ("icmp_id", "quoted", "payload", "tags", "length")
 HEADERS = tuple(name for name in FIELDS if name not in _PIPELINE) + _EXTRA
 _LINK = ("eth_src", "eth_dst", "vlan_vid", "vlan_pcp", "tags")
 _TUNNEL = ("tunnel_id", "tun_src", "tun_dst", "tun_ipv6_src", "tun_ipv6_dst")

@@ -187,6 +187,8 @@ def action_text(action: decode.Action, names: Names) -> str:
             return f"set_field:{_set_text(field, value, mask)}->{names.field(field.name, _IN_ACTIONS)}"
         case decode.Move(source, source_bit, target, target_bit, bits):
             return f"move:{_bits(source, source_bit, bits, names)}->{_bits(target, target_bit, bits, names)}"
+        case decode.Larger(size, field, bit):
+            return f"check_pkt_larger({size})->{_bits(field, bit, 1, names)}"
         case decode.Track():
             return _track_text(action, names)
         case decode.Untrack():

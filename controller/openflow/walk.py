@@ -179,6 +179,8 @@ class _Walker:
                 if packets.has(packet, source) and packets.has(packet, target):
                     value = packets.read(packet, source, source_bit, bits)
                     packets.write(packet, target, value << target_bit, (1 << bits) - 1 << target_bit)
+            case decode.Larger(size, field, bit):
+                packets.write(packet, field, (packet.get("length", 0) > size) << bit, 1 << bit)
             case decode.Track():
                 self.track(action, packet, depth)
             case decode.Untrack():

@@ -19,15 +19,21 @@ ROUTED6 = {0, 43, 44, 60}                 # extension headers that we do not loo
 
 
 class Why(NamedTuple):
-    """An error's type and code, of ICMP and of ICMPv6."""
+    """An error's type and code, of ICMP and of ICMPv6; and the number that it tells."""
     four: tuple[int, int]
     six: tuple[int, int]
+    number: int = 0
 
 
 TIME_EXCEEDED = Why((11, 0), (3, 0))
 NO_ROUTE = Why((3, 0), (1, 0))
 HOST_UNREACHABLE = Why((3, 1), (1, 3))    # the network is there, and nobody in it has the address
 PORT_UNREACHABLE = Why((3, 3), (1, 4))
+
+
+def too_big(mtu: int) -> Why:
+    """The next network takes packets of so many bytes (RFC 1191, RFC 4443 §3.2)."""
+    return Why((3, 4), (2, 0), mtu)
 
 
 class Seen(NamedTuple):
@@ -54,11 +60,12 @@ def error(frame: bytes, addresses: Sequence[str], why: Why) -> bytes | None:
     own = next((one for one in addresses if (":" in one) == (kind == b"\x86\xdd")), None)
     if own is None or kind not in (b"\x08\x00", b"\x86\xdd"):
         return None
-    packet = _error4(frame[14:], own, *why.four) if kind == b"\x08\x00" else _error6(frame[14:], own, *why.six)
+    packet = _error4(frame[14:], own, *why.four, why.number) if kind == b"\x08\x00" else \
+        _error6(frame[14:], own, *why.six, why.number)
     return None if packet is None else frame[6:12] + frame[:6] + kind + packet
 
 
-def _error4(packet: bytes, own: str, kind: int, code: int) -> bytes | None:
+def _error4(packet: bytes, own: str, kind: int, code: int, number: int) -> bytes | None:
     header, length = (packet[0] & 15) * 4, packet[2] << 8 | packet[3]
     if packet[0] >> 4 != 4 or header < 20 or len(packet) < header or length < header:
         return None
@@ -67,7 +74,7 @@ def _error4(packet: bytes, own: str, kind: int, code: int) -> bytes | None:
         return None
     if packet[9] == 1 and (len(packet) <= header or packet[header] in ERRORS4):
         return None
-    body = pack("!BBHI", kind, code, 0, 0) + packet[:min(length, QUOTED4)]
+    body = pack("!BBHI", kind, code, 0, number) + packet[:min(length, QUOTED4)]
     body = body[:2] + ipv4.checksum(body).to_bytes(2, "big") + body[4:]
     return ipv4.write(ipv4.address(own), source, 1, body)
 
@@ -76,7 +83,7 @@ def _nobody4(address: bytes) -> bool:
     return address[0] in (0, 127) or address[0] >= 224
 
 
-def _error6(packet: bytes, own: str, kind: int, code: int) -> bytes | None:
+def _error6(packet: bytes, own: str, kind: int, code: int, number: int) -> bytes | None:
     if len(packet) < 40 or packet[0] >> 4 != 6:
         return None
     source, destination, following = packet[8:24], packet[24:40], packet[6]
@@ -87,7 +94,7 @@ def _error6(packet: bytes, own: str, kind: int, code: int) -> bytes | None:
     if following == 58 and (len(packet) < 41 or packet[40] < 128):
         return None
     whole = 40 + (packet[4] << 8 | packet[5])
-    body = pack("!BBHI", kind, code, 0, 0) + packet[:min(whole, QUOTED6)]
+    body = pack("!BBHI", kind, code, 0, number) + packet[:min(whole, QUOTED6)]
     raw = ip_number(own).to_bytes(16, "big")
     pseudo = raw + source + pack("!I3xB", len(body), 58)
     body = body[:2] + ipv4.checksum(pseudo + body).to_bytes(2, "big") + body[4:]

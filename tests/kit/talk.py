@@ -27,7 +27,7 @@ class Said:
 
 def packet_of(frame: bytes) -> dict[str, Any]:
     """A frame as the walk takes it: its fields, an echo's identifier, and what an ICMP error quotes."""
-    found: dict[str, Any] = dict(fields(frame))
+    found: dict[str, Any] = {**fields(frame), "length": len(frame)}
     for name, errors in _ERRORS.items():
         if name not in found:
             continue
@@ -37,7 +37,10 @@ def packet_of(frame: bytes) -> dict[str, Any]:
             found["icmp_id"] = struct.unpack_from("!H", frame, start + 4)[0]
         elif found[name] in errors:
             ethertype = frames.IPV4 if name == "icmpv4_type" else frames.IPV6
-            found["quoted"] = packet_of(bytes(12) + struct.pack("!H", ethertype) + frame[start + 8 :])
+            quoted = frame[start + 8 :]  # of a long packet the beginning; the rest does not matter
+            length = struct.unpack_from("!H", quoted, 2 if ethertype == frames.IPV4 else 4)[0] if len(quoted) > 5 else 0
+            whole = quoted.ljust(length + (0 if ethertype == frames.IPV4 else 40), b"\0")
+            found["quoted"] = packet_of(bytes(12) + struct.pack("!H", ethertype) + whole)
     return found
 
 

@@ -76,6 +76,7 @@ KNOWN_TO_ALL = {
     "apps.example_routed",
     "apps.guards",
     "apps.scopes",
+    "apps.complaints",
     "apps.limits",
     "apps.outside",
     "apps.protocols",

@@ -84,13 +84,13 @@ def first_written() -> dict[str, float]:
         entry for flows, _ in load(model).units.values() for entry in flows.values() if isinstance(entry, Flow)
     ):
         for action in actions_of(flow):
-            target = (
-                action.field
-                if isinstance(action, decode.SetField)
-                else action.target
-                if isinstance(action, decode.Move)
-                else None
-            )
+            match action:
+                case decode.SetField() | decode.Larger():
+                    target = action.field
+                case decode.Move():
+                    target = action.target
+                case _:
+                    target = None
             if target is not None and "reg" in target.name:
                 for register in WIDE.get(target.name, (target.name,)):
                     found[register] = min(found.get(register, 255), turn(flow.table.number))
@@ -264,7 +264,7 @@ def test_two_units_that_want_different_flows_under_one_key_are_seen() -> None:
     ("wrong", "said"),
     (
         ((FORWARD, 99, match(), (drop("no"),)), "is no level"),
-        ((FORWARD, 0, match(reg11=1), (drop("no"),)), "is not declared"),
+        ((FORWARD, 0, match(reg1=1), (drop("no"),)), "is not declared"),
         ((FORWARD, 0, match(), (output(77),)), "there is no port 77"),
         ((FORWARD, 0, match(in_port=77), (drop("no"),)), "there is no port 77"),
         ((PIPELINE.tables[0], 0, match(reg6=1), (drop("no"),)), "is read before it is written"),

@@ -170,3 +170,28 @@ def test_within_an_address_scope_nothing_is_translated_and_the_machines_own_addr
         assert connect(machine.vm.run, "10.64.0.1", 80) == (1, f"near {seen}")
     assert away.ping(a.ip) and not away.ping(b.ip)
     assert not a.vm.ping(b.ip) and not b.vm.ping(a.ip)
+
+
+def fits(run: Any, address: str, size: int) -> str:
+    """What ping says of one request of so many bytes, its IP header with them, that must not be cut."""
+    head = 48 if ":" in address else 28
+    return str(run(["ping", "-n", "-M", "do", "-s", str(size - head), "-c", "1", "-W", "2", address], check=False).stdout)
+
+
+def test_who_sends_too_big_packets_hears_how_big_they_may_be_through_nat_too(outside):
+    """From outside, of 1500 bytes, to a machine's network of 1450; and from there to one of 1300."""
+    site = outside.site
+    router, (a,) = outside.tenant("pink", 1, security_groups=[site.open_group("pink")])
+    small = site.network("pink", subnets=("10.0.7.0/24",), name="small", mtu=1300)
+    (subnet,) = site.ask("GET", f"/v2.0/subnets?network_id={small['id']}")["subnets"]
+    site.ask("PUT", f"/v2.0/routers/{router['id']}/add_router_interface", {"subnet_id": subnet["id"]})
+    (b,) = site.machines(Wish("pinkb", small, 2, 0, {"fixed_ips": [{"ip_address": "10.0.7.9"}],
+                                                     "security_groups": a.port["security_groups"]}))
+    b.vm.run(["ip", "route", "replace", "default", "via", "10.0.7.1"])
+    address = outside.floating(a, "pink")["floating_ip_address"]
+    wait(lambda: outside.away.ping(address), f"{address} is not reached")
+    wait(lambda: a.vm.ping(b.ip), f"{b} is not reached")
+    assert "1 received" in fits(outside.away.run, address, 1450)
+    assert "mtu = 1450" in fits(outside.away.run, address, 1451)
+    assert "1 received" in fits(a.vm.run, b.ip, 1300)
+    assert "mtu = 1300" in fits(a.vm.run, b.ip, 1301)

@@ -92,10 +92,17 @@ def groups_key(world, groups):
 
 
 def ask_for(world, port):
-    """The action that says whose rules are to be asked, and whose addresses; nobody's, if nobody guards the port."""
+    """The action that says whose rules are to be asked; nobody's, if nobody guards the port.
+
+    Stateless ones are asked at once, and must know now whose addresses they see; others hear of it after connection
+    tracking, so that no packet on its way there knows what has just changed.
+    """
     if not port.port_security_enabled:
         return b""
-    return set_field({REALM: world.ask(realm, port.network_id), GROUPS: world.ask(groups_key, groups_of(port))})
+    key = world.ask(groups_key, groups_of(port))
+    if world.ask(guard_of, port.id) == STATELESS:
+        return set_field({REALM: world.ask(realm, port.network_id), GROUPS: key})
+    return set_field({GROUPS: key})
 
 
 @query

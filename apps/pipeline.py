@@ -13,7 +13,7 @@
                 ▼          └─────────────────────────────────────────────────────────────────┘
               output                                            a tunnel to another host
 
-             [rules]: OPENED ─► OUT_RULES or IN_RULES ─► ALLOWED, for the sender first and then for the receiver
+             [rules]: ADDRESSES ─► OPENED ─► OUT_RULES or IN_RULES ─► ALLOWED, for the sender first and then for the receiver
 
 A connection is looked up once in its network's conntrack zone, by whoever guards it first, and committed once,
 after both sides have allowed it. Every packet is held against the rules, an answer against those that allowed the
@@ -67,17 +67,20 @@ OUT_FREE = table(
 OUT_TRACK = table(
     25, "out_track", "Look the sender's connection up.",
     levels={"look_up": 100})
+ADDRESSES = table(
+    26, "addresses", "Whose are the addresses that the rules know?",
+    levels={"network": 100})
 OPENED = table(
-    26, "opened", "Did the port whose rules are asked open the connection, or the other side? It decides which rules.",
+    27, "opened", "Did the port whose rules are asked open the connection, or the other side? It decides which rules.",
     levels={"never": 200, "leaving": 100, "arriving": 50})
 OUT_RULES = table(
-    27, "out_rules", "Do the rules of the port that opened it allow the connection, for questions and answers?",
+    28, "out_rules", "Do the rules of the port that opened it allow the connection, for questions and answers?",
     levels={"piece": 200, "rule": 100, "remote": 90, "answer": 1})
 IN_RULES = table(
-    28, "in_rules", "Do the rules of the port to which it was opened allow it, for questions and answers?",
+    29, "in_rules", "Do the rules of the port to which it was opened allow it, for questions and answers?",
     levels={"piece": 200, "rule": 100, "remote": 90, "answer": 1})
 ALLOWED = table(
-    29, "allowed", "Its rules allow it: on from the sender's side, or to the receiver.",
+    30, "allowed", "Its rules allow it: on from the sender's side, or to the receiver.",
     levels={"piece": 200, "leaving": 100})
 LEAVE = table(
     32, "leave", "It is for a router: the sender's side is done with its connection.",

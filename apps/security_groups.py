@@ -1,7 +1,9 @@
 """Security groups: which connections a port may open or accept.
 
-    out_track ─ct─► opened ─► out_rules ─► allowed ─► forward ─► in_track ─ct─► opened ─► in_rules ─► allowed ─► commit
-                    the sender's groups                                 the receiver's groups
+    out_track ─ct─► [rules] ─► forward ─► in_track ─ct─► [rules] ─► commit ─► deliver
+                    the sender's                         the receiver's
+
+    [rules]: addresses ─► opened ─► out_rules or in_rules ─► allowed
 
 Rules are about connections, so they are held against what conntrack says of one: its addresses, protocol and port as
 they were in the packet that opened it. Who opened a connection must have an egress rule for it, the other side an
@@ -26,6 +28,7 @@ from typing import NamedTuple
 
 from apps.guards import LINK_LOCAL, groups_key, groups_of, guard_of, has_subnets, pairs
 from apps.pipeline import (
+    ADDRESSES,
     ALLOWED,
     ANSWER,
     ASK,
@@ -47,11 +50,11 @@ from apps.pipeline import (
     STATEFUL,
     STATELESS,
 )
-from apps.places import everywhere, home, plugged
+from apps.places import everywhere, home, plugged, switches_of
 from apps.protocols import number_of
 from apps.realms import realm
 from controller.app import flows, query, spread, tally
-from controller.openflow.actions import conjunction, ct, drop, resubmit
+from controller.openflow.actions import conjunction, ct, drop, resubmit, set_field
 from controller.openflow.match import match
 from controller.openflow.ranges import port_masks
 from controller.values import eui64
@@ -125,14 +128,21 @@ def dispatch(world, switch):
 @flows(per="switch", on=everywhere)
 def look_up(world, switch):
     """Each packet of a guarded port is looked up once; then the rules of its sender are asked, then the receiver's."""
+    yield ADDRESSES, "rest", match(), (OPENED,)
     for family in FAMILIES:
-        yield OUT_TRACK, "look_up", match(eth_type=family), (ct(NETWORK, OPENED),)
-        yield IN_TRACK, "tracked", match(eth_type=family, ct_state=TRACKED), (resubmit(OPENED),)
-        yield IN_TRACK, "look_up", match(eth_type=family, ct_state=UNTRACKED), (ct(NETWORK, OPENED),)
+        yield OUT_TRACK, "look_up", match(eth_type=family), (ct(NETWORK, ADDRESSES),)
+        yield IN_TRACK, "tracked", match(eth_type=family, ct_state=TRACKED), (resubmit(ADDRESSES),)
+        yield IN_TRACK, "look_up", match(eth_type=family, ct_state=UNTRACKED), (ct(NETWORK, ADDRESSES),)
         yield COMMIT, "new", match(eth_type=family, ct_state=NEW), (ct(NETWORK, commit=True), DELIVER)
     yield OUT_TRACK, "rest", match(), (FORWARD,)
     yield IN_TRACK, "rest", match(), (DELIVER,)
     yield COMMIT, "rest", match(), (DELIVER,)
+
+
+@flows(per="network", on=lambda world, network: spread(switches_of(world, network.id)))
+def know_addresses(world, network):
+    """What is said behind conntrack: so a packet that is there already when networks are joined is judged as they are then."""
+    yield ADDRESSES, "network", match({NETWORK: network.key}), (set_field({REALM: world.ask(realm, network.id)}), OPENED)
 
 
 @flows(per="switch", on=everywhere)

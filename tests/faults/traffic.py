@@ -50,21 +50,35 @@ class Counted:
 
 
 class Stream:
-    """Echo requests at a high rate from one machine to an address, until stop()."""
+    """Echo requests at a high rate from one machine to an address, until stop(), or so many."""
 
-    def __init__(self, source: VM, address: str) -> None:
+    def __init__(self, source: VM, address: str, count: int = 0, rate: int = RATE) -> None:
         self.name = f"{source.name} to {address}"
-        self._process = source.start(["ping", "-n", "-q", "-i", str(1 / RATE), address])
+        so_many = ["-c", str(count), "-W", "2"] if count else []
+        self._process = source.start(["ping", "-n", "-q", "-i", str(1 / rate), *so_many, address])
 
     def stop(self) -> Counted:
         """End it and count, once the last answer has had time to come."""
         self._process.send_signal(signal.SIGINT)
-        said = self._process.communicate(timeout=10)[0].decode()
-        found = re.search(r"(\d+) packets transmitted, (\d+) received", said)
-        assert found, said
-        sent, received = int(found[1]), int(found[2])
+        sent, received = self._result()
         # The one on its way when ping was told to end is not a lost one.
         return Counted(sent, max(0, sent - received - 1))
+
+    @property
+    def running(self) -> bool:
+        """Whether not all that was to be sent has been answered or given up."""
+        return self._process.poll() is None
+
+    def ended(self) -> Counted:
+        """Wait for the end of one of so many, and count."""
+        sent, received = self._result()
+        return Counted(sent, sent - received)
+
+    def _result(self) -> tuple[int, int]:
+        said = self._process.communicate(timeout=20)[0].decode()
+        found = re.search(r"(\d+) packets transmitted, (\d+) received", said)
+        assert found, said
+        return int(found[1]), int(found[2])
 
 
 class Connections:

@@ -12,12 +12,12 @@ from apps.example import documents
 from apps.pipeline import (
     ACCESS_IN,
     ACCESS_OUT,
+    ADDRESSES,
     ALLOWED,
     FORWARD,
     IN_TRACK,
     LEAVE,
     ND_REPLY,
-    OPENED,
     PIPELINE,
     ROUTE,
     TUNNEL_PORT,
@@ -42,12 +42,12 @@ RESERVED = {PORT_IN_PORT, PORT_CONTROLLER, *TUNNEL_PORT.values()}
 
 # Into a router: it takes one off the time to live. To the end of an answer. And to the rules, once more for the receiver:
 # from there it never comes to FORWARD.
-ROUND = {(FORWARD.number, LEAVE.number), (FORWARD.number, ND_REPLY.number), (IN_TRACK.number, OPENED.number)}
+ROUND = {(FORWARD.number, LEAVE.number), (FORWARD.number, ND_REPLY.number), (IN_TRACK.number, ADDRESSES.number)}
 
 
 def turn(table: int) -> float:
     """When a packet comes to a table at the latest: to those of routers by way of FORWARD, to rules for the receiver."""
-    if OPENED.number <= table <= ALLOWED.number:
+    if ADDRESSES.number <= table <= ALLOWED.number:
         return IN_TRACK.number + table / 100
     return FORWARD.number + table / 100 if LEAVE.number <= table < FORWARD.number else table
 

@@ -82,7 +82,7 @@ def test_flows_are_chosen_by_switch_table_network_and_by_being_drops(cloud: Fabr
 def test_what_a_switch_lacks_and_what_nobody_asked_for_is_marked(cloud: Fabric) -> None:
     switch = cloud.fakes.switches[HOST1]
     lost = next(key for key in switch.tables.flows if key[0] == 60)
-    bent = next(key for key in switch.tables.flows if key[0] == 27)
+    bent = next(key for key in switch.tables.flows if key[0] == 28)
     stray = Flow(next(iter(_tables())), 7, match(in_port=9), (output(4),))
     with cloud.fakes.lock:
         was = dict(switch.tables.flows)

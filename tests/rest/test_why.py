@@ -41,14 +41,14 @@ def test_a_flow_is_found_by_its_text_with_names_or_with_numbers(cloud: Fabric) -
     groups = f"{guards.digest_of((cloud.made['group']['id'],)):#x}"
     tracked = "ct_state=-inv+trk,ct_nw_proto=6,ct_tp_dst=80"
     asked = [flow["text"], flow["text"].partition(" actions=")[0],
-             f"table=28,priority=100,ip,{tracked},reg8={groups}",
+             f"table=29,priority=100,ip,{tracked},reg8={groups}",
              f"table=in_rules,{tracked},GROUPS={groups},priority=100,ip",
-             f" cookie=0x0, duration=3.2s, table=28, n_packets=0, n_bytes=0, priority=100,ip,reg8={groups},{tracked}"
+             f" cookie=0x0, duration=3.2s, table=29, n_packets=0, n_bytes=0, priority=100,ip,reg8={groups},{tracked}"
              " actions=x"]
     for text in asked:
         assert [one["text"] for one in why(cloud.as_ops, text)["flows"]] == [flow["text"]], text
     assert flow["text"] in [one["text"] for one in why(cloud.as_ops, f" cookie={flow['cookie']}, table=0, actions=drop")["flows"]]
-    assert cloud.as_ops.ask("GET", f"/inspect/why?flow=table=28,priority=99,ip,reg8={groups},{tracked}").status == 404
+    assert cloud.as_ops.ask("GET", f"/inspect/why?flow=table=29,priority=99,ip,reg8={groups},{tracked}").status == 404
 
 
 def test_all_flows_of_an_object_are_explained_by_its_id(cloud: Fabric) -> None:

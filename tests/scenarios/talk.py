@@ -13,7 +13,7 @@ import itertools
 import socket
 import struct
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
@@ -327,9 +327,13 @@ class Conversation:
 
     def back(self, seconds: float = QUIET) -> bool:
         """A word that the server says of itself gets to the client."""
+        return self._within(self.unasked(), seconds)
+
+    def unasked(self) -> Callable[[], bool]:
+        """The server says a word of itself; whether the client has it by now."""
         self._asking.word = new_word()
         self._service.say(self._asking.word)
-        return self._within(self._asking.step, seconds)
+        return self._asking.step
 
     def _speak(self) -> None:
         with suppress(BlockingIOError, ConnectionError):

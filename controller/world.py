@@ -190,9 +190,10 @@ class World:
         answer, reads = self._ask(asked)
         self._answers[asked] = answer, tuple(reads)
         question, args = asked
-        if question.per is not None and len(args) == 1:
-            self._own[question.per][question] = None
-            reads.discard((question.per, *args))
+        per = question.per
+        if per is not None and len(args) == 1:
+            self._own[per][question] = None
+            reads.discard((per, args[0]))
         readers = self._readers
         for fact in reads:
             readers[fact].add(asked)

@@ -105,7 +105,7 @@ class Flow:
     Raises ValueError if the items of `do` cannot stand together, or a goto leads back.
     """
 
-    __slots__ = ("table", "priority", "match", "do", "why", "key", "body", "cookie", "_conjunctions")
+    __slots__ = ("table", "why", "key", "body", "cookie")
 
     def __init__(self, table: Table, priority: int, match: bytes, do: tuple[Any, ...], why: Why | None = None,
                  whose: int | None = None) -> None:
@@ -118,9 +118,8 @@ class Flow:
             raise ValueError(f"a priority is 0..65535, not {priority}")
         if reason:
             why = (why or Why(0, "", ""))._replace(reason=reason)
-        self.table, self.priority, self.match, self.do, self.why = table, priority, match, do, why
+        self.table, self.why = table, why
         self.key: FlowKey = (number, priority, match)
-        self._conjunctions: tuple[bytes, ...] | None = None
         self.cookie: int = (cookie_of(why) if whose is None else whose) | check
 
     def __eq__(self, other: object) -> bool:
@@ -133,18 +132,24 @@ class Flow:
         return f"Flow({self.table}, {self.priority}, {self.match.hex()}, {self.body.hex()})"
 
     @property
+    def priority(self) -> int:
+        return self.key[1]
+
+    @property
+    def match(self) -> bytes:
+        return self.key[2]
+
+    @property
     def conjunctions(self) -> tuple[bytes, ...]:
         """The conjunction actions, if the body consists of nothing else; otherwise none."""
-        if self._conjunctions is None:
-            self._conjunctions = conjunctions(self.body)
-        return self._conjunctions
+        return conjunctions(self.body)
 
     def add(self) -> bytes:
         """The message that adds the flow or replaces the one under its key (xid 0)."""
-        fields, body = self.match, self.body
-        return _FLOW_MOD.pack(VERSION, FLOW_MOD, 48 + len(fields) + len(body), 0, self.cookie, 0, self.key[0], _ADD,
-                              0, 0,
-                              self.priority, _ANY, _ANY, _ANY, 0, 0) + fields + body
+        table, priority, fields = self.key
+        body = self.body
+        return _FLOW_MOD.pack(VERSION, FLOW_MOD, 48 + len(fields) + len(body), 0, self.cookie, 0, table, _ADD, 0, 0,
+                              priority, _ANY, _ANY, _ANY, 0, 0) + fields + body
 
 
 def conjunctions(body: bytes) -> tuple[bytes, ...]:

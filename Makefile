@@ -11,7 +11,7 @@ APT := openvswitch-switch iproute2 ethtool tcpdump iputils-ping traceroute busyb
 demo: setup            ## two tenants with the same addresses on three hosts, measured; stays up until Ctrl-C
 	$(PY) -m scenarios.demo
 
-test: APT += mininet ifupdown net-tools
+test: APT += mininet ifupdown net-tools bind9-dnsutils curl
 test: setup lint $(VENV)/cloud-init/.ready $(KEYSTONE)/.ready       ## everything: style, types, all tests
 	$(PY) -m pytest -q -n 2 --dist loadfile tests || { \
 	  echo "once more and alone: what failed while others kept the machine busy"; \

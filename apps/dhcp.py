@@ -14,9 +14,10 @@ Several addresses: the first on a subnet with DHCP is the one given, as there is
 from functools import lru_cache
 from typing import NamedTuple
 
+from apps import names
 from apps.dhcp_options import SWITCHED_OFF, Extra, extras
 from apps.pipeline import ANSWER, BACK, NETWORK
-from apps.places import server_mac, switches_of
+from apps.places import ROUTER_PORTS, SERVICE_IP, has_services, server_mac, switches_of
 from controller.app import flows, query, spread
 from controller.openflow import match, move, set_field
 from controller.packet import dhcp, ethernet, ipv4, udp
@@ -80,9 +81,11 @@ def terms(world, subnet, server) -> Terms:
                   if other.ip_version == 4 and other.id != subnet.id]
     routes = [(cidr, "0.0.0.0") for cidr in neighbours]       # on the link (RFC 3442)
     routes += [(route.destination, route.nexthop) for route in subnet.host_routes]
+    if has_services(world) and is_isolated(world, subnet):
+        routes.append((f"{SERVICE_IP}/32", "0.0.0.0"))
     defaults = [router for destination, router in routes if destination == "0.0.0.0/0"]
     return Terms(ipv4.address(server), ethernet.address(server_mac(network)),
-                 tuple(_options(subnet, network, subnet.gateway_ip or next(iter(defaults), None))),
+                 tuple(_options(world, subnet, network, subnet.gateway_ip or next(iter(defaults), None))),
                  b"".join(_route(*route) for route in routes if route[0] != "0.0.0.0/0"), network.mtu)
 
 
@@ -91,7 +94,13 @@ def _route(destination: str, router: str) -> bytes:
     return option.route(block.first.to_bytes(4, "big"), block.length, ipv4.address(router))
 
 
-def _options(subnet, network, router):
+def is_isolated(world, subnet) -> bool:
+    """Whether no router is on a subnet: machines are then told how to reach the services of their network."""
+    routers = world.find("port", "network_id+device_owner", (subnet.network_id, ROUTER_PORTS[0]))
+    return not any(fixed.subnet_id == subnet.id for port in routers for fixed in port.fixed_ips)
+
+
+def _options(world, subnet, network, router):
     block = prefix(subnet.cidr)
     yield from _lease_times(LEASE)
     yield option.NETMASK, (0xFFFFFFFF << 32 - block.length & 0xFFFFFFFF).to_bytes(4, "big")
@@ -99,9 +108,11 @@ def _options(subnet, network, router):
         yield option.ROUTER, ipv4.address(router)
     if network.mtu >= 68:                       # the least that IPv4 allows, and so this option (RFC 2132 §5.1)
         yield option.MTU, network.mtu.to_bytes(2, "big")
-    servers = [ip for ip in subnet.dns_nameservers if ":" not in ip and ip != "0.0.0.0"]   # 0.0.0.0: Neutron's "none"
+    servers = names.servers(world, tuple(ip for ip in subnet.dns_nameservers if ":" not in ip), 4)
     if servers:
         yield option.DNS, b"".join(map(ipv4.address, servers))
+    if domain := names.domain(world, network):
+        yield option.DOMAIN, domain.encode()
     yield option.BROADCAST_ADDRESS, block.last.to_bytes(4, "big")
 
 
@@ -116,6 +127,8 @@ def leased(world, port) -> Lease | None:
     mine = extras(port.extra_dhcp_opts)
     if SWITCHED_OFF in mine:
         return None
+    if port.dns_name:
+        mine = (Extra(option.HOSTNAME, port.dns_name.partition(".")[0].encode()), *mine)
     for fixed in port.fixed_ips:
         terms = world.ask(terms_of, fixed.subnet_id)
         if terms is None:

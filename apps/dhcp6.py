@@ -15,12 +15,13 @@ and a client that wants some is told so.
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from apps import names
 from apps.dhcp6_options import extras, packed
 from apps.dhcp_options import SWITCHED_OFF, Extra
 from apps.guards import own_macs
 from apps.places import server_mac
 from controller.app import query
-from controller.packet import dhcp6, ethernet, ipv6, udp
+from controller.packet import dhcp6, dns, ethernet, ipv6, udp
 from controller.values import Prefix, prefix
 
 LEASE = 86400                       # seconds that an address is the client's; it asks again after half of them
@@ -35,6 +36,7 @@ class Terms(NamedTuple):
     """What a network's DHCPv6 server says to every port on it."""
     mac: bytes
     dns: bytes
+    domain: bytes                   # in which names are looked for, as DNS writes it; b"" for none
     stateful: frozenset[str]        # subnets whose addresses it gives
     blocks: tuple[Prefix, ...]      # all of the network's IPv6 addresses
     longest: int                    # packet that the network carries, in bytes
@@ -57,8 +59,10 @@ def terms_of(world, network_id):
     if not subnets:
         return None
     network = world.need("network", network_id)
+    domain = names.domain(world, network)
     return Terms(ethernet.address(server_mac(network)),
-                 b"".join(packed(ip for subnet in subnets for ip in subnet.dns_nameservers)),
+                 b"".join(packed(ip for subnet in subnets for ip in names.servers(world, subnet.dns_nameservers, 6))),
+                 dns.name(domain) if domain else b"",
                  frozenset(subnet.id for subnet in subnets if subnet.ipv6_address_mode == "dhcpv6-stateful"),
                  tuple(prefix(subnet.cidr) for subnet in six), max(network.mtu, SMALLEST))
 
@@ -182,7 +186,8 @@ def _association(kind: int, asked: dhcp6.Association, own: tuple[bytes, ...], bl
 def _options(message: dhcp6.Message, lease: Lease) -> Iterator[dhcp6.Option]:
     """What the client asks for, and what is the port's own; all there is, if it does not say what it wants."""
     mine = {extra.code: extra.value or b"" for extra in lease.extras}
-    known = {dhcp6.DNS: lease.terms.dns, **mine} if lease.terms.dns else mine
+    said = {dhcp6.DNS: lease.terms.dns, dhcp6.DOMAIN_SEARCH: lease.terms.domain}
+    known = {**{code: value for code, value in said.items() if value}, **mine}
     if message.kind == dhcp6.INFORMATION_REQUEST:
         known = {dhcp6.REFRESH_TIME: LEASE.to_bytes(4, "big"), **known}
     wanted = tuple(known) if message.wanted is None else message.wanted

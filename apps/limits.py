@@ -12,9 +12,10 @@ from controller.app import query
 from controller.openflow import meter
 
 SERVICE = "network:"             # owners of ports to which a network's policy does not apply, as in Neutron
-# Numbers of meters: a port's key, which the meter of its questions has itself, and above that what is metered.
-_METERS = {("bits", "egress"): 1 << 24, ("packets", "egress"): 2 << 24,
-           ("bits", "ingress"): 3 << 24, ("packets", "ingress"): 4 << 24}
+# Numbers of meters: a port's key, which the meter of its questions has itself, and above that what is metered; 1 << 24 and a
+# key are routers' errors.
+_METERS = {("bits", "egress"): 2 << 24, ("packets", "egress"): 3 << 24,
+           ("bits", "ingress"): 4 << 24, ("packets", "ingress"): 5 << 24}
 
 
 class Limit(NamedTuple):

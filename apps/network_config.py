@@ -7,7 +7,7 @@ such addresses themselves, or ask for them, and hear of the routes with them.
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from apps import dhcp, dhcp6_options, network_formats
+from apps import dhcp, dhcp6_options, names, network_formats
 from apps.dhcp_options import extras
 from controller.packet import dhcp6, ipv4, ipv6
 from controller.packet import dhcp_options as option
@@ -73,9 +73,11 @@ def interface(world: Any, port: Any) -> Interface:
         new = tuple(route for route in routes if route.destination not in led)
         led |= {route.destination for route in new}
         addresses.append(Address(fixed.ip_address, prefix(subnet.cidr).length, mode, network.id, new))
-        dns += _addresses(told[subnet.id].get(option.DNS, b"")) if subnet.id in told else _dns6(subnet, port)
+        dns += _addresses(told[subnet.id].get(option.DNS, b"")) if subnet.id in told else _dns6(world, subnet, port)
     mtus = [int.from_bytes(one[option.MTU], "big") for one in told.values() if option.MTU in one]
     search = dict.fromkeys(name for one in told.values() for name in _names(one))
+    if not told and port.fixed_ips:
+        search = dict.fromkeys(filter(None, [names.domain(world, network)]))
     return Interface(port.id, port.mac_address, min(mtus, default=network.mtu), tuple(addresses), tuple(dict.fromkeys(dns)),
                      tuple(search))
 
@@ -110,8 +112,8 @@ def _routes6(subnet: Any) -> list[Route]:
     return routes
 
 
-def _dns6(subnet: Any, port: Any) -> list[str]:
+def _dns6(world: Any, subnet: Any, port: Any) -> list[str]:
     own = [extra.value for extra in dhcp6_options.extras(port.extra_dhcp_opts) if extra.code == dhcp6.DNS and extra.value]
     if own:
         return [ipv6.text(own[0][at:at + 16]) for at in range(0, len(own[0]), 16)]
-    return [ipv6.text(raw) for raw in dhcp6_options.packed(subnet.dns_nameservers)]
+    return list(names.servers(world, subnet.dns_nameservers, 6))

@@ -96,8 +96,8 @@ def _network(address: Address, interface: Interface) -> dict[str, Any]:
             "netmask": _mask(address.length, six), "routes": routes, "network_id": address.network_id}
     if not address.mode:
         said["services"] = [{"type": "dns", "address": one} for one in interface.dns if (":" in one) == six]
-        if interface.search:
-            said["dns_search"] = list(interface.search)     # not Nova's word; cloud-init reads it
+    if interface.search:
+        said["dns_search"] = list(interface.search)         # not Nova's word; cloud-init reads it
     return said
 
 

@@ -61,6 +61,9 @@ ASK = table(
 ND_REPLY = table(
     22, "nd_reply", "Finish the neighbour advertisement and send it back.",
     levels={"advertise": 100})
+SERVE = table(
+    23, "serve", "Metadata and names: the controller is asked, so many times a second by each port.",
+    levels={"port": 100})
 OUT_FREE = table(
     24, "out_free", "Do the sender's stateless security groups let it out?",
     levels={"rule": 100, "remote": 90})

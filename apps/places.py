@@ -102,6 +102,16 @@ def server_mac(network):
     return f"fa:16:3f:00:{network.key >> 8 & 255:02x}:{network.key & 255:02x}"
 
 
+# Where every machine reaches the services of its network, whatever its addresses are: metadata and names.
+SERVICE_IP, SERVICE_IP6 = "169.254.169.254", "fe80::a9fe:a9fe"
+SERVICE_MAC = "fa:16:3f:ff:a9:fe"
+
+
+def has_services(world):
+    """Whether anything is served there."""
+    return world.settings["metadata"]["enabled"] or world.settings["dns"]["enabled"]
+
+
 # ---- uplinks: where switches reach physical networks
 
 def on_wire(network):

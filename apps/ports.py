@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from apps import addresses, dhcp6_options, dhcp_options, subnet_choice
+from apps import addresses, dhcp6_options, dhcp_options, dns_names, subnet_choice
 from apps.router_ports import leads_outside
 from apps.security_group_defaults import ensure_default
 from controller import values
@@ -143,6 +143,7 @@ def _default_groups(write: Any, document: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _check(write: Any, document: dict[str, Any], before: Any = None) -> None:
     document["allowed_address_pairs"] = _with_macs(document)
+    dns_names.check(write, document, before)
     _check_security(document, before)
     kinds = {write.get("security_group", id).stateful for id in document["security_groups"]}
     if len(kinds) > 1:

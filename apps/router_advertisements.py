@@ -12,13 +12,14 @@ there is no way to tell of it.
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from apps import names
 from apps.dhcp6_options import packed
 from apps.guards import own_macs
 from apps.pipeline import ASK, GUARD, NETWORK
 from apps.places import ROUTER_PORTS, seats, server_mac, switches_of
 from controller.app import Said, every, flows, query, spread
 from controller.openflow import match
-from controller.packet import ethernet, icmp6
+from controller.packet import dns, ethernet, icmp6
 from controller.values import prefix
 
 APP = 8
@@ -74,7 +75,7 @@ def voices(world, network_id) -> tuple[Voice, ...]:
     """Who says what on a network: nobody anything, if nothing is to be advertised."""
     found, network = subnets(world, network_id), world.need("network", network_id)
     speeches: dict[str, Speech] = {}
-    flags = 0
+    flags, domain = 0, names.domain(world, network)
     for subnet in found:
         flags |= FLAGS[subnet.ipv6_ra_mode]
         gateway = owner(world, network_id, subnet.gateway_ip)
@@ -82,7 +83,7 @@ def voices(world, network_id) -> tuple[Voice, ...]:
         mac = gateway.mac_address if is_router else server_mac(network)
         speech = speeches.setdefault(mac, Speech())
         speech.lifetime = LIFETIME if is_router else speech.lifetime
-        tell(speech, subnet)
+        tell(world, speech, subnet, domain)
         for destination, port in routes(world, subnet):
             tell_route(speeches.setdefault(port.mac_address, Speech()), destination, port.mac_address)
     return tuple(voice(ethernet.address(mac), speech, flags, network.mtu) for mac, speech in speeches.items())
@@ -107,14 +108,17 @@ def routes(world, subnet) -> Iterator[tuple[str, Any]]:
 
 # ---- in words
 
-def tell(speech: Speech, subnet: Any) -> None:
-    """A subnet's prefix and resolvers. Hosts make addresses of it if that is the mode and if they can (RFC 4862 §5.5.3)."""
+def tell(world: Any, speech: Speech, subnet: Any, domain: str) -> None:
+    """A subnet's prefix and resolvers, and the domain. Hosts make addresses of it if that is the mode and if they can (RFC 4862 §5.5.3)."""
     block = prefix(subnet.cidr)
     makes = subnet.ipv6_ra_mode != "dhcpv6-stateful" and block.length == 64
     first, flags = block.first.to_bytes(16, "big"), icmp6.ON_LINK | (icmp6.AUTONOMOUS if makes else 0)
     speech.told["prefix", subnet.cidr] = (icmp6.prefix(first, block.length, flags),
                                           icmp6.prefix(first, block.length, flags, 0))
-    speech.servers.update(dict.fromkeys(packed(subnet.dns_nameservers)))
+    speech.servers.update(dict.fromkeys(packed(names.servers(world, subnet.dns_nameservers, 6))))
+    if domain:
+        raw = dns.name(domain)
+        speech.told["domain", domain] = icmp6.search_list(raw), icmp6.search_list(raw, 0)
 
 
 def tell_route(speech: Speech, destination: str, mac: str) -> None:

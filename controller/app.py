@@ -7,7 +7,8 @@
     @only(is_interface)             above a rule's, a tally's or `on`'s function: the others have nothing to do with it
     @answers(of=rule)               what a packet that the rule's flows sent to us is answered with: frames, back to
                                     where it came from; (port or actions, frame), elsewhere; Fact(kind, document), what
-                                    it teaches
+                                    it teaches; Heard(frame, service, mtu), a TCP segment for a service; Ask(of, what,
+                                    then), what somebody outside must be asked first
     @every(600, per="network", to=seats)    what to say to these places now and again, and at once when it changes;
                                     a frame may be Sealed, and whoever answers with Unseal learns whether it is genuine
     @fades("link", seconds=60)      facts of this kind hold only if they are heard again in time
@@ -25,11 +26,13 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from controller.compile import NOWHERE, Spread, alone, spread
+from controller.conversations import Heard, Service
 from controller.openflow.flow import Flow, Why, cookie_of
 from controller.world import Missing
 
-__all__ = ["APPS", "FADING", "KEPT", "RULES", "SAYINGS", "TALLIES", "Alarm", "Fact", "FromPort", "Missing", "Resume", "Rule",
-           "Said", "Sealed", "Unseal", "answers", "every", "fades", "flows", "keeps", "only", "query", "spread", "tally"]
+__all__ = ["APPS", "FADING", "KEPT", "RULES", "SAYINGS", "TALLIES", "Alarm", "Ask", "Fact", "FromPort", "Heard", "Missing",
+           "Resume", "Rule", "Said", "Sealed", "Service", "Unseal", "answers", "every", "fades", "flows", "keeps", "only",
+           "query", "spread", "tally"]
 
 RULES: list[Rule] = []
 TALLIES: list[Tally] = []
@@ -118,6 +121,7 @@ class Rule:
         if self.only is not None and each:
             raise ImportError(f"{self.name}: a rule with flows of its own on every switch is for all objects; @only goes above `on`")
         self.answers: Callable | None = None
+        self.flood: int | None = None
 
     def __call__(self, world: Any, *args: str) -> Mapping[tuple, Any]:
         return {entry.key: entry for entry in self.entries(world, *args)}
@@ -164,13 +168,16 @@ def flows(per: str, on: Callable, *, each: bool = False) -> Callable[[Callable],
     return declare
 
 
-def answers(of: Rule, per: str | None = None) -> Callable[[Callable], Callable]:
-    """Declare the answer to packets that `of`'s flows send to the controller: answer(world, row, frame) -> frames."""
+def answers(of: Rule, per: str | None = None, *, flood: int | None = None) -> Callable[[Callable], Callable]:
+    """Declare the answer to packets that `of`'s flows send to the controller: answer(world, row, frame) -> frames.
+
+    `flood`: so many of one object within a second that people should know.
+    """
     if per not in (None, of.per):
         raise ImportError(f"{of.name} is per {of.per}; its answer cannot be per {per}")
 
     def declare(answer: Callable) -> Callable:
-        of.answers = answer
+        of.answers, of.flood = answer, flood
         return answer
     return declare
 
@@ -253,6 +260,14 @@ def keeps(kind: str, *, per: str, found: Callable) -> Callable[[Callable], Kept]
         KEPT.append(Kept(wish, kind, per, found))
         return KEPT[-1]
     return declare
+
+
+class Ask(NamedTuple):
+    """What somebody outside is asked (`of`: who, as "resolver") before there is an answer: `then` makes the answers of
+    what was said, or of None if nobody says anything."""
+    of: str
+    what: Any
+    then: Callable[[Any], Any]
 
 
 class Said(NamedTuple):

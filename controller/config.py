@@ -53,7 +53,15 @@ class Config:
     apps: tuple[str, ...] = ()             # more directories with apps
     adopt: tuple[str, ...] = ()            # switches without OVSDB to take as ours: their ids, or "all"
     default_network: str = ""              # takes in every port of such a switch that no tenant claims; adopts all
-    settings: dict[str, Any] = field(default_factory=dict)         # what features offer: `hadron serve --settings`
+    settings: dict[str, Any] = field(default_factory=dict, repr=False)     # what features offer: `hadron serve --settings`
+    dns: dict[str, Any] = field(default_factory=dict)              # enabled, domain, forwarders: the setting of that name
+    metadata: dict[str, Any] = field(default_factory=dict, repr=False)     # enabled, url, shared_secret: likewise
+
+    @property
+    def all_settings(self) -> dict[str, Any]:
+        """What is set of features, wherever the file says it."""
+        said = {"dns": self.dns, "metadata": self.metadata}
+        return {**self.settings, **{name: value for name, value in said.items() if value}}
 
 
 def load(path: str | Path | None = None, *, plain: Iterable[str] = (), **given: Any) -> Config:
@@ -87,6 +95,9 @@ def read(values: dict[str, Any]) -> Config:
     for name in LISTENERS:
         if name in made and not isinstance(made[name], Listener):
             made[name] = _listener(name, made[name])
+    for name in ("settings", "dns", "metadata"):
+        if name in made and not isinstance(made[name], dict):
+            raise BadConfig(f"{name}: must hold entries like `enabled: false`")
     for name in ("tunnels", "apps", "adopt"):
         if name in made:
             if not isinstance(made[name], (list, tuple)):

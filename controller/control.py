@@ -19,6 +19,7 @@ from controller.announcements import Announcements
 from controller.compile import Compiler
 from controller.fading import Fading
 from controller.keeping import Keeping
+from controller.later import Means, Told
 from controller.model import Change
 from controller.replies import Replies
 from controller.seals import Seals
@@ -48,7 +49,7 @@ class Control:
                  home: Callable[[str], str | None], now: Callable[[], float], audit_interval: float = 300.0,
                  sayings: Iterable[Any] = (), fading: Mapping[str, Any] = {}, seals: Seals | None = None,
                  adopted: Iterable[str] = (), failover: float = 6.0, settle: float = 60.0,
-                 kept: Iterable[Any] = ()) -> None:
+                 kept: Iterable[Any] = (), means: Means | None = None) -> None:
         self.model, self.writer, self.compiler, self.switches = model, writer, compiler, switches
         self.home, self.now, self.audit_interval = home, now, audit_interval
         self.seq = 0
@@ -59,7 +60,7 @@ class Control:
         self.alarms: deque[dict[str, Any]] = deque(maxlen=KEPT)
         self.fading = Fading(model, writer.learn, fading)
         self.replies = Replies(model=model, compiler=compiler, switches=switches, learn=writer.learn, alarm=self._alarm,
-                               seals=seals or Seals(now, bytes), fading=self.fading)
+                               seals=seals or Seals(now, bytes), fading=self.fading, means=means)
         self.announcements = Announcements(model, compiler.world, sayings, self.replies.hand)
         self.keeping = Keeping(model, compiler.world, writer, kept, self._alarm)
         self.ports = SwitchPorts(model, writer.learn, tuple(adopted))
@@ -76,7 +77,7 @@ class Control:
             events.SwitchAccepted: lambda event: self._forgive(event.switch_id, event.key),
             events.SwitchDemoted: self._demoted, events.PortChanged: self._port_changed,
             events.PortsTold: self.ports.told, HostFacts: self._facts, Tick: self._tick,
-            Beat: self._beat}
+            Beat: self._beat, Told: lambda event: event.done(event.answer)}
 
     # ---- what the desk calls
     def on_event(self, event: Any) -> None:

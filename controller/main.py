@@ -28,11 +28,15 @@ from controller.compile import Compiler
 from controller.config import Config, Listener, policy_rules
 from controller.control import Control
 from controller.desk import Desk
+from controller.errands import Errands, Workers
+from controller.fetching import fetch
 from controller.garbage import Sweeper, loading, look_seldom
 from controller.ids import random_ids
+from controller.later import Means
 from controller.model import Model
 from controller.particles import load_all
 from controller.policy import SYSTEM
+from controller.resolver import Resolver
 from controller.resource import Resources
 from controller.seals import Seals
 from controller.standing import Beat, Tick
@@ -87,7 +91,7 @@ class Hadron:
         self.resources = load_apps(config.apps)
         self.store = MemoryStore() if config.store == "memory" else SqliteStore(config.store)
         self.model = Model(self.resources)
-        self.writer = Writer(self.model, self.resources, self.store, settings=config.settings, quotas=config.quotas,
+        self.writer = Writer(self.model, self.resources, self.store, settings=config.all_settings, quotas=config.quotas,
                              rules=policy_rules(config),
                              new_id=random_ids().__next__)
         self.compiler = Compiler(self.model, words.RULES, words.TALLIES)
@@ -96,11 +100,14 @@ class Hadron:
                          after_batch=lambda: self.control.after_batch(), group=self.writer.group)
         self._compiling = False
         self.switches = Switches(self._hear)
+        self.errands = Errands(self.desk.post, {"resolver": Resolver(self.writer.settings["dns"]["forwarders"]),
+                                                "metadata": Workers("metadata", fetch)})
         self.control = Control(model=self.model, writer=self.writer, compiler=self.compiler, switches=self.switches,
                                home=self._home, now=time.time, audit_interval=config.audit_interval,
                                sayings=words.SAYINGS, fading=words.FADING, seals=self.seals, adopted=config.adopt,
                                failover=config.failover_seconds, settle=config.settle_seconds,
-                               kept=words.KEPT)
+                               kept=words.KEPT,
+                               means=Means(time.monotonic, os.urandom(16), self.errands.run, self._at))
         self.model.live["link.age"] = lambda row: self.control.fading.age("link", row.id)
         self.model.live["port.status"] = lambda row: self.control.status(row.id)
         self.model.live["switch.heard"] = self._heard
@@ -133,6 +140,12 @@ class Hadron:
         """When a connected switch was last heard of."""
         silent = self.switches.silent(switch.id)
         return None if silent is None else _stamp(time.time() - silent)
+
+    def _at(self, kind: str, id: str) -> tuple[str, int | bytes] | None:
+        """Where an object is now: its switch, and its port there or the actions that lead to it."""
+        from apps.places import plugged
+        seen = self.compiler.world.known(plugged, id) if kind == "port" else None
+        return (seen.switch_id, b"".join(seen.out) if seen.tag else seen.ofport) if seen else None
 
     def start(self) -> Hadron:
         """Load, listen, compile, serve. Switches and hosts find their way here meanwhile; the desk hears of them after."""
@@ -211,6 +224,7 @@ class Hadron:
         self.rest.close()
         self.ovsdb.close()
         self.switches.close()
+        self.errands.close()
         self.desk.close()
         self.store.close()
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from controller.resource import Attribute, Resource
+from controller.resource import Attribute, Resource, Resources
 from controller.rows import Row
 
 _first = itemgetter(0)
@@ -76,6 +76,7 @@ class Model:
         self.resources = resources
         self.rows: dict[str, dict[str, Row]] = {kind: {} for kind in resources}
         self.keys = {kind: keys_of(one) for kind, one in resources.items()}
+        self.settings: Mapping[str, Any] = resources.configured({}) if isinstance(resources, Resources) else {}
         self.live: dict[str, Callable[[Row], Any]] = {}          # "port.status" -> what the running controller knows
         self._indexes: dict[tuple[str, str], dict[Any, dict[str, Row]]] = {
             (kind, name): {} for kind, keys in self.keys.items() for name in keys}

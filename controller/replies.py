@@ -5,19 +5,23 @@
     Resume                  the packet goes on from where it came in
     Alarm                   raised, naming the switch and the port
     Unseal                  its proof is looked at, and what follows from it is one of these
+    Heard, Ask              answered when the time has come (later.py)
 """
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
+from time import monotonic
 from typing import Any
 
 from controller.announcements import leading
-from controller.app import Alarm, Fact, FromPort, Resume, Sealed, Unseal
+from controller.app import Alarm, Ask, Fact, FromPort, Heard, Resume, Sealed, Unseal
 from controller.fading import Fading
+from controller.later import Later, Means, nobody
 from controller.seals import Doubtful, Seals
 
-FLOOD = 15                 # packets of one port to the controller within a second that are called a flood
+FLOOD = 15                 # packets of one object to the controller within a second that are called a flood, if its
+                           # rule does not say otherwise
 PACKETS = 64               # answered in one turn
 SAMPLES = 8                # of the time on the way; the least of them counts, the others have waited for something
 
@@ -26,9 +30,10 @@ class Replies:
     """`alarm(what, **details)` raises an alarm. Lives on the desk thread."""
 
     def __init__(self, *, model: Any, compiler: Any, switches: Any, learn: Callable[..., Any],
-                 alarm: Callable[..., None], seals: Seals, fading: Fading) -> None:
+                 alarm: Callable[..., None], seals: Seals, fading: Fading, means: Means | None = None) -> None:
         self.model, self.compiler, self.switches, self.learn = model, compiler, switches, learn
         self.alarm, self.seals, self.fading = alarm, seals, fading
+        self.later = Later(model, compiler.world, switches.send_packet, means or Means(monotonic, bytes(16), nobody))
         self.packets: Counter = Counter()                                # object -> packets sent to us, in all
         self._recent: Counter = Counter()
         self._took: defaultdict[tuple, deque[float]] = defaultdict(lambda: deque(maxlen=SAMPLES))
@@ -46,10 +51,11 @@ class Replies:
         if (row := self.model.get(rule.per, id)) is None:
             return
         self.packets[rule.per, id] += 1
-        self._recent[event.switch_id, rule.per, id, rule.name] += 1
-        self._carry_out(event, rule.answers(self.compiler.world, row, event.packet.data))
+        self._recent[event.switch_id, id, rule] += 1
+        self._carry_out(event, rule.answers(self.compiler.world, row, event.packet.data), (rule.per, id))
 
-    def _carry_out(self, event: Any, answers: Iterable[Any]) -> None:
+    def _carry_out(self, event: Any, answers: Iterable[Any], whose: tuple[str, str]) -> None:
+        place = event.switch_id, event.packet.in_port
         for answer in answers:
             if isinstance(answer, Fact):
                 self.learn([answer])
@@ -57,16 +63,20 @@ class Replies:
             elif isinstance(answer, Alarm):
                 self._warn(event, answer.what, answer.details)
             elif isinstance(answer, Unseal):
-                self._unseal(event, answer)
+                self._unseal(event, answer, whose)
             elif isinstance(answer, FromPort):
-                self._carry_out(event, answer.then(event.packet.in_port))
+                self._carry_out(event, answer.then(event.packet.in_port), whose)
             elif isinstance(answer, Resume):
                 self.switches.send_packet(event.switch_id, answer.actions, answer.frame, event.packet.in_port)
+            elif isinstance(answer, Heard):
+                self.later.hear(whose, (event.switch_id, answer.out or event.packet.in_port), answer)
+            elif isinstance(answer, Ask):
+                self.later.ask(whose, place, answer, lambda more: self._carry_out(event, more, whose))
             else:
                 to, frame = answer if isinstance(answer, tuple) else (event.packet.in_port, answer)
                 self.switches.send_packet(event.switch_id, leading(to), frame)
 
-    def _unseal(self, event: Any, answer: Unseal) -> None:
+    def _unseal(self, event: Any, answer: Unseal, whose: tuple[str, str]) -> None:
         try:
             took = self.seals.open(answer.about, answer.seal, event.at or None)
         except Doubtful as doubt:
@@ -75,7 +85,7 @@ class Replies:
         samples = self._took[answer.about, event.switch_id]
         to_us = [self.switches.round_trip(switch) or 0.0 for switch in (answer.by, event.switch_id)]
         samples.append(max(0.0, took - sum(to_us) / 2))
-        self._carry_out(event, answer.then(round(min(samples) * 1e6)))
+        self._carry_out(event, answer.then(round(min(samples) * 1e6)), whose)
 
     def _warn(self, event: Any, what: str, details: Mapping[str, Any]) -> None:
         self.alarm(what, switch=event.switch_id, port=event.packet.in_port, **details)
@@ -88,7 +98,8 @@ class Replies:
 
     def tick(self) -> None:
         """A second has passed: who has flooded us?"""
-        for (switch, kind, id, rule), count in self._recent.items():
-            if count >= FLOOD:
-                self.alarm("flood", switch=switch, object=f"{kind} {id}", rule=rule, packets=count)
+        for (switch, id, rule), count in self._recent.items():
+            if count >= (rule.flood or FLOOD):
+                self.alarm("flood", switch=switch, object=f"{rule.per} {id}", rule=rule.name, packets=count)
         self._recent.clear()
+        self.later.tick()

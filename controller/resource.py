@@ -323,3 +323,18 @@ class Resources(dict[str, Resource]):
         self.referrers: dict[str, list[tuple[str, Attribute, str]]] = {}
         self.others: dict[tuple[str, str], list[Callable[..., None]]] = {}     # prepare_others of all kinds
         self.kept: dict[str, Any] = {}                                     # what was worked out from all of them
+
+    def configured(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """What the features' settings are, after what was configured has been read. Invalid names the setting."""
+        for name in given:
+            if name not in self.settings:
+                raise Invalid(name, f"is no setting; there are {', '.join(sorted(self.settings))}")
+        found = {}
+        for name, attribute in self.settings.items():
+            try:
+                found[name] = attribute.read(given[name]) if name in given else attribute.read(attribute.default)
+            except Invalid as wrong:
+                raise wrong.inside(name) from None
+            except Unsupported as wrong:
+                raise Invalid(name, str(wrong)) from None
+        return found

@@ -1,10 +1,9 @@
-"""What a configuration sets of features: their settings, and how many of each kind a project may have."""
+"""How many of each kind a project may have, as a configuration says."""
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from controller.errors import Unsupported
 from controller.resource import Invalid, Resources
 
 
@@ -17,17 +16,3 @@ def read_quotas(resources: Resources, given: Mapping[str, Any]) -> dict[str, int
         if not isinstance(limit, int) or isinstance(limit, bool) or limit < -1:
             raise Invalid(f"quotas.{kind}", "must be a whole number, or -1 for any number")
     return dict(given)
-
-
-def read_settings(resources: Resources, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What the features' settings are, after what was configured has been read. Invalid names the setting."""
-    for name in given:
-        if name not in resources.settings:
-            raise Invalid(name, f"is no setting; there are {', '.join(sorted(resources.settings))}")
-    found = {}
-    for name, attribute in resources.settings.items():
-        try:
-            found[name] = attribute.read(given[name]) if name in given else attribute.read(attribute.default)
-        except (Invalid, Unsupported) as wrong:
-            raise Invalid(name, wrong.text if isinstance(wrong, Invalid) else str(wrong)) from None
-    return found

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 log = logging.getLogger("hadron.compile")
@@ -48,6 +48,11 @@ class World:
         self.broken: dict[tuple, str] = {}                         # questions that raised: no flows, and why
 
     # ---- reading
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What the features' settings are: the same as long as the controller runs."""
+        return self._model.settings
+
     def get(self, kind: str, id: str) -> Any:
         """The row, or None."""
         if self._asking:
@@ -259,6 +264,10 @@ class Glance:
 
     def __init__(self, model: Any) -> None:
         self._model = model
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return self._model.settings
 
     def get(self, kind: str, id: str) -> Any:
         return self._model.get(kind, id)

@@ -22,7 +22,7 @@ from controller.numbers import Claim, Numbers, Pool, Spans
 from controller.policy import SYSTEM, Context, Policy, same_project
 from controller.resource import Attribute, Invalid, Resource, Resources
 from controller.rows import Row, as_dict, plain
-from controller.settings import read_quotas, read_settings
+from controller.settings import read_quotas
 from controller.store import Key, Store, Write
 from controller.transaction import Transaction
 
@@ -57,7 +57,7 @@ class Writer:
                  quotas: Mapping[str, int] = {}, rules: Mapping[str, str] = {},
                  new_id: Callable[[], str] = lambda: str(uuid.uuid4())) -> None:
         self.model, self.resources, self.store = model, resources, store
-        self.settings = read_settings(resources, settings)
+        self.settings = model.settings = resources.configured(settings)
         self.policy = Policy(resources, model, rules)
         self.numbers = Numbers()
         self.new_id = new_id

@@ -131,6 +131,12 @@ def name_servers(addresses: Iterable[bytes], lifetime: int = INFINITE) -> bytes:
     return b"".join((bytes((25, 1 + len(found) // 8, 0, 0)), lifetime.to_bytes(4, "big"), found))
 
 
+def search_list(names: bytes, lifetime: int = INFINITE) -> bytes:
+    """Domains in which names are looked for (RFC 8106 §5.2); `names` as DNS writes them."""
+    padded = names + bytes(-len(names) % 8)
+    return b"".join((bytes((31, 1 + len(padded) // 8, 0, 0)), lifetime.to_bytes(4, "big"), padded))
+
+
 # ---- messages
 
 def advertisement(flags: int, lifetime: int, options: Iterable[bytes]) -> bytes:

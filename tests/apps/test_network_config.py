@@ -149,5 +149,6 @@ def test_a_subnet_without_dhcp_is_written_all_the_same() -> None:
     world.make("subnet", network_id=network.id, ip_version=4, cidr="10.0.0.0/24", enable_dhcp=False,
                dns_nameservers=["192.0.2.1"])
     found = interface(Glance(world.model), world.make("port", network_id=network.id))
-    assert [(one.router, one.destination) for one in found.addresses[0].routes] == [("10.0.0.1", "0.0.0.0/0")]
+    assert [(one.router, one.destination) for one in found.addresses[0].routes] == [
+        (None, "169.254.169.254/32"), ("10.0.0.1", "0.0.0.0/0")]
     assert found.dns == ("192.0.2.1",)

@@ -19,6 +19,7 @@ from tests.apps.test_routes import *  # noqa: F403
 from tests.apps.test_routing import *  # noqa: F403
 from tests.apps.test_routing_answers import *  # noqa: F403
 from tests.apps.test_security_groups import *  # noqa: F403
+from tests.apps.test_services import *  # noqa: F403
 from tests.apps.test_stateless_groups import *  # noqa: F403
 from tests.kit.dummy_ovs import DummyOvs, dummy_ovs
 from tests.kit.mirror import MirroredNet, RealSwitch

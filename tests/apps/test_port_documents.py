@@ -156,7 +156,7 @@ def test_a_bound_port_tells_how_it_is_plugged_in(world: World, network: Any) -> 
 
 
 @pytest.mark.parametrize("attributes", [
-    {"binding__vnic_type": "direct"}, {"dns_name": "web"},
+    {"binding__vnic_type": "direct"},
     {"device_profile": "gpu"}, {"trusted": True}, {"propagate_uplink_status": False}])
 def test_what_is_not_served_is_refused_by_name(world: World, network: Any, attributes: dict[str, Any]) -> None:
     with pytest.raises(Unsupported, match=f"^{next(iter(attributes)).replace('__', ':')}"):

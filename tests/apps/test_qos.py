@@ -36,9 +36,9 @@ def meters(net: Net, port: Port) -> dict[str, Limit]:
     """The limits of a port by what they are on, as its switch holds them."""
     found = {}
     for entry in net.flows("host1").values():
-        if isinstance(entry, Meter) and entry.id >> 24 and entry.id & 0xFFFFFF == port.key:
+        if isinstance(entry, Meter) and 2 <= entry.id >> 24 <= 5 and entry.id & 0xFFFFFF == port.key:
             unit = "kbps" if entry.kbps else "pps"
-            found[f"{unit} {'in' if entry.id >> 24 > 2 else 'out'}"] = Limit(entry.kbps or entry.pps or 0, burst(entry))
+            found[f"{unit} {'in' if entry.id >> 24 > 3 else 'out'}"] = Limit(entry.kbps or entry.pps or 0, burst(entry))
     return found
 
 

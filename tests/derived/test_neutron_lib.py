@@ -82,7 +82,6 @@ REASONS: dict[tuple[str, str, str], str] = {
     ("port", "extra_dhcp_opts", "default"): "an empty list, which is what Neutron shows for null",
     ("port", "binding:host_id", "default"): "an empty string, which is what Neutron makes of it",
     ("port", "binding:profile", "default"): "an empty object, which is what Neutron makes of it",
-    ("port", "dns_assignment", "default"): "read-only; there are none",
     ("port", "pvlan_type", "visible"): NOT_OFFERED, ("port", "pvlan_community", "visible"): NOT_OFFERED,
     ("port", "propagate_uplink_status", "visible"): NOT_OFFERED, ("port", "trusted", "visible"): NOT_OFFERED,
     **{("router", name, "visible"): NOT_OFFERED for name in (
@@ -126,6 +125,7 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
         "the parts of a segment are what the provider attributes are"),
     **dict.fromkeys(("max_kbps", "max_kpps"), ([1.5, True, 0], A_NUMBER + "; 0 says nothing, and a limit says something")),
     **dict.fromkeys(("max_burst_kbps", "max_burst_kpps"), ([1.5, True], A_NUMBER)),
+    "dns_name": (["a\n"], "no name has a newline: Neutron's pattern forgets it"),
     "cidr": (["10.0.0.1"], "a block needs its length; Neutron refuses it in its next step"),
     "external_gateway_info": ([[], "", 0], "none is an object; null and {} stand for no gateway"),
     "mac_address": (["1", 1, True, "01:00:5e:00:00:01"], "an interface has no multicast address; a number is no MAC"),
@@ -145,7 +145,6 @@ TAKEN: dict[str, tuple[list[Any], str]] = {
                "distance and weight are Hadron's own"),
     "name": ([""], "refused in the next step where there must be one"),
     "hints": (["{}"], "an empty object, as text, hints at nothing"),
-    "dns_name": ([""], "Neutron refuses to be given its own default"),
 }
 
 
@@ -239,6 +238,7 @@ def _disagreements(name: str, theirs: dict[str, Any], ours: Attribute) -> Iterat
     """(whether Hadron takes it, value) where the two differ. What Hadron does not serve, it may refuse."""
     if "max_allowed_address_pair" not in cfg.CONF:
         cfg.CONF.register_opt(cfg.IntOpt("max_allowed_address_pair", default=10))
+        cfg.CONF.register_opt(cfg.StrOpt("dns_domain", default="openstacklocal"))
     for value in [*ours.type.good, *ours.values, *ours.type.bad, None, "", 0, 1, "1", True, "x", [], {}]:
         neutron_takes = _neutron_takes(name, theirs, copy.deepcopy(value))
         if _hadron_takes(ours, value) != neutron_takes and (ours.serves is None or not neutron_takes):

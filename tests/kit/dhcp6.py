@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from scapy.layers.dhcp6 import DUID_LL, DHCP6OptClientId, DHCP6OptServerId
@@ -61,9 +62,11 @@ def ask(kind: int, *more: Option, client: bytes | None = MY_DUID, server: bytes 
     return carried(message(kind, [*ids, *more]), **fields)
 
 
-def one_port(mode: str = "dhcpv6-stateful", **subnet: Any) -> Tenant:
+def one_port(
+    mode: str = "dhcpv6-stateful", *, settings: Mapping[str, Any] = MappingProxyType({}), **subnet: Any
+) -> Tenant:
     """A network with one IPv6 subnet, and on it the port that `talk` speaks for."""
-    net = Tenant()
+    net = Tenant(**settings)
     net.put("network", "n", key=0x0102, mtu=1450)
     net.put(
         "subnet",

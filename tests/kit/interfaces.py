@@ -51,7 +51,7 @@ def of_openstack(text: str) -> Meaning:
     static = [network for network in whole["networks"] if network["type"] in ("ipv4", "ipv6")]
     modes = {network["type"] for network in whole["networks"]} - {"ipv4", "ipv6"}
     assert modes <= {"ipv6_slaac", "ipv6_dhcpv6-stateless", "ipv6_dhcpv6-stateful"}
-    search = [tuple(network["dns_search"]) for network in static if "dns_search" in network]
+    search = [tuple(network["dns_search"]) for network in whole["networks"] if "dns_search" in network]
     return Meaning(
         link["ethernet_mac_address"],
         link["mtu"],

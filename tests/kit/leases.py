@@ -13,9 +13,9 @@ OURS, SERVER, ALIEN = "10.0.0.5", "10.0.0.1", "10.0.0.77"
 LEASE_TIMES = {51: (86400).to_bytes(4, "big"), 58: (43200).to_bytes(4, "big"), 59: (75600).to_bytes(4, "big")}
 
 
-def one_port() -> Tenant:
+def one_port(**settings: Any) -> Tenant:
     """A network with one subnet, and on it the port that `talk` and `said` speak for."""
-    net = Tenant()
+    net = Tenant(**settings)
     net.put("network", "n", key=0x0102, mtu=1450)
     net.put("subnet", "s", network_id="n", ip_version=4, cidr="10.0.0.0/24", gateway_ip=SERVER)
     net.put("port", "p", network_id="n", mac_address=MAC, fixed_ips=[{"subnet_id": "s", "ip_address": OURS}])

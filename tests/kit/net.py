@@ -31,6 +31,7 @@ import apps.qos  # noqa: F401
 import apps.questions  # noqa: F401
 import apps.routing  # noqa: F401
 import apps.security_groups  # noqa: F401
+import apps.services  # noqa: F401
 import apps.switching  # noqa: F401
 import apps.trunks  # noqa: F401
 import topology.default_network  # noqa: F401
@@ -110,7 +111,8 @@ class Bridge:
 class Net:
     """The cloud."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: Any) -> None:
+        """`settings` are those of features, such as dns={"enabled": False}."""
         self.model = Model(core())
         numbers = itertools.count(1)
         self.writer = Writer(
@@ -118,6 +120,7 @@ class Net:
             core(),
             MemoryStore(),
             quotas=QUOTAS,
+            settings=settings,
             clock=lambda: "2026-01-01T00:00:00Z",
             new_id=lambda: f"{next(numbers):08x}-0000-4000-8000-000000000000",
         )

@@ -13,12 +13,15 @@ from controller.world import World
 ROOT = Path(__file__).parents[2]
 RESOURCES = load_all([ROOT / "apps", ROOT / "topology"])
 
+OFF = {"dns": {"enabled": False}, "metadata": {"enabled": False}}
+
 
 class Tenant:
-    """A model to which rows are put as documents; `world` reads it."""
+    """A model to which rows are put as documents; `world` reads it. Metadata and names are off unless it is said how."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: Any) -> None:
         self.model = Model(RESOURCES)
+        self.model.settings = RESOURCES.configured({**OFF, **settings})
         self.world = World(self.model, strict=True)
 
     def put(self, kind: str, id: str, **said: Any) -> Any:

@@ -11,10 +11,10 @@ NOW = 1_700_000_000
 
 
 class Told(Net):
-    """A cloud whose announcements are heard. `sent` has what was sent since it was last asked: (switch, port, frame)."""
+    """A cloud without services, whose announcements are heard. `sent` has what was sent since it was last asked: (switch, port, frame)."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(dns={"enabled": False}, metadata={"enabled": False})
         self.now, self._sent = NOW, []  # type: int, list[tuple[str, int, bytes]]
         self.announcements = Announcements(self.model, self.compiler.world, SAYINGS, self._send)
 

@@ -161,6 +161,7 @@ class Chance(Policing, Access, Carried, PlainSwitches):
                 "extra_dhcp_opts": [{"opt_name": "mtu", "opt_value": "1400", "ip_version": 4}]
                 if self._maybe(0.1)
                 else [],
+                "dns_name": self.random.choice(("", f"p{number}", f"p{number}.deep")),
                 "binding:host_id": self.random.choice(
                     ("", "", "", f"host{self._below(HOSTS)}", f"node{self._below(HOSTS)}")
                 ),

@@ -20,6 +20,7 @@ import apps.questions  # noqa: F401
 import apps.routes  # noqa: F401
 import apps.routing  # noqa: F401
 import apps.security_groups  # noqa: F401
+import apps.services  # noqa: F401
 import apps.switching  # noqa: F401
 import apps.trunks  # noqa: F401
 import topology.default_network  # noqa: F401

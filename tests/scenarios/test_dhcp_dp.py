@@ -47,7 +47,7 @@ def test_a_lease_says_all_that_the_subnet_says(machines: list[Machine], client: 
     lease = machine.vm.dhcp(client=client)
     assert (lease.address, lease.mask, lease.gateway, lease.mtu, lease.seconds) == ("10.0.0.11", "255.255.255.0", "10.0.0.254", 1450, 86400)
     assert (lease.dns, lease.server) == (("10.9.9.1", "10.9.9.2"), "10.0.0.254")
-    assert set(lease.routes) == {("10.77.0.0/16", "10.0.0.8"), ("0.0.0.0/0", "10.0.0.254")}
+    assert set(lease.routes) == {("10.77.0.0/16", "10.0.0.8"), ("0.0.0.0/0", "10.0.0.254"), ("169.254.169.254/32", "0.0.0.0")}
     routes = machine.vm.run(["ip", "route"]).stdout
     assert "10.77.0.0/16 via 10.0.0.8" in routes and "default via 10.0.0.254" in routes
 

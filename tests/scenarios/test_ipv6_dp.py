@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from scapy.layers.inet6 import (
     ICMPv6ND_RA,
+    ICMPv6NDOptDNSSL,
     ICMPv6NDOptMTU,
     ICMPv6NDOptPrefixInfo,
     ICMPv6NDOptRDNSS,
@@ -96,6 +97,7 @@ def test_who_solicits_hears_these_bytes_and_nobody_else_hears_anything(site: Sit
     expected = expected / ICMPv6ND_RA(chlim=64, prf=0, routerlifetime=0, **flags) / ICMPv6NDOptSrcLLAddr(lladdr=server)
     prefix = made["subnet"]["cidr"].split("/")[0]
     expected = expected / ICMPv6NDOptMTU(mtu=made["mtu"]) / ICMPv6NDOptPrefixInfo(prefix=prefix, prefixlen=64, L=1, A=autonomous)
+    expected = expected / ICMPv6NDOptDNSSL(lifetime=0xFFFFFFFF, searchlist=["openstacklocal"])
     expected = expected / ICMPv6NDOptRDNSS(lifetime=0xFFFFFFFF, dns=["2001:db8::53", "2001:db8::54"])
     assert frame == bytes(expected)
     assert not [one for one in other.frames() if one[54] in (133, 134)]

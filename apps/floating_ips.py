@@ -10,7 +10,16 @@ from typing import Any
 
 from apps import addresses
 from apps.addresses import FLOATING
-from apps.router_ports import BY_OWNER, UNSERVED, check_by_hand, check_serves, drop, leads_outside, router_between
+from apps.router_ports import (
+    BY_OWNER,
+    UNSERVED,
+    check_by_hand,
+    check_serves,
+    drop,
+    leads_outside,
+    realized,
+    router_between,
+)
 from apps.router_ports import bad as bad_request
 from controller import values
 from controller.errors import Conflict, Invalid
@@ -139,11 +148,16 @@ def release_port(write: Any, document: Mapping[str, Any], asked: Mapping[str, An
 # ---- what answers show
 
 def status(model: Any, floating: Any) -> str:
-    """ACTIVE where everything for it is there, as far as documents and facts say."""
+    """ACTIVE where everything for it is there and the switches hold it; ERROR if one refuses."""
     router = model.get("router", floating.router_id) if floating.router_id else None
     if router is None or not router.admin_state_up:
         return "DOWN"
-    return "ACTIVE" if leads_outside(model, model.get("network", floating.floating_network_id)) else "DOWN"
+    forwarded = model.find("port_forwarding", "floatingip_id", floating.id)
+    state = realized(model, ("floatingip", floating.id), *(("port_forwarding", one.id) for one in forwarded))
+    if state == "ERROR":
+        return state
+    there = leads_outside(model, model.get("network", floating.floating_network_id))
+    return "ACTIVE" if there and state == "ACTIVE" else "DOWN"
 
 
 def port_forwardings(model: Any, floating: Any) -> list[dict[str, Any]]:

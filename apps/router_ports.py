@@ -109,6 +109,13 @@ def leads_outside(model: Any, network: Any) -> bool:
         seen.ofport for seen in model.find("uplink", "physical_network", wire))
 
 
+def realized(model: Any, *named: tuple[str, str]) -> str:
+    """What the running controller knows of objects, (kind, id) each: ERROR or BUILD if it is so of one, else ACTIVE."""
+    known = model.live.get("realized")
+    states = {known(one) for one in named} if known else set()
+    return next((state for state in ("ERROR", "BUILD") if state in states), "ACTIVE")
+
+
 def bad(text: str, resource: str = "router") -> Invalid:
     """400, in Neutron's words."""
     return Invalid("", f"Bad {resource} request: {text}.", type="BadRequest")

@@ -10,7 +10,18 @@ from typing import Any
 
 from apps import external_gateways
 from apps.addresses import GATEWAY, INTERFACE
-from apps.router_ports import bad, check_apart, drop, gateway, interfaces, needed_by, subnets_of
+from apps.router_ports import (
+    bad,
+    both,
+    check_apart,
+    drop,
+    gateway,
+    interfaces,
+    leads_outside,
+    needed_by,
+    realized,
+    subnets_of,
+)
 from controller import values
 from controller.errors import Conflict, Invalid, Missing, Unsupported
 from controller.policy import SYSTEM
@@ -21,8 +32,13 @@ _WHAT_MATTERS = ("device_id", "device_owner", "fixed_ips")
 
 
 def status(model: Any, router: Any) -> str:
-    """A router is there as soon as it is written: it is on every host, and no part of it can be down on its own."""
-    return "ACTIVE"
+    """ERROR if a switch refuses something of it, DOWN while it is off or no host reaches where it leads, else ACTIVE."""
+    ports = [("port", port.id) for port in both(model, router.id)]
+    if realized(model, ("router", router.id), *ports) == "ERROR":
+        return "ERROR"
+    leading = gateway(model, router.id)
+    reached = leading is None or leads_outside(model, model.get("network", leading.network_id))
+    return "ACTIVE" if router.admin_state_up and reached else "DOWN"
 
 
 def create(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: None) -> None:

@@ -109,6 +109,8 @@ class Hadron:
                                kept=words.KEPT,
                                means=Means(time.monotonic, os.urandom(16), self.errands.run, self._at))
         self.model.live["link.age"] = lambda row: self.control.fading.age("link", row.id)
+        self.model.live["realized"] = lambda named: (
+            "ERROR" if named in self.control.errors else "BUILD" if named in self.control.pending else "ACTIVE")
         self.model.live["port.status"] = lambda row: self.control.status(row.id)
         self.model.live["switch.heard"] = self._heard
         began = _stamp(time.time())

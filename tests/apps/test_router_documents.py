@@ -7,6 +7,7 @@ import pytest
 
 from controller.errors import Conflict, Forbidden, Invalid, Missing, Refused, Unsupported
 from tests.derived.bodies import state
+from tests.kit.outside import behind, external, leading, reached
 from tests.kit.routers import act, ips, join, leave, subnet
 from tests.kit.worlds import ADMIN, ANN, BOB, Context, World, refused
 
@@ -280,3 +281,27 @@ def test_only_an_administrator_sees_how_a_router_is_built(world: World) -> None:
     shown = world.show(router, ADMIN)
     assert (shown["distributed"], shown["ha"]) == (True, True)
     assert (shown["status"], shown["external_gateway_info"]) == ("ACTIVE", None)
+
+
+# ---- what is true of one
+
+def test_its_status_is_what_the_switches_say_of_it(world: World) -> None:
+    network = external(world)
+    router, free = leading(world, network), world.make("router")
+
+    def status(one: Any) -> str:
+        return str(world.show(one)["status"])
+    assert (status(router), status(free)) == ("DOWN", "ACTIVE"), "no host reaches outside yet"
+    reached(world, network)
+    assert status(router) == "ACTIVE"
+    floating = world.make("floatingip", floating_network_id=network.id, port_id=behind(world, router).id)
+    wrong: dict[tuple[str, str], str] = {}
+    world.model.live["realized"] = lambda named: wrong.get(named, "ACTIVE")
+    assert (status(router), status(floating)) == ("ACTIVE", "ACTIVE")
+    wrong["floatingip", floating.id] = "BUILD"
+    assert status(floating) == "DOWN", "the switches have not confirmed it yet"
+    wrong["floatingip", floating.id] = wrong["router", router.id] = "ERROR"
+    assert (status(router), status(floating)) == ("ERROR", "ERROR")
+    wrong.clear()
+    assert status(world.change(router, admin_state_up=False)) == "DOWN"
+    assert status(world.now(floating)) == "DOWN"

@@ -102,6 +102,17 @@ class Model:
         """Add or replace a row."""
         return self._change(kind, row[0], row)
 
+    def fill(self, kind: str, row: Row) -> None:
+        """Add a row that is not there yet, while nobody reads the model: what `put` does, without saying what changed."""
+        for name, keys in self.keys[kind].items():
+            index = self._indexes[kind, name]
+            for key in keys(row):
+                if (bucket := index.get(key)) is None:
+                    index[key] = {row[0]: row}
+                else:
+                    bucket[row[0]] = row
+        self.rows[kind][row[0]] = row
+
     def remove(self, kind: str, id: str) -> Change:
         """Take a row out; one that is not there changes nothing."""
         return self._change(kind, id, None)

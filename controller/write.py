@@ -82,7 +82,7 @@ class Writer:
             elif kind == NOTE:
                 self.notes[id] = body
             elif kind in self.resources:
-                self.model.put(kind, self.model.make(kind, body))
+                self.model.fill(kind, self.model.make(kind, body))
         self.numbers.restore(numbers)
         self._number_what_lacks()
 

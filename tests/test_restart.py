@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from controller.errors import Exhausted, Invalid
+from controller.model import Model
 from controller.store import Write
 from controller.store.memory import MemoryStore
 from controller.store.sqlite import SqliteStore
@@ -16,6 +17,11 @@ def restarted(world: World) -> World:
     return World(world.store)
 
 
+def indexes(model: Model) -> dict:
+    return {(kind, name): {key: dict(bucket) for key, bucket in model._indexes[kind, name].items()}
+            for kind, names in model.keys.items() for name in names}
+
+
 def test_a_restart_finds_everything_as_it_was() -> None:
     world, ports = two_tenants(ports=3)
     world.drop(ports[ANN][1])
@@ -24,6 +30,7 @@ def test_a_restart_finds_everything_as_it_was() -> None:
     world.writer.flush()
     again = restarted(world)
     assert again.model.rows == world.model.rows
+    assert indexes(again.model) == indexes(world.model)
     for name, pool in world.writer.numbers.pools.items():
         assert again.writer.numbers.pools[name].owners == pool.owners
         assert list(again.writer.numbers.pools[name].free) == list(pool.free)

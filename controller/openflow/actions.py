@@ -107,7 +107,8 @@ def set_field(fields: Mapping[str, Any] | None = None, /, **more: Any) -> bytes:
     if not wanted:
         raise ValueError("set_field: name a field")
     try:
-        return b"".join([_sets[name][value] for name, value in wanted.items()])
+        made = [_sets[name][value] for name, value in wanted.items()]
+        return made[0] if len(made) == 1 else b"".join(made)
     except KeyError as unknown:
         raise ValueError(f"{unknown.args[0]} is not a field") from None
 

@@ -97,6 +97,47 @@ def test_an_icmp_error_belongs_to_the_connection_that_it_quotes(pair: Pair) -> N
     assert state(pair, 1, same_way, quoted=fields(frames.udp(B, A, Y, X, 53, 1000))) == "rel+trk"
 
 
+PROTOCOLS = (1, 6, 17, 58, 132)          # those of which conntrack shows ports
+
+
+@pytest.mark.parametrize(("there", "back"), [
+    (HELLO, frames.udp(B, A, Y, X, 53, 1000)),
+    (frames.tcp(A, B, X, Y, 2000, 80, flags=SYN), frames.tcp(B, A, Y, X, 80, 2000, flags=SYN | ACK)),
+    (frames.echo(A, B, X, Y), frames.echo(B, A, Y, X, reply=True)),
+    (frames.echo(A, B, X6, Y6), frames.echo(B, A, Y6, X6, reply=True)),
+    (frames.udp(A, B, X6, Y6, 1, 2), frames.udp(B, A, Y6, X6, 2, 1)),
+    (frames.icmp(A, B, X, Y, 13, 0, bytes(16)), frames.icmp(B, A, Y, X, 14, 0, bytes(16))),
+], ids=["udp", "tcp", "ping", "ping6", "udp6", "timestamp"])
+def test_both_directions_show_the_packet_that_opened_the_connection(pair: Pair, there: bytes, back: bytes) -> None:
+    """Its protocol and ports are written into the MACs; of ICMP they are type and code. Its addresses are matched."""
+    flows = []
+    for family, source, target in ((IP, ("ct_nw_src", X), ("ct_nw_dst", Y)), (IP6, ("ct_ipv6_src", X6), ("ct_ipv6_dst", Y6))):
+        flows.append(Flow(FIRST, 5, match(family), (ct(7, SECOND),)))
+        for protocol in PROTOCOLS:
+            asked = {**family, "ct_state": (0x20, 0x30), "ct_nw_proto": protocol, source[0]: source[1], target[0]: target[1]}
+            shown = (move("ct_nw_proto", ("eth_src", 0, 7)), move("ct_tp_src", ("eth_dst", 0, 15)),
+                     move("ct_tp_dst", ("eth_dst", 16, 31)), ct(7, commit=True), output(3))
+            flows.append(Flow(SECOND, 5, match(asked), shown))
+    pair.hold(flows)
+    seen = [pair.agree(port, frame).sent[0].packet for port, frame in ((1, there), (2, back), (1, there))]
+    assert len({(packet["eth_src"] & 0xFF, packet["eth_dst"] & 0xFFFFFFFF) for packet in seen}) == 1
+
+
+def test_an_error_shows_the_packet_that_opened_the_connection_which_it_is_about(pair: Pair) -> None:
+    asked = {**IP, "ct_state": (0x20, 0x30), "ct_nw_proto": 17, "ct_nw_src": X, "ct_nw_dst": Y, "ct_tp_src": 1000, "ct_tp_dst": 53}
+    pair.hold([Flow(FIRST, 5, match(IP), (ct(7, SECOND),)), Flow(SECOND, 5, match(asked), (ct(7, commit=True), output(3)))])
+    assert pair.agree(1, HELLO).ports == [3]
+    error = frames.icmp(B, A, Y, X, 3, 1, bytes(4) + HELLO[14:42])
+    assert pair.agree(2, error, quoted=fields(HELLO)).ports == [3]
+    stranger = frames.udp(A, B, X, Y, 1000, 54)
+    assert pair.agree(2, frames.icmp(B, A, Y, X, 3, 1, bytes(4) + stranger[14:42]), quoted=fields(stranger)).ports == []
+
+
+def test_of_icmp_only_code_0_can_be_tracked(pair: Pair) -> None:
+    pair.hold(tracker())
+    assert state(pair, 1, frames.icmp(A, B, X, Y, 8, 1, bytes(16))) == INVALID
+
+
 def test_zones_know_nothing_of_each_other_and_a_register_names_one(pair: Pair) -> None:
     look_up = [Flow(FIRST, 5, match({**IP, "in_port": port}), (set_field({NETWORK: 100 + port}),
                                                                ct(NETWORK, SECOND))) for port in (1, 2)]

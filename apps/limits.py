@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from apps.guards import is_held
 from apps.pipeline import ACCESS_IN, HAND_OVER
 from controller.app import query
-from controller.openflow import meter
+from controller.openflow import Meter, meter
 
 SERVICE = "network:"             # owners of ports to which a network's policy does not apply, as in Neutron
 # Numbers of meters: a port's key, which the meter of its questions has itself, and above that what is metered; 1 << 24 and a
@@ -72,6 +72,26 @@ def limits_of(world: Any, port_id: str) -> Limits:
     """What applies to a port."""
     policy = world.ask(policy_of, port_id)
     return world.ask(limits_by, policy) if policy is not None else _NONE
+
+
+@query
+def limits_outside(world: Any, floating_id: str) -> Limits:
+    """What applies to a floating IP: its own policy, or that of its external network."""
+    floating = world.need("floatingip", floating_id)
+    policy = floating.qos_policy_id or world.need("network", floating.floating_network_id).qos_policy_id
+    return world.ask(limits_by, policy) if policy is not None else _NONE
+
+
+def bit_meters(port: Any, limits: Limits) -> Any:
+    """The meters of bits, for both directions."""
+    for direction, limit in (("egress", limits.bits_out), ("ingress", limits.bits_in)):
+        if limit:
+            yield Meter(meter_number(port, "bits", direction), kbps=limit.rate, burst=limit.burst)
+
+
+def counted(port: Any, direction: str, limit: Limit | None) -> tuple:
+    """What a flow does first whose bits are limited."""
+    return (meter(meter_number(port, "bits", direction)),) if limit else ()
 
 
 def meter_number(port: Any, what: str, direction: str) -> int:

@@ -43,6 +43,28 @@ def network_policy(model: Any, port: Any) -> str | None:
     return network.qos_policy_id if network is not None else None
 
 
+def outside_policy(model: Any, floating: Any) -> str | None:
+    """The policy of the floating IP's network."""
+    network = model.get("network", floating.floating_network_id)
+    return network.qos_policy_id if network is not None else None
+
+
+def check_floating(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: Any) -> None:
+    """A floating IP counts bits, and neither packets nor marks."""
+    if document["qos_policy_id"] is not None:
+        for type, kind in RULES.items():
+            if type != "bandwidth_limit" and write.count(kind, "qos_policy_id", document["qos_policy_id"]):
+                raise Conflict("QosRuleNotSupported", f"Rule {type} is not supported by floating IP {document['id']}: use a "
+                                                      "policy that has bandwidth limits only")
+
+
+def check_policy(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: None) -> None:
+    """What floating IPs do not count is no rule of a policy that one has."""
+    for floating in write.find("floatingip", "qos_policy_id", document["qos_policy_id"]):
+        raise Conflict("QosRuleNotSupported", f"The rule is not supported by floating IP {floating.id}, which has the policy: "
+                                              "use another policy")
+
+
 def rule_types(model: Any) -> Iterator[dict[str, Any]]:
     """The types of rules that are served, with the values that each attribute of one may have."""
     for type, kind in RULES.items():

@@ -3,6 +3,7 @@ import itertools
 
 import pytest
 
+from controller.openflow import Meter
 from controller.packet import arp
 from tests.kit import frames
 from tests.kit.leading import Leading, number, open_group
@@ -10,6 +11,7 @@ from tests.kit.net import Net
 from tests.kit.talk import SYN_ACK, Said
 from tests.kit.told import Told
 from tests.kit.wires import unwire, wire
+from tests.kit.worlds import ADMIN
 
 HOSTS = ("host1", "host2", "host3")
 
@@ -207,3 +209,20 @@ def test_disassociating_leaves_no_flow_of_it(net, cloud):
     floating = cloud.floating(a)
     net.change(floating, port_id=None)
     assert {host: set(net.flows(host)) for host in HOSTS} == before
+
+
+def test_what_passes_it_is_counted_by_its_policy(net, cloud):
+    a = net.port("a", on="host1", network=cloud.inside, groups=[open_group(net)])
+    floating = cloud.floating(a)
+    (gold,) = net.writer.create(ADMIN, "qos_policy", [{"name": "gold"}])
+    for direction in ("egress", "ingress"):
+        net.writer.create(ADMIN, "bandwidth_limit_rule", [{"qos_policy_id": gold.id, "direction": direction, "max_kbps": 1000}])
+    net.writer.update(ADMIN, "floatingip", floating.id, {"qos_policy_id": gold.id})
+    net.settle()
+    sent = str(net.send(cloud.out(a)).reaches(cloud.away))
+    come = str(cloud.come_in(floating.mac, floating.ip).reaches(a))
+    meters = {entry.id: entry for entry in net.flows("host1").values() if isinstance(entry, Meter) and entry.kbps}
+    out, into = sorted(meters)
+    assert f"meter:{out}" in sent and f"meter:{into}" not in sent
+    assert f"meter:{into}" in come and f"meter:{out}" not in come
+    assert {entry.kbps for entry in meters.values()} == {1000}

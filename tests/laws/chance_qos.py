@@ -29,6 +29,12 @@ class Policing(Routed):
             number -= number % 2
         return Operation(kind, name(kind, number), {"qos_policy_id": name("qos_policy", number // 2), **said, **direction})
 
+    def floating(self) -> Operation:
+        """Like any other, and perhaps with a policy."""
+        one = super().floating()
+        assert one.document is not None
+        return one._replace(document={**one.document, "qos_policy_id": self.some_policy()})
+
     def some_policy(self) -> str | None:
         """What a port or a network says of its policy; most say nothing."""
         return name("qos_policy", self._below(POLICIES)) if self._maybe(0.3) else None

@@ -430,3 +430,18 @@ def test_a_multicast_address_is_no_allowed_address(client, net):
     refused = client.ask("POST", "/v2.0/ports", {"port": {
         "network_id": net[0]["id"], "allowed_address_pairs": [{"ip_address": "224.0.0.5"}]}})
     assert refused.status == 400 and "allowed_address_pairs" in refused.error["message"]
+
+
+def test_a_floating_ip_has_a_policy(client):
+    outside = client.create("network", provider__network_type="flat", provider__physical_network="limited", router__external=True)
+    client.create("subnet", network_id=outside["id"], ip_version=4, cidr="203.0.113.0/24")
+    gold, silver = (client.create("policy", "qos/policies", name=name) for name in ("gold", "silver"))
+    client.create("bandwidth_limit_rule", f"qos/policies/{gold['id']}/bandwidth_limit_rules", max_kbps=1000)
+    client.create("dscp_marking_rule", f"qos/policies/{silver['id']}/dscp_marking_rules", dscp_mark=10)
+    client.ask("PUT", f"/v2.0/networks/{outside['id']}", {"network": {"qos_policy_id": silver["id"]}})
+    floating = client.create("floatingip", floating_network_id=outside["id"], qos_policy_id=gold["id"])
+    assert (floating["qos_policy_id"], floating["qos_network_policy_id"]) == (gold["id"], silver["id"])
+    refused = client.ask("PUT", f"/v2.0/floatingips/{floating['id']}", {"floatingip": {"qos_policy_id": silver["id"]}})
+    assert (refused.status, refused.error["type"]) == (409, "QosRuleNotSupported")
+    refused = client.ask("POST", f"/v2.0/qos/policies/{gold['id']}/dscp_marking_rules", {"dscp_marking_rule": {"dscp_mark": 8}})
+    assert (refused.status, refused.error["type"]) == (409, "QosRuleNotSupported")

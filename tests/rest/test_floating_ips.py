@@ -82,7 +82,6 @@ def test_a_router_leads_outside_with_and_without_snat(ann, admin, outside):
 @pytest.mark.parametrize(("info", "status", "type"), [
     ({"network_id": "{own}"}, 400, "BadRequest"), ({"network_id": UNKNOWN}, 404, "NetworkNotFound"),
     ({"enable_snat": True}, 400, "InvalidInput"), ([], 400, "InvalidInput"), ("x", 400, "InvalidInput"),
-    ({"network_id": "{outside}", "qos_policy_id": UNKNOWN}, 501, "NotImplemented"),
     ({"network_id": "{outside}", "external_fixed_ips": [{"ip_address": "203.0.113.9"}]}, 403, "PolicyNotAuthorized")])
 def test_a_wrong_gateway_is_refused(ann, outside, info, status, type):
     names = {"{outside}": outside["id"], "{own}": ann.create("network")["id"]}

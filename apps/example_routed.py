@@ -41,14 +41,16 @@ def documents(id_of: Callable[[str, int], str], owned: Callable[..., Document]) 
 
 
 def _ports(id_of: Callable[[str, int], str], owned: Callable[..., Document]) -> Iterator[tuple[str, Document]]:
+    router = id_of("router", 1)
     for number, network, subnet, address, owner, device in (
-            (11, 1, 1, "10.0.0.1", "network:router_interface", "router"),
-            (12, 1, 2, "2001:db8::1", "network:router_interface", "router"),
-            (13, 2, 3, "10.1.0.1", "network:router_interface", "router"),
-            (14, 3, 4, "203.0.113.2", "network:router_gateway", "router"),
-            (15, 3, 4, "203.0.113.11", "network:floatingip", "floatingip")):
+            (11, 1, 1, "10.0.0.1", "network:router_interface", router),
+            (12, 1, 2, "2001:db8::1", "network:router_interface", router),
+            (13, 2, 3, "10.1.0.1", "network:router_interface", router),
+            (14, 3, 4, "203.0.113.2", "network:router_gateway", router),
+            (15, 3, 4, "203.0.113.11", "network:floatingip", id_of("floatingip", 1)),
+            (16, 3, 4, "203.0.113.12", "network:floatingip", id_of("floatingip", 2))):
         yield "port", owned("port", number, key=15 + number, network_id=id_of("network", network), device_owner=owner,
-                            device_id=id_of(device, 1), mac_address=f"fa:16:3e:00:00:{number:02x}", admin_state_up=True,
+                            device_id=device, mac_address=f"fa:16:3e:00:00:{number:02x}", admin_state_up=True,
                             fixed_ips=[{"subnet_id": id_of("subnet", subnet), "ip_address": address},
                                        *([{"subnet_id": id_of("subnet", 6), "ip_address": "2001:db8:3::2"}]
                                          if owner == "network:router_gateway" else [])],

@@ -14,7 +14,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from scenarios import leftovers
 from scenarios.host import DATABASE, VSWITCHD, empty_database, ovs_version
 from scenarios.namespace import Namespace, run
 
+INSIDE = "HADRON_ROOM"              # the variable that says in which room a program runs
 HERE = Path(__file__).resolve().parent.parent
 BEGIN = """
 ip link set lo up
@@ -38,7 +41,7 @@ class Room:
         self.directory = leftovers.RUN_DIRECTORY / self.prefix
         places = {f"OVS_{kind}DIR": str(self.directory) for kind in ("RUN", "LOG", "DB", "SYSCONF")}
         self.namespace = Namespace(f"{self.prefix}-room", {
-            **places, "D": str(self.directory), "VERSION": ovs_version(), "PYTHONPATH": str(HERE)})
+            **places, INSIDE: self.prefix, "D": str(self.directory), "VERSION": ovs_version(), "PYTHONPATH": str(HERE)})
 
     def __enter__(self) -> Room:
         self._watchdog = leftovers.Watchdog(self.prefix)
@@ -70,6 +73,17 @@ class Room:
     def _apart(command: Sequence[str]) -> list[str]:
         """With processes of its own: nobody in it sees, or ends, any other."""
         return ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", *command]
+
+
+def within(module: str, words: Sequence[str]) -> int:
+    """Run a module of scenarios in a room of its own, its output here; its exit status, or 2 if there can be no room."""
+    if missing := fits():
+        print(f"{module}: needs {missing}", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with Room() as room:
+        going = room.namespace.start(room._apart([sys.executable, "-u", "-m", f"scenarios.{module}", *words]), stdout=None, stderr=None)
+        return going.wait()
 
 
 def fits() -> str:

@@ -39,6 +39,7 @@ from scenarios.host import Host, empty_database
 from scenarios.namespace import run
 from scenarios.vm import PLAIN_NIC, VM, Plug
 
+ABOUT = "two tenants with the same addresses on three hypervisors: each hears its own and nobody else"
 TENANTS = ("red", "blue")
 PLACES = (1, 1, 2, 3)                    # the hypervisors of each tenant's machines
 MTU = 1400                               # what any of the tunnels leaves

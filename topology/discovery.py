@@ -92,8 +92,15 @@ def links(world, seen, told, took):
     source = world.get("interface", f"{told.chassis}:{told.port}")
     if source is None or not takes_part(world, source) or not takes_part(world, seen):
         return
+    for end in (source, seen):
+        if world.find("station", "switch_id+ofport", (end.switch_id, end.ofport)):
+            yield Alarm(WHAT, {"claimed": named(told), "because": f"a machine is at {end.switch_id} port {end.ofport}: it was relayed"})
+            return
     known = world.get("link", source.id)
     target = seen.switch_id, seen.ofport
+    if source.id == seen.id:
+        yield Alarm(WHAT, {"claimed": named(told), "because": "it has come back to where it was sent"})
+        return
     if known is not None and (known.target_switch_id, known.target_port) != target:
         yield Alarm(WHAT, {"claimed": named(told), "because": f"its frames come out at {known.target_switch_id} port "
                                                               f"{known.target_port} already: this one was relayed"})

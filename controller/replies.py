@@ -51,7 +51,7 @@ class Replies:
         if (row := self.model.get(rule.per, id)) is None:
             return
         self.packets[rule.per, id] += 1
-        self._recent[event.switch_id, id, rule] += 1
+        self._recent[event.switch_id, event.packet.in_port, id, rule] += 1
         self._carry_out(event, rule.answers(self.compiler.world, row, event.packet.data), (rule.per, id))
 
     def _carry_out(self, event: Any, answers: Iterable[Any], whose: tuple[str, str]) -> None:
@@ -98,8 +98,8 @@ class Replies:
 
     def tick(self) -> None:
         """A second has passed: who has flooded us?"""
-        for (switch, id, rule), count in self._recent.items():
+        for (switch, port, id, rule), count in self._recent.items():
             if count >= (rule.flood or FLOOD):
-                self.alarm("flood", switch=switch, object=f"{rule.per} {id}", rule=rule.name, packets=count)
+                self.alarm("flood", switch=switch, port=port, object=f"{rule.per} {id}", rule=rule.name, packets=count)
         self._recent.clear()
         self.later.tick()

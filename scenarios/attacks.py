@@ -119,11 +119,9 @@ def flood(wired: Any) -> str:
 
 @attack("a switch loses its controller twenty times", None)
 def flap(wired: Any) -> str:
-    target = "tcp:127.0.0.1:6653"
-    for _ in range(20):
-        for words in (["del-controller", "s2"], ["set-controller", "s2", target]):
-            subprocess.run(["ovs-vsctl", *words], check=True)
-        time.sleep(0.3)
+    for port in 20 * (1, 6653):                 # nobody listens at the first
+        subprocess.run(["ovs-vsctl", "set-controller", "s2", f"tcp:127.0.0.1:{port}"], check=True)
+        time.sleep(0.2)
     wired.until(wired.active, "all ports are active again")
     return "s2"
 
@@ -156,6 +154,7 @@ class Talk:
 
     def __init__(self, wired: Any) -> None:
         self._ping = wired.net["h1"].popen(["ping", "-n", "-q", "-i", "0.02", wired.net["h3"].IP()])
+        time.sleep(0.5)
 
     def lost(self) -> int:
         self._ping.send_signal(signal.SIGINT)
@@ -177,7 +176,7 @@ def judged(wired: Any, text: str, alarm: str, do: Callable) -> tuple[bool, str]:
     if lost:
         wrong.append(f"another tenant lost {lost} packets")
     after = wired.links(), wired.places()
-    if after != before:
+    if after[0] != before[0] or not before[1].items() <= after[1].items():      # more may have been seen
         wrong.append("links or places have changed")
     if alarm and not any(names(wired, one, who) for one in found):
         wrong.append(f"no alarm names {who}")
@@ -189,10 +188,7 @@ def names(wired: Any, alarm: dict[str, Any], who: str) -> bool:
     """Whether the alarm is about that machine's port, or that switch."""
     if who.startswith("s"):
         return bool(alarm["switch"] == str(wired.net[who].dpid).zfill(16))
-    switch, port = wired.place(who)
-    at = {row["id"]: row for row in wired.get("/inspect/ports")["ports"]}
-    about = at.get(alarm.get("object", "").partition(" ")[2], {})
-    return alarm["switch"] == switch and port in (alarm.get("port"), about.get("ofport"))
+    return (alarm["switch"], alarm.get("port")) == wired.place(who)
 
 
 def experiment() -> int:

@@ -128,6 +128,18 @@ class Wired:
         """All pairs of one network that do not hear each other."""
         return [(host.name, other) for host in self.net.hosts for other in self.deaf(host.name)]
 
+    def crossed(self) -> str:
+        """A host that an address of another tenant's answers; empty if there is none."""
+        for host in self.net.hosts:
+            for other in self.net.hosts:
+                if self.tenants.get(other.name) != self.tenants.get(host.name):
+                    break
+            else:
+                continue
+            if "1 received" in host.cmd(f"ping -n -q -c 1 -W 0.3 {other.IP()}"):
+                return str(host.name)
+        return ""
+
     @staticmethod
     def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
         """What the condition gives, once it is true. Raises TimeoutError."""

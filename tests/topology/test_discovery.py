@@ -159,6 +159,40 @@ def test_a_frame_of_ours_from_a_tenants_port_is_an_alarm_and_no_link(site: Site)
     assert all(one[:2] != (dpid(2), 2) for one in site.heard[-3:]), "nothing is sent to a tenant's port"
 
 
+def test_a_frame_that_comes_back_to_its_own_port_is_no_link(site: Site) -> None:
+    a = site.switch(1)
+    a.port(1)
+    site.net.until(site.net.settled)
+    frame = site.last_from(1, 1)
+    arrive(a, 1, frame)
+    site.net.until(site.alarms)
+    assert not site.links() and "come back" in site.alarms()[0]["because"]
+
+
+def test_a_port_where_a_machine_has_been_seen_is_no_end_of_a_link(site: Site) -> None:
+    a, b = site.switch(1), site.switch(2)
+    a.port(1), b.port(2)
+    site.net.until(site.net.settled)
+    site.net.hadron.desk.call(site.net.hadron.writer.learn, [("station", {
+        "id": "n/02:00:00:00:00:09", "network_id": "n", "mac_address": "02:00:00:00:00:09", "port_id": "p",
+        "switch_id": dpid(2), "ofport": 2})])
+    arrive(b, 2, site.last_from(1, 1))
+    site.net.until(site.alarms)
+    assert not site.links() and "a machine is at" in site.alarms()[0]["because"]
+    arrive(a, 1, site.last_from(2, 2))
+    site.net.until(lambda: {one["port"] for one in site.alarms()} == {1, 2})
+    assert not site.links()
+
+
+def test_a_wire_that_loses_a_third_of_all_frames_is_found(site: Site) -> None:
+    a, b = site.switch(1), site.switch(2)
+    for port in range(1, 9):
+        site.wires.join(a, port, b, port, lose=0.3)
+    wanted = {(1, port, 2, port) for port in range(1, 9)}
+    site.net.until(lambda: site.hurry() or site.links() >= wanted)
+    site.see(*wanted)
+
+
 def test_somebody_elses_frames_mean_nothing(site: Site) -> None:
     a = site.switch(1)
     a.port(1)

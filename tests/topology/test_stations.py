@@ -10,6 +10,7 @@ from controller.app import Alarm, Fact, Resume
 from tests.kit import frames
 from tests.kit.journey import Journey, put_in
 from tests.kit.net import Port
+from tests.kit.router import Router
 from tests.kit.talk import packet_of
 from tests.topology.plain import Plain, dpid
 from topology.stations import ADDRESSES, APP, EDGE, STATIONS
@@ -148,3 +149,11 @@ def test_a_port_is_the_place_of_so_many_machines_and_no_more(net: Flat) -> None:
 def test_frames_from_nobody_are_dropped(net: Flat) -> None:
     for mac in ("ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01", "00:00:00:00:00:00"):
         assert net.say("a", frames.ethernet(mac, MAC["b"], 0x88B5, b"x")) == []
+
+
+def test_the_address_of_a_routers_interface_is_nobody_elses(net: Flat) -> None:
+    router = Router(net).join(net.net)
+    gateway = router.on(net.net)
+    net.say("a", frames.arp_reply(MAC["a"], gateway.ip, MAC["b"], IP["b"]))
+    net.say("b", frames.arp_request(gateway.mac, "10.0.0.77", IP["a"]))
+    assert [one.details["address"] for one in net.alarms] == [gateway.ip, gateway.mac] and not net.known()

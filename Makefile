@@ -6,7 +6,7 @@ export KEYSTONE_VENV := $(abspath $(KEYSTONE))
 PY := $(VENV)/bin/python
 APT := openvswitch-switch iproute2 ethtool tcpdump iputils-ping traceroute busybox iperf3 python3-venv isc-dhcp-client procps openssl
 
-.PHONY: demo test lint check bench setup system venv clean
+.PHONY: demo test test-ovs35 lint check bench setup system venv clean
 
 demo: setup            ## two tenants with the same addresses on three hosts, measured; stays up until Ctrl-C
 	$(PY) -m scenarios.demo
@@ -16,6 +16,10 @@ test: setup lint $(VENV)/cloud-init/.ready $(KEYSTONE)/.ready       ## everythin
 	$(PY) -m pytest -q -n 2 --dist loadfile tests || { \
 	  echo "once more and alone: what failed while others kept the machine busy"; \
 	  $(PY) -m pytest -q --last-failed --last-failed-no-failures none tests; }
+
+test-ovs35: setup      ## what packets do, with Open vSwitch 3.5 (Debian 13's, fetched into build/) on the emulated hosts
+	$(PY) -m scenarios.other_ovs build/ovs-3.5
+	HADRON_OVS=$(CURDIR)/build/ovs-3.5 $(PY) -m pytest -q tests/scenarios
 
 lint: setup
 	$(VENV)/bin/ruff check .

@@ -20,7 +20,11 @@ from scenarios import underlay
 from scenarios.capture import Capture
 from scenarios.namespace import Namespace, run
 
-SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
+# Another Open vSwitch than the machine's own may be put here by scenarios/other_ovs.py: HADRON_OVS names its directory.
+OTHER = os.environ.get("HADRON_OVS", "")
+SCHEMA = f"{OTHER}/vswitch.ovsschema" if OTHER else "/usr/share/openvswitch/vswitch.ovsschema"
+if OTHER:
+    os.environ["PATH"] = f"{OTHER}/bin:{os.environ['PATH']}"
 PROTOCOLS = "OpenFlow14"
 
 DATABASE = """

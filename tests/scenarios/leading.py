@@ -122,6 +122,14 @@ class Outside:
     def floating(self, machine: Machine, project: str = "red") -> dict[str, Any]:
         return self.site.create("floatingip", floating_network_id=self.world["id"], project_id=project, port_id=machine.id)
 
+    def forward(self, machine: Machine, project: str, outside: int, inside: int) -> str:
+        """A new address outside, of which a TCP port leads to one of a machine's."""
+        made = self.site.create("floatingip", floating_network_id=self.world["id"], project_id=project)
+        self.site.ask("POST", f"/v2.0/floatingips/{made['id']}/port_forwardings", {"port_forwarding": {
+            "protocol": "tcp", "external_port": outside, "internal_port": inside, "internal_port_id": machine.id,
+            "internal_ip_address": machine.ip}})
+        return str(made["floating_ip_address"])
+
     def serve(self, start: Callable[..., subprocess.Popen[bytes]], port: int, name: str) -> None:
         server = start([sys.executable, "-c", SERVER, str(port), name])
         self._servers.append(server)

@@ -121,10 +121,21 @@ def test_nothing_reaches_an_address_that_no_nat_entry_opens(outside, red):
         assert connect(outside.away.run, own, port) == (0, "")
 
 
-def test_source_ports_may_be_used_again_and_again(outside, blue):
+@pytest.mark.parametrize("way", ["snat", "floating", "forwarded"])
+def test_source_ports_may_be_used_again_and_again(outside, red, blue, floating, way):
     """Three rounds over the same ports, with security groups on: what Open vSwitch 3.1 drops with address-less NAT."""
-    machine = blue[1][1]
-    assert connect(machine.vm.run, "203.0.113.1", 80, first=20000, count=300, rounds=3)[0] == 900
+    if way == "snat":
+        run, address, port = blue[1][1].vm.run, "203.0.113.1", 80
+    elif way == "floating":
+        run, address, port = outside.away.run, floating[1], 22
+    else:
+        machine = outside.site.machines(Wish("again", outside.site.ask("GET", "/v2.0/networks?name=red")["networks"][0], 2, 0, {
+            "fixed_ips": [{"ip_address": "10.0.0.77"}], "security_groups": red[1][0].port["security_groups"]}))[0]
+        machine.vm.run(["ip", "route", "replace", "default", "via", "10.0.0.1"])
+        outside.serve(machine.vm.start, 22, "again")
+        run, address, port = outside.away.run, outside.forward(machine, "red", 2200, 22), 2200
+        wait(lambda: connect(run, address, port)[0], "what is forwarded is not reached")
+    assert connect(run, address, port, first=20000, count=300, rounds=3)[0] == 900
     assert all(host.pid() for host in outside.site.cloud.hosts), "every ovs-vswitchd lives"
 
 

@@ -18,6 +18,7 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 
 from apps import router_advertisements
+from controller.app import Said
 from tests.kit import frames
 from tests.kit.dhcp6 import LINK_LOCAL, MAC, OTHER_MAC, SERVER_MAC, one_port
 from tests.kit.frames import link_local
@@ -248,7 +249,7 @@ def test_a_solicitation_may_have_options_that_are_not_known_and_padding_behind()
 @pytest.mark.parametrize("change", [{"ipv6_ra_mode": None}, {"enable_dhcp": False}])
 def test_without_a_mode_there_is_silence(change: dict) -> None:
     net = one_port("slaac", **change)
-    assert heard(net) == () and unasked(net) == ((), ())
+    assert heard(net) == () and unasked(net) == Said()
     assert not router_advertisements.serves(net.world, net.model.get("port", "p"))
 
 

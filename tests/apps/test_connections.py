@@ -9,6 +9,8 @@ import pytest
 from tests.apps.cases import FAMILIES, HOSTS, pair
 from tests.kit import frames
 from tests.kit.net import Net, Thing
+from tests.kit.router import Router
+from tests.kit.router import ping as routed_ping
 from tests.kit.talk import ACK, Said, icmp, ping, protocol, tcp, udp, unreachable
 
 
@@ -214,3 +216,23 @@ def test_a_connection_that_nobody_has_answered_yet_is_cut_too(net: Net, server: 
 def test_icmp_errors_about_a_connection_that_was_cut_do_not_pass(net: Net, talk: Talk) -> None:
     net.remove(talk.rules["receiver's"])
     net.send(unreachable(talk.open, talk.more, v=talk.v)).reaches_nobody()
+
+
+@pytest.mark.parametrize("whose", ("sender's", "receiver's"))
+@HOSTS
+@FAMILIES
+def test_it_ends_across_a_router_too_although_only_the_side_that_answers_speaks(net: Net, whose: str, there: str, v: int) -> None:
+    red, blue = net.network("red"), net.network("blue", subnets=("10.1.0.0/24", "2001:db8:1::/64"))
+    out, into = net.group("out", egress=False), net.group("into")
+    rules = {"sender's": net.rule(out, "egress", v=v), "receiver's": net.rule(into, "ingress", remote=out, v=v)}
+    client = net.port("client", network=red, on="host1", groups=[out])
+    open = net.port("open", network=blue, on=there, groups=[into])
+    router = Router(net).join(red, blue)
+    asked = routed_ping(client, router.on(red, v), open, v=v)
+    answer = routed_ping(open, router.on(blue, v), client, v=v, reply=True)
+    net.send(asked).reaches(open)
+    for _ in range(2):
+        net.send(answer).reaches(client)
+    net.remove(rules[whose])
+    net.send(answer).reaches_nobody("a rule that allowed the connection went")
+    net.send(asked).reaches_nobody()

@@ -2,12 +2,19 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from controller.config import read
+from controller.main import Hadron
 from controller.openflow import Flow, match, output
 from controller.switch.events import SwitchRefused
-from tests.rest.fabric import SWITCHES, Fabric, fabric, flows, two_tenants
+from tests.kit.fake_switch import FakeSwitches
+from tests.rest.fabric import PATIENCE, SWITCHES, Fabric, fabric, flows, two_tenants
 
 HOST1, HOST2 = SWITCHES["host1"], SWITCHES["host2"]
 
@@ -292,3 +299,43 @@ def test_who_may_not_forget_and_what_cannot_be_forgotten(cloud: Fabric) -> None:
     for query, status in (("", 400), ("?host=", 404), ("?host=nobody", 404), (f"?host={HOST1}", 400), ("?switch=x", 400)):
         assert cloud.as_ops.ask("POST", f"/inspect/forget{query}").status == status, query
     assert cloud.as_ops.ask("GET", "/inspect/forget?host=host2").status == 405
+
+
+# ---- a restart
+
+def test_switches_are_read_once_and_while_a_restarted_controller_compiles(tmp_path, monkeypatch) -> None:
+    with fabric(store=str(tmp_path / "hadron.db")) as running:
+        two_tenants(running)
+    hadron = Hadron(read({"store": str(tmp_path / "hadron.db"), "rest": "127.0.0.1:0", "openflow": "127.0.0.1:0",
+                          "ovsdb": "127.0.0.1:0", "auth": {"mode": "none"}, "audit_interval": 0}))
+    compile_all, told = hadron.control.load, threading.Event()
+
+    def load() -> None:
+        compile_all()
+        assert told.wait(20)
+
+    monkeypatch.setattr(hadron.control, "load", load)
+    starting = threading.Thread(target=hadron.start)
+    starting.start()
+    try:
+        until(lambda: hadron.switches.addresses)
+        with FakeSwitches("127.0.0.1", hadron.switches.addresses[0][1]) as fakes:
+            for id in SWITCHES.values():
+                fakes.add(id)
+            until(lambda: [one["reads"] for one in hadron.switches.report()] == [1, 1])
+            assert not hadron.control.standing, "the desk has not begun"
+            told.set()
+            starting.join(20)
+            until(lambda: sum(one.in_step for one in list(hadron.control.standing.values())) == 2)
+            assert [one["reads"] for one in hadron.switches.report()] == [1, 1]
+    finally:
+        told.set()
+        starting.join(20)
+        hadron.close()
+
+
+def until(condition: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.005)

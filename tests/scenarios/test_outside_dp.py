@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from scenarios.sockets import Nic
+from tests.kit import frames
 from tests.scenarios.leading import Outside, connect
 from tests.scenarios.routed import TUNNELS, between
 from tests.scenarios.site import Machine, Site, Wish, wait
@@ -107,18 +109,33 @@ def test_ports_of_one_address_are_services_of_two_machines(outside, red):
     assert connect(outside.away.run, address["floating_ip_address"], 8003) == (0, "")
 
 
-def test_nothing_reaches_an_address_that_no_nat_entry_opens(outside, red):
-    """From outside, by a route to the tenants' addresses through each router."""
+def test_a_scan_from_outside_finds_nothing_but_what_nat_entries_and_rules_open(outside, red, floating):
+    """To every address, by every MAC that answers outside, on many ports: each question has a source port of its own."""
     router, machines = red
-    own = outside.router_address(router)
-    outside.away.run(["ip", "route", "replace", "10.0.0.0/24", "via", own])
-    try:
-        assert not outside.away.ping(machines[0].ip)
-        assert connect(outside.away.run, machines[0].ip, 22) == (0, "")
-    finally:
-        outside.away.run(["ip", "route", "del", "10.0.0.0/24"])
-    for port in (22, 80, 6653):
-        assert connect(outside.away.run, own, port) == (0, "")
+    ports = outside.site.ask("GET", f"/v2.0/ports?network_id={outside.world['id']}")["ports"]
+    macs = [port["mac_address"] for port in ports if port["device_id"] == router["id"]
+            or port["fixed_ips"][0]["ip_address"] in floating]
+    ips = ["10.0.0.1", *(machine.ip for machine in machines), *floating, outside.router_address(router), "203.0.113.250"]
+    asked = [(mac, ip, kind, port) for mac in macs for ip in ips for kind in (frames.tcp, frames.udp)
+             for port in (1, 22, 23, 53, 67, 80, 443, 6640, 6653, 8080)]
+    own = [port["mac_address"] for address in floating for port in ports if port["fixed_ips"][0]["ip_address"] == address]
+    asked += [(mac, ip, frames.tcp, 22) for mac, ip in zip(own, floating, strict=True)]           # these arrive, at last
+    for machine in machines:
+        machine.nic.frames()
+    nic = Nic(outside.away.namespace.name)
+    for number, (mac, ip, kind, port) in enumerate(asked):
+        nic.send(kind(outside.away.mac, mac, "203.0.113.1", ip, 20000 + number, port))
+    nic.close()
+    for place, machine in enumerate(machines):
+        heard: set[int] = set()
+
+        def last(machine: Machine = machine, heard: set[int] = heard, place: int = place) -> bool:
+            heard |= {int.from_bytes(frame[34:36], "big") - 20000 for frame in machine.nic.frames()
+                      if frame[12:14] == b"\x08\0" and frame[26:30] == frames.raw_ip("203.0.113.1") and frame[23] in (6, 17)}
+            return len(asked) - len(machines) + place in heard
+        wait(last, f"{machine} does not hear what is allowed")
+        found = [asked[number] for number in heard if 0 <= number < len(asked)]
+        assert {(ip, kind, port) for _, ip, kind, port in found} == {(floating[place], frames.tcp, 22)}
 
 
 @pytest.mark.parametrize("way", ["snat", "floating", "forwarded"])

@@ -1,15 +1,15 @@
 """A small cloud in which every rule has something to say: `hadron pipeline` draws what its flows do.
 
-Two hosts, two plain switches with a wire between them; a network of machines with stateful groups, one with stateless groups and one that nobody guards, which has a trunk; a
-router and a way outside (`example_routed.py`). A test fails when a rule of an app has no flow here: give the example
-what that rule is about.
+Two hosts; a network of machines with stateful groups, one with stateless groups and one that nobody guards, which
+has a trunk; a router and a way outside (`example_routed.py`); plain switches that links join (`example_linked.py`). A test
+fails when a rule of an app has no flow here: give the example what that rule is about.
 """
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from apps import example_routed
+from apps import example_linked, example_routed
 
 PROJECT = "example"
 Document = dict[str, Any]
@@ -21,7 +21,6 @@ def documents() -> Iterator[tuple[str, Document]]:
         yield "host", {"id": f"host{host}", "hostname": f"host{host}", "tunnel_ip": f"192.0.2.{host}",
                        "ovs_version": "3.1.0"}
         yield "switch", {"id": f"{host:016x}", "host_id": f"host{host}", "bridge": "br-int"}
-    yield from _plain()
     yield "network", _owned("network", 1, name="blue", key=1, mtu=1450, **{
         "provider:network_type": "vxlan", "provider:segmentation_id": 1})
     yield "subnet", _owned("subnet", 1, name="blue-v4", network_id=_id("network", 1), ip_version=4,
@@ -43,16 +42,7 @@ def documents() -> Iterator[tuple[str, Document]]:
     yield from _edge()
     yield from _access()
     yield from example_routed.documents(_id, _owned)
-
-
-def _plain() -> Iterator[tuple[str, Document]]:
-    """A switch without host, and a wire that leads to it from another."""
-    for switch, other in ((0xa1, 0xa2), (0xa2, 0xa1)):
-        yield "switch", {"id": f"{switch:016x}"}
-        yield "interface", {"id": f"{switch:016x}:1", "switch_id": f"{switch:016x}", "ofport": 1, "name": "eth1",
-                            "link_state": "up"}
-        yield "link", {"id": f"{switch:016x}:1", "source_switch_id": f"{switch:016x}", "source_port": 1,
-                       "target_switch_id": f"{other:016x}", "target_port": 1}
+    yield from example_linked.documents(_id, _owned)
 
 
 def _edge() -> Iterator[tuple[str, Document]]:

@@ -30,7 +30,13 @@ table, register = PIPELINE.table, PIPELINE.register
 
 ADMIT = table(
     0, "admit", "Which port, tunnel or uplink did it come from? Load its network and its sender.",
-    levels={"discovery": 250, "never": 200, "known": 100})
+    levels={"discovery": 250, "never": 200, "circuit": 150, "known": 100})
+LABELLED = table(
+    2, "labelled", "It came over a link between switches: is this the switch that it is for?",
+    levels={"circuit": 200, "own": 100, "onward": 90})
+UNWRAPPED = table(
+    4, "unwrapped", "Which network is the frame inside of?",
+    levels={"frame": 100})
 POLICE = table(
     5, "police", "How much may this port send, and how is it marked?",
     levels={"ip": 110, "port": 100})
@@ -127,6 +133,17 @@ ISOLATE = table(
 HAND_OVER = table(
     63, "hand_over", "How many bits may this port receive?",
     levels={"twin": 110, "port": 100})
+PATHS = table(
+    66, "paths", "Over which of several paths does it go to the switch that it is for?",
+    levels={"never": 300, "policy": 200, "several": 100})
+WRAP = table(
+    67, "wrap", "Take a copy for the link: the frame itself stays as it is.")
+STACK = table(
+    68, "stack", "Put on the labels of its network and of the switch that it goes to.",
+    levels={"frame": 100})
+LABELS = table(
+    70, "labels", "By which port does it go on to the switch of its label?",
+    levels={"circuit": 300, "detour": 200, "policy": 150, "switch": 100})
 
 UNGUARDED, STATEFUL, STATELESS = 0, 1, 2
 RECEIVER = register(5, "key of the port it goes to; 1 to 3: a tunnel; 4: the uplink")
@@ -138,12 +155,15 @@ GATE     = register(10, "key of the gateway by which it must leave; 0: any")
 HOP      = register(9, "IPv4 address of the next hop")
 REALM    = register(3, "whose addresses these are: key of the first of the networks that may send to each other")
 GROUPS   = register(8, "whose rules are asked: a digest of the security groups that this port is in")
-SENDER   = register(7, "key of the port it came from; 0: a tunnel or an uplink")
+SENDER   = register(7, "key of the port it came from; 0: a tunnel, a link or an uplink")
+EGRESS   = register(0, "label of the switch that it is for; its highest bit: which no tunnel leads to")
+VIA      = register(1, "label of the switch to which it goes over links first; from bit 20 on: its path policy's plane")
 
 # Tunnels: one flow-based OpenFlow port per type, at a fixed number on every integration bridge; to RECEIVER
 # a tunnel is one of these small keys (ports' keys start at 16).
 TUNNEL_PORT = {"vxlan": 65001, "geneve": 65002, "gre": 65003}
 TUNNEL_KEY = {"vxlan": 1, "geneve": 2, "gre": 3}
+NO_TUNNEL = 1 << 31       # in EGRESS
 UPLINK = 4                # … and this is where the physical network is that carries a flat or VLAN network
 
 HOP6     = "xxreg3"      # IPv6 address of the next hop, in four registers

@@ -1,7 +1,8 @@
 """Switching: carry frames between the ports of one network, on one host or through tunnels.
 
     unicast to a port here      FORWARD sets RECEIVER and goes to what guards it
-    unicast to a port there     FORWARD sets the tunnel's key and address; RECEIVER becomes the tunnel
+    unicast to a port there     FORWARD sets the tunnel's key and address, or the label of the switch; RECEIVER becomes
+                                the tunnel
     broadcast, multicast        a copy for each port here and, unless it came from a tunnel, one for each other
                                 host on which the network lives: the list of peers is data in one flow
     unknown unicast             only to ports that may own addresses nobody has told us of
@@ -13,6 +14,7 @@ from apps.pipeline import (
     COMMIT,
     COPIES,
     DELIVER,
+    EGRESS,
     FORWARD,
     GUARDS,
     NETWORK,
@@ -37,6 +39,7 @@ from apps.places import (
     tunnel_address,
 )
 from apps.seats import TAGGED
+from apps.ways import label_of, way_to
 from controller.app import flows, query, spread, tally
 from controller.openflow.actions import drop, output, pop_vlan, resubmit, set_field
 from controller.openflow.match import match
@@ -49,8 +52,6 @@ NOT_TAGGED = 0
 @flows(per="switch", on=everywhere)
 def stand(world, switch):
     """What every switch holds, whatever lives on it."""
-    for kind, key in TUNNEL_KEY.items():
-        yield DELIVER, "known", match({RECEIVER: key}), (output(TUNNEL_PORT[kind]),)
     yield ADMIT, "rest", match(), (drop("not a known port, or a tag that the port may not send"),)
     yield FORWARD, "here", match({SENDER: 0}), (COPIES,)       # what came through a tunnel never leaves by one
     yield FORWARD, "rest", match(), (drop("no such receiver in the network"),)
@@ -86,13 +87,6 @@ def deliver_here(world, port):
 
 # ---- tunnels
 
-@query
-def tunnel(world, switch_id):
-    """The action that addresses a frame to another host, or none if it has no address there."""
-    address = world.ask(tunnel_address, switch_id)
-    return (set_field({"tun_ipv6_dst" if ":" in address else "tun_dst": address}),) if address else ()
-
-
 def enter_tunnel(network):
     """The actions that choose the network's tunnel and its key."""
     return (set_field({RECEIVER: TUNNEL_KEY[network.provider_network_type]}),
@@ -117,6 +111,14 @@ def keep_from_itself(world, switch):
             drop("this host itself, on the list of its network's hosts"),)
 
 
+@flows(per="switch", on=everywhere)
+def enter_tunnels(world, switch):
+    """A switch without an underlay address, but with links, sends over those (transport.py)."""
+    if world.ask(tunnel_address, switch.id) or world.ask(label_of, switch.id) is None:
+        for kind, key in TUNNEL_KEY.items():
+            yield DELIVER, "known", match({RECEIVER: key}), (output(TUNNEL_PORT[kind]),)
+
+
 @flows(per="network", on=listens)
 def admit_from_tunnel(world, network):
     if on_wire(network):                                 # provider_networks.py has those
@@ -129,7 +131,7 @@ def admit_from_tunnel(world, network):
 @flows(per="port", on=peers)
 def send_through_tunnel(world, port):
     network, seen = world.need("network", port.network_id), here(world, port)
-    there = () if on_wire(network) else world.ask(tunnel, seen.switch_id)
+    there = () if on_wire(network) else world.ask(way_to, seen.switch_id)
     if there:
         yield FORWARD, "port", match({NETWORK: network.key, "eth_dst": port.mac_address}), (
             *enter_tunnel(network), *there, COMMIT)
@@ -148,18 +150,23 @@ def wanderers(world, port):
 
 
 def to_each_host(world, switches, onward):
-    """The actions that send a copy to each of these hosts, in an order of its own.
+    """The actions that send a copy to each of these switches, in an order of its own.
 
-    Of two addresses Open vSwitch takes the IPv4 one: those hosts come last, and find no IPv6 address left over.
+    Of two addresses Open vSwitch takes the IPv4 one: those hosts come after, and find no IPv6 address left over. Last
+    come switches that are reached over links only. What one does not need, the one before must not leave behind.
     """
-    addresses = [address for switch in sorted(switches) if (address := world.ask(tunnel_address, switch))]
-    six, four = ([one for one in addresses if (":" in one) == v6] for v6 in (True, False))
-    for address in six:
-        yield from (set_field(tun_ipv6_dst=address), onward)
-    if six and four:
-        yield set_field(tun_ipv6_dst="::")
-    for address in four:
-        yield from (set_field(tun_dst=address), onward)
+    found = {switch: world.ask(tunnel_address, switch) for switch in sorted(switches)}
+    four = [switch for switch, address in found.items() if address and ":" not in address]
+    six = [switch for switch, address in found.items() if address and ":" in address]
+    label = False
+    for switch in (*six, *four, *(switch for switch, address in found.items() if not address)):
+        if six and four and switch == four[0]:
+            yield set_field(tun_ipv6_dst="::")
+        way = world.ask(way_to, switch)
+        if label and len(way) == 1 and found[switch]:
+            yield set_field({EGRESS: 0})
+        label = world.ask(label_of, switch) is not None
+        yield from (*way, onward) if way else ()
 
 
 @query

@@ -5,6 +5,7 @@
     @flows(per="port", on=home)     for each object of a kind these flows, on these switches
     @flows(…, each=True)            … with flows of their own on every switch: rule(world, row, switch)
     @only(is_interface)             above a rule's, a tally's or `on`'s function: the others have nothing to do with it
+    @flows(…, staged=True)          … that hang together across switches: the new before the old goes
     @answers(of=rule)               what a packet that the rule's flows sent to us is answered with: frames, back to
                                     where it came from; (port or actions, frame), elsewhere; Fact(kind, document), what
                                     it teaches; Heard(frame, service, mtu), a TCP segment for a service; Ask(of, what,
@@ -15,7 +16,7 @@
     @keeps("port", per="interface") documents that follow from what is seen
 
 A rule yields flows as (table, level, match, actions): the level is one of the table's named priorities; or a
-Group or a Meter. Rules are pure: they read only through `world`, and import no os_ken, time, random or socket.
+Group, a Meter or a whole Flow. Rules are pure: they read only through `world`, and import no os_ken, time, random or socket.
 """
 from __future__ import annotations
 
@@ -112,8 +113,8 @@ class Rule:
     """One rule of an app: what flows an object means (`make`), and apart from that where (`where`)."""
     role, nothing = "flows", NO_FLOWS
 
-    def __init__(self, make: Callable, per: str, on: Callable, each: bool) -> None:
-        self.make, self.per, self.each = make, per, each
+    def __init__(self, make: Callable, per: str, on: Callable, each: bool, staged: bool = False) -> None:
+        self.make, self.per, self.each, self.staged = make, per, each, staged
         self.name = f"{make.__module__}.{make.__name__}"
         self.app = _app_number(make.__module__)
         self.where = _where(per, on)
@@ -160,10 +161,14 @@ def _app_number(module: str) -> int:
     return number
 
 
-def flows(per: str, on: Callable, *, each: bool = False) -> Callable[[Callable], Rule]:
-    """Declare a rule: for each object of kind `per`, these flows, on these switches."""
+def flows(per: str, on: Callable, *, each: bool = False, staged: bool = False) -> Callable[[Callable], Rule]:
+    """Declare a rule: for each object of kind `per`, these flows, on these switches.
+
+    `staged`: they hang together across switches. A change takes out what is no more only after all switches have what
+    is new, and that in the order of the flows' stages, each confirmed before the next.
+    """
     def declare(make: Callable) -> Rule:
-        RULES.append(Rule(make, per, on, each))
+        RULES.append(Rule(make, per, on, each, staged))
         return RULES[-1]
     return declare
 

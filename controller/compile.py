@@ -62,11 +62,13 @@ NOTHING: tuple[Mapping[Key, Any], Spread] = NO_ENTRIES, NOWHERE
 class Delta(NamedTuple):
     """What an update means: per switch the keys with the entry now wanted (None: gone), and per object its switches.
 
-    `news`: what objects say unasked, or wish for, and now do differently.
+    `news`: what objects say unasked, or wish for, and now do differently. `late`: keys of entries of staged rules that
+    are no more, somewhere.
     """
     changes: dict[str, dict[Key, Any]]
     concerned: dict[tuple[str, str], set[str]]
     news: dict[Unit, None]
+    late: set[Key]
 
 
 class Compiler:
@@ -111,7 +113,7 @@ class Compiler:
                 answered[asked[0].role][asked] = None
         if not tell:
             self.counted.clear()
-        delta = Delta(defaultdict(dict), defaultdict(set), news)
+        delta = Delta(defaultdict(dict), defaultdict(set), news, set())
         for asked in moved:
             self._move(asked, delta if tell else None)
         for unit in altered:
@@ -210,6 +212,8 @@ class Compiler:
         """Note, per switch, the keys on which this unit has something new to say."""
         rule, args = unit
         before, after = was.switches(), now.switches()
+        if rule.staged:
+            delta.late.update(old.keys() if before - after else old.keys() - new.keys())
         concerned: set[str] = set()
         for keys, switches, had, has in ((changed, before & after, old, new), (new, after - before, NO_ENTRIES, new),
                                          (old, before - after, old, NO_ENTRIES)):

@@ -22,6 +22,7 @@ from controller.keeping import Keeping
 from controller.later import Means, Told
 from controller.model import Change
 from controller.replies import Replies
+from controller.rollout import Rollout
 from controller.seals import Seals
 from controller.standing import Beat, Standing, Tick
 from controller.store import StoreError
@@ -63,6 +64,7 @@ class Control:
                                seals=seals or Seals(now, bytes), fading=self.fading, means=means)
         self.announcements = Announcements(model, compiler.world, sayings, self.replies.hand)
         self.keeping = Keeping(model, compiler.world, writer, kept, self._alarm)
+        self.rollout = Rollout(self._change)
         self.ports = SwitchPorts(model, writer.learn, tuple(adopted))
         self.vigil = Vigil(model, writer.learn, failover=failover, settle=settle, alarm=self._alarm)
         self._hearing: dict[str, int] = {}                               # who must confirm what before we speak
@@ -134,21 +136,24 @@ class Control:
         self.keeping.take(rows, ())
 
     def _send(self, delta: Any) -> None:
-        self.seq += 1
-        for switch, changes in delta.changes.items():
-            standing = self.standing.get(switch)
-            if standing is None or standing.first is None:
-                continue                     # away, or not read yet: the read will find the difference
-            for key in changes:
-                self._forgive(switch, key)
-            standing.sent = self.seq
-            self.switches.change(switch, changes, self.seq)
+        sent = self.rollout.take(delta.changes, delta.late, self.now())
         for thing, concerned in delta.concerned.items():
-            for switch in concerned:
-                standing = self.standing.get(switch)
-                if standing is not None and standing.sent == self.seq:
-                    standing.waiting.append((self.seq, thing))
-                    self.pending[thing].add(switch)
+            for switch in concerned & sent.keys():
+                self.standing[switch].waiting.append((sent[switch], thing))
+                self.pending[thing].add(switch)
+
+    def _change(self, changes: Mapping[str, Mapping[tuple, Any]]) -> dict[str, int]:
+        """Tell switches; the number by which each will confirm. Of who is away, or not read yet, a read finds what differs."""
+        self.seq += 1
+        sent = {}
+        for switch, told in changes.items():
+            standing = self.standing.get(switch)
+            if standing is not None and standing.first is not None:
+                for key in told:
+                    self._forgive(switch, key)
+                standing.sent = sent[switch] = self.seq
+                self.switches.change(switch, told, self.seq)
+        return sent
 
     # ---- switches
     def _greeted(self, event: Any) -> None:
@@ -179,6 +184,7 @@ class Control:
         self.ports.gone(event.switch_id)
         if standing:
             self._release(event.switch_id, standing, None)
+        self.rollout.gone(event.switch_id, self.now())
         for switch, key in [refused for refused in self.refused if refused[0] == event.switch_id]:
             self._forgive(switch, key)            # when it comes back it may be another version: ask again
         self._hurry()
@@ -193,7 +199,9 @@ class Control:
             standing.asked = standing.first is not None
             return
         desired = self.compiler.desired(event.switch_id)
-        found = difference(desired, event.have, changed=event.changed)
+        if standing.first is None:
+            self.rollout.gone(event.switch_id, self.now())          # it is told everything at once
+        found = difference(desired, event.have, changed={*event.changed, *self.rollout.held_back(event.switch_id)})
         for key in [key for key in found if (event.switch_id, key) in self.refused]:
             del found[key]
         standing.audit = {"at": self.now(), "first": standing.first is None, "wanted": len(desired),
@@ -220,6 +228,7 @@ class Control:
             standing.in_step = True
             self.vigil.in_step(event.switch_id)
         self._release(event.switch_id, standing, event.seq)
+        self.rollout.confirmed(event.switch_id, event.seq, self.now())
         self._hurry()
         self._notify()
 
@@ -291,6 +300,7 @@ class Control:
         """Once a second: say what is to be said; name those who flood us; audit the switches whose turn it is."""
         self.vigil.tick(tick.now, self.standing)
         self.announcements.tick(tick.now)
+        self.rollout.advance(self.now())
         self.replies.tick()
         if abs(self.now() - tick.now) < LATE:    # else the desk was busy, and what has been heard meanwhile still waits
             self.fading.tick(self.standing)
@@ -330,9 +340,13 @@ class Control:
 
     def wait_realized(self, timeout: float) -> bool:
         """Wait until every connected switch has confirmed all that was wanted when this was called."""
-        wanted = {id: standing.sent for id, standing in list(self.standing.items()) if standing.first is not None}
+        wanted: dict[str, int] = {}
 
         def confirmed() -> bool:
+            if self.rollout.waiting:
+                return False
+            if not wanted:
+                wanted.update({id: one.sent for id, one in list(self.standing.items()) if one.first is not None})
             return all(id not in self.standing or self.standing[id].confirmed >= seq for id, seq in wanted.items())
 
         with self._changed:

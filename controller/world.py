@@ -118,6 +118,10 @@ class World:
                     rows.update((fact[0], row.id) for row in self._model.find(*fact))
         return rows
 
+    def setting(self, name: str) -> Any:
+        """What a feature's setting is: it stays so as long as the controller runs."""
+        return self._model.settings[name]
+
     # ---- keeping up
     def refresh(self, facts: Iterable[tuple]) -> Iterator[tuple]:
         """Ask again all that read `facts`; yields each (question, args) whose answer is a new one."""
@@ -260,7 +264,10 @@ Question = Callable[..., Any]
 
 
 class Glance:
-    """The model as rules read it, for one answer: nothing is noted or kept, so any thread may ask. Without gatherings."""
+    """Rows as rules read them, for one answer: nothing is noted or kept, so any thread may ask.
+
+    They are a model's, or those of a write that is being decided.
+    """
 
     def __init__(self, model: Any) -> None:
         self._model = model
@@ -281,5 +288,16 @@ class Glance:
     def find(self, kind: str, index: str, key: Any) -> list:
         return self._model.find(kind, index, key)
 
+    def setting(self, name: str) -> Any:
+        return self._model.settings[name]
+
     def ask(self, question: Any, *args: Any) -> Any:
-        return question(self, *args)
+        try:
+            return question(self, *args)
+        except Missing:
+            return question.nothing
+
+    def gathered(self, tally: Any, key: Any) -> frozenset:
+        """What all rows add to a gathering: as slow as there are rows."""
+        return frozenset(value for row in self.find(tally.per, "all", True) for found, value in tally(self, row[0])
+                         if found == key)

@@ -16,6 +16,7 @@ from typing import Any
 
 from controller.draft import Draft, Rows
 from controller.errors import Forbidden, Stale
+from controller.facts import Facts
 from controller.model import Change, Model
 from controller.numbers import KIND as NUMBER
 from controller.numbers import Claim, Numbers, Pool, Spans
@@ -68,7 +69,7 @@ class Writer:
         self._spans: dict[Any, Spans] = {}
         self._revisions: dict[Key, int] = {}                # of each document, as the store has it
         self.notes: dict[str, Any] = {}                     # see note()
-        self._unsaved: dict[Key, Row | None] = {}           # facts that go with the next commit
+        self.facts = Facts(self)
 
     # ---- starting
     def load(self) -> None:
@@ -174,37 +175,13 @@ class Writer:
     def learn(self, puts: Iterable[tuple[str, Mapping[str, Any]]],
               removed: Iterable[tuple[str, str]] = ()) -> list[Change]:
         """Take in what was seen. It is in the model at once, and in the store with the next commit or `flush`."""
-        found = []
-        for kind, document in puts:
-            row = self._fact(kind, document)
-            if row != self.model.get(kind, row[0]):
-                found.append(self.model.put(kind, row))
-        for kind, id in removed:
-            if self.model.get(kind, id) is not None:
-                found.append(self.model.remove(kind, id))
-        for change in found:
-            self._unsaved[change.kind, change.id] = change.after
+        found = self.facts.learn(puts, removed)
         self.changes += found
         return found
 
-    def _fact(self, kind: str, document: Mapping[str, Any]) -> Row:
-        """A row of a fact, its values read as any others."""
-        resource = self.resources[kind]
-        if not resource.fact:
-            raise ValueError(f"{kind} is no fact: it is written, not learned")
-        read = {}
-        for name, value in document.items():
-            if name not in resource.attributes:
-                raise ValueError(f"{kind} has no attribute {name}")
-            try:
-                read[name] = resource.attributes[name].read(value)
-            except Invalid as wrong:
-                raise wrong.inside(f"{kind}.{name}") from None
-        return self.model.make(kind, read)
-
     def flush(self) -> None:
         """Put facts that are not yet in the store there."""
-        if self._unsaved and self._group is None:
+        if self._group is None and self.facts.writes():
             self._commit([])
 
     # ---- committing
@@ -245,19 +222,19 @@ class Writer:
         rows = [(kind, id, row) for kind, id, row in (draft.changes() if draft else ())
                 if row is not None or self.model.get(kind, id) is not None]
         numbers = _numbers_of(done)
-        facts = dict(self._unsaved)
+        facts = self.facts.writes()
         writes = [Write(kind, id, None if row is None else as_dict(row)) for kind, id, row in rows]
         writes += [Write(NUMBER, claim.id, {"owner": owner}) for claim, owner in numbers.items()]
         if not writes and not facts:
             return
         expecting = {(write.kind, write.id): self._revisions.get((write.kind, write.id), 0) for write in writes}
-        writes += [Write(kind, id, None if row is None else as_dict(row)) for (kind, id), row in facts.items()]
+        writes += facts
         try:
             self.revision = self.store.commit(writes, expecting)
         except BaseException:
             _undo(done)
             raise
-        self._unsaved.clear()
+        self.facts.saved()
         self._remember(writes)
         self._apply(rows, done, numbers)
 

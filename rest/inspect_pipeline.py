@@ -96,6 +96,9 @@ class _Step:
             case decode.Track():
                 self.reads.update(self._registers((action.zone_field.name,) if action.zone_field else ()))
                 self.to.update(() if action.table is None else (action.table,))
+            case decode.Clone(then):
+                for each in then:
+                    self._act(each, said)
             case decode.Resubmit(table):
                 self.to.add(table)
 

@@ -279,13 +279,31 @@ def check_pkt_larger(size: int, dst: tuple[str, int]) -> bytes:
     return _nicira(49, struct.pack("!HH4s6x", size, bit, target.move_header))
 
 
+@lru_cache(4096)
+def clone(*do: bytes) -> bytes:
+    """Do this with a copy of the packet: what comes after finds the packet as it was.
+
+    Open vSwitch makes a real copy only if it sees that the actions named here cannot be taken back, as `encap` cannot;
+    behind a resubmit it does not look.
+    """
+    if not do:
+        raise ValueError("clone: say what is done with the copy")
+    return _nicira(42, bytes(6) + b"".join(do))
+
+
 _DEC_TTL = struct.pack("!HHI", 24, 8, 0)
+_DEC_MPLS_TTL = struct.pack("!HHI", 16, 8, 0)
 _POP_VLAN = struct.pack("!HHI", 18, 8, 0)
 
 
 def dec_ttl() -> bytes:
     """Count the IP hop; a packet whose TTL runs out goes to the controller with reason INVALID_TTL."""
     return _DEC_TTL
+
+
+def dec_mpls_ttl() -> bytes:
+    """Count the hop of the outermost label; a packet whose TTL runs out goes to the controller, as with dec_ttl."""
+    return _DEC_MPLS_TTL
 
 
 @lru_cache(16)

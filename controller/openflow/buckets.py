@@ -4,7 +4,20 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-from controller.openflow.decode import Action, read_actions
+from controller.openflow.decode import (
+    Action,
+    Decap,
+    Encap,
+    Move,
+    Output,
+    Plain,
+    Resubmit,
+    SetField,
+    ToGroup,
+    Track,
+    Untrack,
+    read_actions,
+)
 from controller.openflow.frame import Malformed
 
 _ANY_PORT = 0xFFFFFFFF
@@ -41,6 +54,25 @@ def read_group(body: bytes) -> GroupBody:
         buckets.append(Bucket(weight, watch_port, read_actions(body, at + 16, at + length)))
         at += length
     return GroupBody(_TYPES[body[0]], tuple(buckets))
+
+
+_FIRST = ("pop_vlan", "pop_mpls", Decap, Encap, "push_mpls", "push_vlan", "dec_ttl", "dec_mpls_ttl")
+_LAST = (ToGroup, Output, Resubmit, Untrack, Track)
+
+
+def action_set(actions: tuple[Action, ...]) -> list[Action]:
+    """A bucket's actions in the order of an action set (OpenFlow 1.4, 5.10, as Open vSwitch extends it): one of each
+    kind, changes before what sends the packet on, and only one thing that does.
+    """
+    last = next((each for kind in _LAST for each in reversed(actions) if isinstance(each, kind)), None)
+    if last is None:
+        return []
+    first: list[Action] = []
+    for wanted in _FIRST:
+        found = [each for each in actions if (each.name == wanted if isinstance(each, Plain) else
+                                              isinstance(wanted, type) and isinstance(each, wanted))]
+        first += found[-1:]
+    return first + [each for each in actions if isinstance(each, SetField | Move)] + [last]
 
 
 class MeterBody(NamedTuple):

@@ -71,6 +71,12 @@ class Conjunction(NamedTuple):
     of: int
 
 
+class Clone(NamedTuple):
+    """Do this with a copy of the packet."""
+
+    then: tuple[Action, ...]
+
+
 class Resubmit(NamedTuple):
     """Look up in another table, then go on."""
 
@@ -78,7 +84,7 @@ class Resubmit(NamedTuple):
 
 
 class Plain(NamedTuple):
-    """An action that is its name and at most one number: dec_ttl, push_vlan, pop_vlan, push_mpls, pop_mpls."""
+    """An action that is its name and at most one number: dec_ttl, dec_mpls_ttl, push_vlan, pop_vlan, push_mpls, pop_mpls."""
 
     name: str
     number: int | None
@@ -110,7 +116,8 @@ class Unknown(NamedTuple):
     raw: bytes
 
 
-Action = Output | ToGroup | SetField | Move | Track | Untrack | Conjunction | Resubmit | Plain | Encap | Decap | Larger | Unknown
+Action = (Output | ToGroup | SetField | Move | Track | Untrack | Conjunction | Clone | Resubmit | Plain | Encap | Decap
+          | Larger | Unknown)
 
 
 class Body(NamedTuple):
@@ -296,11 +303,12 @@ def _plain(name: str, *, number: bool) -> Callable[[bytes], Action]:
 
 _STANDARD: Mapping[int, Callable[[bytes], Action]] = {
     0: _output, 25: _set_field, 22: lambda raw: ToGroup(*struct.unpack_from("!I", raw, 4)),
-    17: _plain("push_vlan", number=True), 18: _plain("pop_vlan", number=False),
+    16: _plain("dec_mpls_ttl", number=False), 17: _plain("push_vlan", number=True), 18: _plain("pop_vlan", number=False),
     19: _plain("push_mpls", number=True), 20: _plain("pop_mpls", number=True), 24: _plain("dec_ttl", number=False),
 }
 _NICIRA: Mapping[int, Callable[[bytes], Action]] = {
-    6: _move, 7: _load, 14: _resubmit, 35: _ct, 43: lambda raw: Untrack(), 47: _decap, 49: _larger,
+    6: _move, 7: _load, 14: _resubmit, 35: _ct, 42: lambda raw: Clone(read_actions(raw, 16, len(raw))),
+    43: lambda raw: Untrack(), 47: _decap, 49: _larger,
     34: lambda raw: Conjunction(int.from_bytes(raw[12:16], "big"), raw[10] + 1, raw[11]),
     46: lambda raw: Encap(int.from_bytes(raw[12:16], "big")) if raw[10:12] == b"\0\0" else Unknown(raw),
 }

@@ -101,14 +101,15 @@ class Flow:
     """What one table does with one kind of packet. Not to be changed once made.
 
     `do` holds actions (bytes), at most one meter(), a Table as the last item to go on there, or drop(reason) alone.
-    Two flows are equal if they do the same with the same packets; `why` travels in the cookie and takes no part.
+    Two flows are equal if they do the same with the same packets; `why` travels in the cookie and takes no part, and
+    neither does `stage`: of one change, entries of a lower stage are carried out everywhere before those of a higher one.
     Raises ValueError if the items of `do` cannot stand together, or a goto leads back.
     """
 
-    __slots__ = ("table", "why", "key", "body", "cookie")
+    __slots__ = ("table", "why", "key", "body", "cookie", "stage")
 
     def __init__(self, table: Table, priority: int, match: bytes, do: tuple[Any, ...], why: Why | None = None,
-                 whose: int | None = None) -> None:
+                 whose: int | None = None, stage: int = 0) -> None:
         """`whose`: the cookie of `why` without a checksum, if it is known already."""
         self.body, check, reason = _bodies.get(do) or _encode(do)
         number, last = table.number, do[-1]
@@ -118,7 +119,7 @@ class Flow:
             raise ValueError(f"a priority is 0..65535, not {priority}")
         if reason:
             why = (why or Why(0, "", ""))._replace(reason=reason)
-        self.table, self.why = table, why
+        self.table, self.why, self.stage = table, why, stage
         self.key: FlowKey = (number, priority, match)
         self.cookie: int = (cookie_of(why) if whose is None else whose) | check
 
@@ -130,6 +131,16 @@ class Flow:
 
     def __repr__(self) -> str:
         return f"Flow({self.table}, {self.priority}, {self.match.hex()}, {self.body.hex()})"
+
+    def explained(self, why: Why) -> Flow:
+        """The same flow, saying who asked for it."""
+        if self.why == why:
+            return self
+        made = object.__new__(Flow)
+        made.table, made.key, made.body, made.stage = self.table, self.key, self.body, self.stage
+        made.why = why._replace(reason=self.why.reason) if self.why is not None else why
+        made.cookie = cookie_of(made.why) | self.cookie & 0xFFFFFF
+        return made
 
     @property
     def priority(self) -> int:

@@ -52,7 +52,7 @@ class Group:
     """
 
     __slots__ = ("id", "type", "buckets", "why", "key", "body")
-    cookie = 0
+    cookie = stage = 0
 
     def __init__(self, id: int, type: str, buckets: Iterable[Bucket], why: Why | None = None) -> None:
         if type not in _TYPES:
@@ -100,7 +100,7 @@ class Meter:
     """
 
     __slots__ = ("id", "pps", "kbps", "burst", "why", "key", "body")
-    cookie = 0
+    cookie = stage = 0
 
     def __init__(self, id: int, *, pps: int | None = None, kbps: int | None = None, burst: int | None = None,
                  why: Why | None = None) -> None:

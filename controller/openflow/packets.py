@@ -1,7 +1,8 @@
 """A packet as the walk carries it: a dictionary of field names and numbers; what it lacks is zero.
 
 Beside the fields of `FIELDS` it may hold `icmp_id` (the identifier of an echo), `quoted` (the packet that an ICMP
-error is about), `payload` (the packet inside a wrapping) and `tags` (VLAN tags below the outermost).
+error is about), `payload` (the packet inside a wrapping), `tags` (VLAN tags below the outermost) and `mpls_ttl` (of the
+outermost label).
 """
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ Packet = dict[str, Any]
 
 _PIPELINE = frozenset(name for name in FIELDS if name.startswith(("reg", "xxreg", "ct_", "tun")) or
                       name in ("in_port", "metadata", "pkt_mark", "conj_id", "actset_output"))
-_EXTRA = ("icmp_id", "quoted", "payload", "tags", "length")
+_EXTRA = ("icmp_id", "quoted", "payload", "tags", "mpls_ttl", "length")
+TTL = 64                # of a label that is new (Open vSwitch takes the IP packet's, where it pushes one onto that)
 HEADERS = tuple(name for name in FIELDS if name not in _PIPELINE) + _EXTRA
 _LINK = ("eth_src", "eth_dst", "vlan_vid", "vlan_pcp", "tags")
 _TUNNEL = ("tunnel_id", "tun_src", "tun_dst", "tun_ipv6_src", "tun_ipv6_dst")
@@ -101,7 +103,8 @@ def push_mpls(into: Packet, ethertype: int) -> None:
     inner = payload.get("eth_type") in (ETH_MPLS, 0x8848)
     into.update({name: payload[name] for name in _LINK if name in payload})
     into.update(eth_type=ethertype, mpls_bos=0 if inner else 1, mpls_label=payload.get("mpls_label", 0),
-                mpls_tc=payload.get("mpls_tc", 0), payload=payload)
+                mpls_tc=payload.get("mpls_tc", 0), payload=payload,
+                mpls_ttl=payload.get("mpls_ttl", payload.get("nw_ttl", TTL)))
 
 
 def pop_mpls(into: Packet, ethertype: int) -> None:
@@ -122,7 +125,7 @@ def encap(into: Packet, kind: int) -> None:
         payload = _under(into)
         bottom = 0 if payload.get("packet_type", 0) == _MPLS_TYPE else 1
         into.update(packet_type=_MPLS_TYPE, eth_type=ETH_MPLS, mpls_label=0, mpls_tc=0, mpls_bos=bottom,
-                    payload=payload)
+                    mpls_ttl=TTL, payload=payload)
     else:
         raise ValueError(f"encap({kind:#x}) of a packet of type {into.get('packet_type', 0):#x}")
 

@@ -195,6 +195,8 @@ def action_text(action: decode.Action, names: Names) -> str:
             return "ct_clear"
         case decode.Conjunction(number, clause, of):
             return f"conjunction({number},{clause}/{of})"
+        case decode.Clone(then):
+            return f"clone({','.join(action_text(each, names) for each in then)})"
         case decode.Resubmit(table):
             return f"resubmit(,{names.table(table)})"
         case decode.Plain(name, number):

@@ -9,14 +9,15 @@ Where this and Open vSwitch disagree, this is wrong.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from controller.openflow import decode, packets
 from controller.openflow.actions import PORT_CONTROLLER, PORT_IN_PORT, PORT_LOCAL
-from controller.openflow.buckets import Bucket
+from controller.openflow.buckets import Bucket, action_set
 from controller.openflow.classify import Rule, Tables
 from controller.openflow.conntrack import Conntrack, clear
-from controller.openflow.fields import ETH_IPV4, ETH_IPV6
+from controller.openflow.fields import ETH_IPV4, ETH_IPV6, ETH_MPLS, ETH_MPLS_MULTICAST
 from controller.openflow.flow import FlowKey
 from controller.openflow.group import Entry
 from controller.openflow.packet_in import APPLY_ACTION, GROUP, INVALID_TTL
@@ -185,6 +186,8 @@ class _Walker:
                 self.track(action, packet, depth)
             case decode.Untrack():
                 clear(packet)
+            case decode.Clone(then):
+                self.clone(then, rule, packet, depth)
             case decode.Resubmit(table):
                 self.resubmit(table, rule, packet, depth)
             case decode.ToGroup(number):
@@ -198,6 +201,14 @@ class _Walker:
             case decode.Unknown() | decode.Conjunction():
                 raise ValueError(f"{action_text(action, self.names)} cannot be walked")
         return True
+
+    def clone(self, then: tuple[decode.Action, ...], rule: Rule, packet: Packet, depth: int) -> None:
+        """Carry actions out with a copy; a meter that lets the copy not by ends nothing else."""
+        copy = dict(packet)
+        with suppress(_Metered):
+            for action in then:
+                if not self.do(action, rule, copy, depth + 1, APPLY_ACTION):
+                    break
 
     def resubmit(self, table: int, rule: Rule, packet: Packet, depth: int) -> None:
         """Only a resubmit to this table or one before it makes the packet's way deeper."""
@@ -213,7 +224,9 @@ class _Walker:
             raise _TooMuch
 
     def plain(self, name: str, argument: int | None, rule: Rule, packet: Packet, depth: int) -> bool:
-        """push_vlan, pop_vlan, push_mpls, pop_mpls or dec_ttl."""
+        """push_vlan, pop_vlan, push_mpls, pop_mpls, dec_ttl or dec_mpls_ttl."""
+        if name == "dec_mpls_ttl":
+            return self.count_hop(packet, rule, depth)
         if name == "dec_ttl":
             if packet.get("eth_type") not in (ETH_IPV4, ETH_IPV6):
                 return True
@@ -228,6 +241,17 @@ class _Walker:
             packets.pop_vlan(packet)
         elif argument is not None:
             (packets.push_mpls if name == "push_mpls" else packets.pop_mpls)(packet, argument)
+        return True
+
+    def count_hop(self, packet: Packet, rule: Rule, depth: int) -> bool:
+        """Take one off the outermost label's TTL; False if it has run out."""
+        if packet.get("eth_type") in (ETH_MPLS, ETH_MPLS_MULTICAST):
+            left = packet.get("mpls_ttl", packets.TTL)
+            if left <= 1:
+                self.say(depth, "=> TTL ran out, to the controller")
+                self.punt(0xFFFF, rule, packet, INVALID_TTL)
+                return False
+            packet["mpls_ttl"] = left - 1
         return True
 
     def output(self, port: int, max_len: int, rule: Rule, packet: Packet, depth: int, reason: int) -> None:
@@ -320,23 +344,4 @@ def _shown(packet: Packet) -> Packet:
     return {name: 0 if name in _HIDDEN else value for name, value in packet.items()}
 
 
-_FIRST = ("pop_vlan", "pop_mpls", decode.Decap, decode.Encap, "push_mpls", "push_vlan", "dec_ttl")
-_LAST = (decode.ToGroup, decode.Output, decode.Resubmit, decode.Untrack, decode.Track)
-
-
-def action_set(actions: tuple[decode.Action, ...]) -> list[decode.Action]:
-    """A bucket's actions in the order of an action set (OpenFlow 1.4, 5.10, as Open vSwitch extends it): one of each
-    kind, changes before what sends the packet on, and only one thing that does.
-    """
-    last = next((each for kind in _LAST for each in reversed(actions) if isinstance(each, kind)), None)
-    if last is None:
-        return []
-    first: list[decode.Action] = []
-    for wanted in _FIRST:
-        found = [each for each in actions if (each.name == wanted if isinstance(each, decode.Plain) else
-                                              isinstance(wanted, type) and isinstance(each, wanted))]
-        first += found[-1:]
-    return first + [each for each in actions if isinstance(each, decode.SetField | decode.Move)] + [last]
-
-
-__all__ = ["Conntrack", "Punt", "Sent", "Tables", "Walk", "action_set", "heaviest", "walk"]
+__all__ = ["Conntrack", "Punt", "Sent", "Tables", "Walk", "heaviest", "walk"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Iterator
 from typing import Any
 
 from apps.pipeline import PIPELINE, TUNNEL_PORT
@@ -28,6 +29,8 @@ class Journey:
         self.punts: list[Punt] = []
         self.drops: list[str] = []
         self.hops: list[tuple[str, str, str, int]] = []  # tunnels: from host, to host, type, key
+        self.links: list[tuple[str, str]] = []  # from switch, to switch, over links
+        self.labels: list[tuple[int, ...]] = []  # … and the frame's labels there, the outermost first
         self.wires: list[tuple[str, str, int | None]] = []  # physical networks: host, name, VLAN
         self.lines: list[str] = []
 
@@ -135,7 +138,8 @@ def _carry(net: Any, journey: Journey, entering: list[tuple[str, dict[str, Any]]
         here, packet = waiting.popleft()
         bridge = net.bridges[here]
         first = packet.pop("table", 0)
-        seen = walk(bridge.tables, packet, table=first, conntrack=bridge.conntrack, pipeline=PIPELINE)
+        seen = walk(bridge.tables, packet, table=first, conntrack=bridge.conntrack, pipeline=PIPELINE,
+                    down={port for switch, port in net.cut if switch == here}, choose=net.choose)
         host = net.model.get("switch", here).host_id
         journey.lines += [f"-- {host}", *seen.lines]
         journey.punts += seen.punted
@@ -143,6 +147,8 @@ def _carry(net: Any, journey: Journey, entering: list[tuple[str, dict[str, Any]]
         for port, frame in seen.sent:
             if port in _TYPES:
                 waiting += _through_tunnel(net, journey, here, port, frame)
+            elif link := link_at(net, here, port):
+                waiting += _over_link(net, journey, link, frame)
             elif uplink := uplink_at(net, here, port):
                 waiting += _onto_wire(net, journey, here, uplink, frame)
             elif (here, port) == start and _tag(frame) == tag:
@@ -150,6 +156,30 @@ def _carry(net: Any, journey: Journey, entering: list[tuple[str, dict[str, Any]]
             else:
                 journey.arrivals.append((_name(net, here, port, _tag(frame)), frame))
     raise AssertionError(f"still under way after {_MOST_HOPS} switches\n{journey}")
+
+
+def _over_link(net: Any, journey: Journey, link: Any, frame: dict[str, Any]) -> list[tuple[str, dict]]:
+    """Where a frame comes out of a link, unless the link is cut."""
+    if {(link.source_switch_id, link.source_port), (link.target_switch_id, link.target_port)} & net.cut:
+        journey.drops.append("the link is cut")
+        return []
+    journey.links.append((link.source_switch_id, link.target_switch_id))
+    journey.labels.append(tuple(_labels(frame)))
+    headers = {name: frame[name] for name in HEADERS if name in frame}
+    return [(link.target_switch_id, {**headers, "in_port": link.target_port})]
+
+
+def _labels(frame: dict[str, Any]) -> Iterator[int]:
+    while "mpls_label" in frame:
+        yield frame["mpls_label"]
+        if frame.get("mpls_bos"):
+            return
+        frame = frame.get("payload", {})
+
+
+def link_at(net: Any, switch: str, port: int) -> Any:
+    """The link that leaves a switch by a port, or None."""
+    return net.model.get("link", f"{switch}:{port}")
 
 
 def _onto_wire(net: Any, journey: Journey, here: str, uplink: Any, frame: dict[str, Any]) -> list[tuple[str, dict]]:

@@ -19,12 +19,15 @@ from typing import Any
 
 import apps.access  # noqa: F401  each import declares rules
 import apps.address_scopes  # noqa: F401
+import apps.circuits  # noqa: F401
 import apps.claims  # noqa: F401
 import apps.dhcp  # noqa: F401
 import apps.extra_routes  # noqa: F401
 import apps.floating_nat  # noqa: F401
 import apps.gateways  # noqa: F401
+import apps.multipath  # noqa: F401
 import apps.neighbours  # noqa: F401
+import apps.path_policies  # noqa: F401
 import apps.port_security  # noqa: F401
 import apps.provider_networks  # noqa: F401
 import apps.qos  # noqa: F401
@@ -33,6 +36,7 @@ import apps.routing  # noqa: F401
 import apps.security_groups  # noqa: F401
 import apps.services  # noqa: F401
 import apps.switching  # noqa: F401
+import apps.transport  # noqa: F401
 import apps.trunks  # noqa: F401
 import topology.default_network  # noqa: F401
 import topology.discovery  # noqa: F401
@@ -42,6 +46,7 @@ from controller.compile import Compiler
 from controller.model import Change, Model
 from controller.openflow.classify import Tables
 from controller.openflow.conntrack import Conntrack
+from controller.openflow.walk import heaviest
 from controller.policy import Context
 from controller.rows import plain
 from controller.store.memory import MemoryStore
@@ -129,6 +134,8 @@ class Net:
         self.bridges: dict[str, Bridge] = {}
         self.things: dict[tuple[str, str], Thing] = {}
         self.outsiders: list[Outsider] = []  # see tests/kit/wires.py
+        self.cut: set[tuple[str, int]] = set()  # ends of links, (switch, port), that the controller has not heard are cut
+        self.choose = heaviest  # which bucket a select group takes
         self.last: dict[str, dict] = {}  # what the last change told each switch
         self._ofports, self._rules = itertools.count(1), itertools.count(1)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.laws.chance_access import ACCESS_RULES, Access
 from tests.laws.chance_carried import TRUNKS, Carried
+from tests.laws.chance_links import CIRCUITS, LINKS, Linked
 from tests.laws.chance_plain import EDGES, ENDS, PLAIN, PlainSwitches
 from tests.laws.chance_qos import POLICIES, POLICING, POLICY_RULES, Policing
 from tests.laws.chance_routed import (
@@ -36,7 +37,7 @@ from tests.laws.chance_routed import (
 from tests.laws.operations import Batch, Operation, name
 
 
-class Chance(Policing, Access, Carried, PlainSwitches):
+class Chance(Policing, Access, Carried, PlainSwitches, Linked):
     """Draws operations."""
 
     def __init__(self, seed: int, *, tame: bool = False) -> None:
@@ -51,6 +52,11 @@ class Chance(Policing, Access, Carried, PlainSwitches):
             (2, self.host),
             (1, self.switch),
             (2, self.uplink),
+            (4, self.link),
+            (1, self.broken),
+            (1, self.path_policy),
+            (2, self.circuit),
+            (1, self.circuit_end),
             (2, self.router),
             (4, self.joint),
             (3, self.route),
@@ -234,7 +240,7 @@ class Chance(Policing, Access, Carried, PlainSwitches):
     def switch(self) -> Operation:
         number = self._below(HOSTS)
         host = number if self.tame or self._maybe(0.8) else self._below(HOSTS)
-        return Operation("switch", name("switch", number), {"host_id": name("host", host), "bridge": "br-int"})
+        return Operation("switch", name("switch", number), {"host_id": name("host", host), "bridge": "br-int", "label": number + 16})
 
     def interface(self) -> Operation:
         """A tame host never shows two interfaces with one OpenFlow port number."""
@@ -281,6 +287,8 @@ class Chance(Policing, Access, Carried, PlainSwitches):
                 ("host", HOSTS),
                 ("switch", HOSTS),
                 ("uplink", HOSTS * WIRES),
+                ("path_policy", NETWORKS),
+                ("circuit", CIRCUITS),
                 ("router", ROUTERS),
                 ("joint", len(JOINTS)),
                 ("joint", len(JOINTS)),
@@ -328,6 +336,10 @@ def furnish(seed: int, *, tame: bool = False) -> list[Batch]:
         (chance.way, PLAIN * ENDS),
         (chance.edge, EDGES),
         (chance.station, 3),
+        (chance.link, LINKS * 9 // 10),
+        (chance.path_policy, 2),
+        (chance.circuit, CIRCUITS),
+        (chance.circuit_end, CIRCUITS * 2),
         (chance.router, ROUTERS),
         (chance.joint, len(JOINTS) // 2),
         (chance.route, len(PAIRS)),

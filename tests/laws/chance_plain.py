@@ -18,7 +18,8 @@ class PlainSwitches(Draw):
     """Switches of which OpenFlow alone tells."""
 
     def plain(self) -> Operation:
-        return Operation("switch", dpid(self._below(PLAIN)), {"host_id": None})
+        number = self._below(PLAIN)
+        return Operation("switch", dpid(number), {"host_id": None, "label": 100 + number})
 
     def switch_port(self) -> Operation:
         """A port that a tenant may be bound to, or where a wire may end."""

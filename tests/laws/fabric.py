@@ -7,12 +7,15 @@ from typing import Any
 
 import apps.access  # noqa: F401  each import declares rules
 import apps.address_scopes  # noqa: F401
+import apps.circuits  # noqa: F401
 import apps.claims  # noqa: F401
 import apps.dhcp  # noqa: F401
 import apps.extra_routes  # noqa: F401
 import apps.floating_nat  # noqa: F401
 import apps.gateways  # noqa: F401
+import apps.multipath  # noqa: F401
 import apps.neighbours  # noqa: F401
+import apps.path_policies  # noqa: F401
 import apps.port_security  # noqa: F401
 import apps.provider_networks  # noqa: F401
 import apps.qos  # noqa: F401
@@ -22,6 +25,7 @@ import apps.routing  # noqa: F401
 import apps.security_groups  # noqa: F401
 import apps.services  # noqa: F401
 import apps.switching  # noqa: F401
+import apps.transport  # noqa: F401
 import apps.trunks  # noqa: F401
 import topology.default_network  # noqa: F401
 import topology.discovery  # noqa: F401

@@ -47,6 +47,8 @@ def right(client):
             "network": {}, "subnet": {"network_id": network["id"], "ip_version": 4, "cidr": "10.99.0.0/24"},
             "port": {"network_id": network["id"]}, "router": {"name": "right"},
             "segment": {"network_id": wired["id"], "network_type": "vlan", "physical_network": "wan2", "segmentation_id": 9},
+            "path_policy": {"network_id": network["id"]},
+            "circuit": {"a_switch_port": "00000000000000a1:7", "z_switch_port": "00000000000000a2:7", "committed_kbps": 10},
             "network_segment_range": {"network_type": "vxlan", "minimum": 5000, "maximum": 5010},
             "trunk": {"port_id": client.create("port", network_id=network["id"])["id"]},
             "route": {f"subnet_{name}_id": _subnet(client, f"10.{number}.0.0/24")["id"] for number, name in enumerate("ab")},

@@ -16,9 +16,11 @@ from controller.openflow import (
     Meter,
     Pipeline,
     Why,
+    clone,
     conjunction,
     controller,
     ct,
+    dec_mpls_ttl,
     dec_ttl,
     decap,
     drop,
@@ -85,6 +87,30 @@ def test_a_frame_is_wrapped_in_two_labels_and_unwrapped_elsewhere(pair: Pair) ->
     seen = pair.agree(2, frame, wrapped.packet)
     assert seen.ports == [3]
     assert pair.last[3] == [HELLO]
+
+
+def test_copies_are_wrapped_one_by_one_and_the_frame_itself_stays_as_it_was(pair: Pair) -> None:
+    copies = [action for label in (5, 6) for action in
+              (set_field({RECEIVER: label}), clone(encap(0x18847), resubmit(SECOND)))]
+    pair.hold([Flow(FIRST, 5, match(in_port=1), (*copies, output(3))),
+               Flow(SECOND, 5, match(packet_type=0x18847), (move(RECEIVER, ("mpls_label", 0, 19)), encap(0), set_field(
+                   eth_dst=B, eth_src=A), THIRD)),
+               Flow(THIRD, 5, match(eth_type=ETH_MPLS), (dec_mpls_ttl(), output(2)))])
+    assert pair.agree(1, HELLO).ports == [2, 2, 3]
+    assert [struct.unpack("!I", frame[14:18])[0] for frame in pair.last[2]] == [label << 12 | 0x100 | 63 for label in (5, 6)]
+    assert [frame[18:] for frame in pair.last[2]] == [HELLO, HELLO]
+    assert pair.last[3] == [HELLO]
+
+
+def test_a_labelled_frame_goes_round_until_its_ttl_has_run_out(pair: Pair) -> None:
+    pair.hold([Flow(FIRST, 5, match(in_port=2, eth_type=ETH_MPLS), (dec_mpls_ttl(), output(3)))])
+    for left in (64, 2, 1):
+        frame = HELLO[:12] + struct.pack("!HI", ETH_MPLS, 5 << 12 | 0x100 | left) + HELLO
+        wrapped = {"eth_src": A, "eth_dst": B, "eth_type": ETH_MPLS, "mpls_label": 5, "mpls_bos": 1, "mpls_ttl": left}
+        seen = walk(pair.tables, {**wrapped, "in_port": 2})
+        out = pair.ovs.send("o2", frame, "br-one")
+        assert seen.ports == [port for port in out if port == 3] == ([3] if left > 1 else [])
+        assert [frame[17] for frame in out.get(3, ())] == ([left - 1] if left > 1 else [])
 
 
 def test_labels_below_the_ethernet_header_come_and_go(pair: Pair) -> None:

@@ -1,0 +1,59 @@
+"""Bandwidth: what each circuit gets of the links, and what circuits leave of a link for everything else."""
+from apps.places import plugged
+from controller.app import query
+from topology.paths import wires
+from topology.reservations import Asked, reserve
+
+LINK_METERS = 0x0c000000                # + OpenFlow port: what circuits leave of a link
+
+
+def seat(world, circuit, end):
+    """(switch, OpenFlow port) of an end ("a" or "z") that is there, or None."""
+    port, place = getattr(circuit, f"{end}_port_id"), getattr(circuit, f"{end}_switch_port")
+    if place is not None:
+        switch, _, number = place.partition(":")
+        seen = any(one.ofport == int(number) for one in world.find("interface", "switch_id", switch))
+        return (switch, int(number)) if seen and world.get("switch", switch) is not None else None
+    seen = world.ask(plugged, port)
+    return (seen.switch_id, seen.ofport) if seen is not None and not seen.tag else None
+
+
+def asked_for(world, circuit):
+    """What a circuit asks of the links; None while an end is not there, or it is off."""
+    ends = [seat(world, circuit, end) for end in "az"]
+    if None in ends or not circuit.admin_state_up:
+        return None
+    return Asked(circuit.priority, circuit.key, ends[0][0], ends[1][0], circuit.committed_kbps,
+                 circuit.peak_kbps or circuit.committed_kbps, circuit.protected)
+
+
+@query
+def wish(world, circuit_id):
+    return asked_for(world, world.need("circuit", circuit_id))
+
+
+def reserved(world, asked):
+    around = world.ask(wires)
+    return reserve(tuple(wire for held in around.values() for wire in held), asked,
+                   world.setting("circuit_percent") / 100, world.setting("link_speed"), world.setting("link_speed_limit"))
+
+
+@query
+def shares(world):
+    """What all circuits get."""
+    found = [one for row in world.find("circuit", "all", True) if (one := world.ask(wish, row.id)) is not None]
+    return reserved(world, tuple(sorted(found)))
+
+
+@query
+def given(world, circuit_id):
+    """What one circuit gets; None without a path."""
+    one = world.ask(wish, circuit_id)
+    found = world.ask(shares).given.get(one.key) if one is not None else None
+    return found if found is not None and found.path is not None else None
+
+
+@query
+def taken(world, switch_id):
+    """{port: what circuits leave of its link} of a switch."""
+    return {port: left for (switch, port), left in world.ask(shares).left.items() if switch == switch_id}

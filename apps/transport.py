@@ -1,0 +1,200 @@
+"""Transport over plain links: Ethernet over MPLS with two labels, from the switch where a frame comes in to where it goes out.
+
+    DELIVER ─► PATHS ─► WRAP ─► STACK ─► LABELS ─► a link          here
+                                           │
+               ADMIT ─► LABELLED ──────────┘                       on the way: the outer label alone decides
+               ADMIT ─► LABELLED ─► UNWRAPPED ─► FORWARD           there
+
+The outer label is the switch that the frame is for (a number of its own, from the store), the inner one the network.
+So a switch on the way holds one flow for each other switch, and none for any port or network:
+
+    flows of a switch with L links, in a fabric of N switches joined by links, = (N - 1) + 2 L + 12
+    … and 2 L groups' worth of ways around its neighbours' broken links (detours.py), one group for each link
+
+The outermost Ethernet header is nobody's: its source is the switch that made it, its destination names the switch that
+the frame is for once more, so that it may be sent to another one first and go on from there (VIA).
+"""
+from functools import lru_cache
+
+from apps.bandwidth import LINK_METERS, taken
+from apps.pipeline import (
+    ADMIT,
+    DELIVER,
+    EGRESS,
+    FORWARD,
+    LABELLED,
+    LABELS,
+    NETWORK,
+    NO_TUNNEL,
+    PATHS,
+    RECEIVER,
+    STACK,
+    TUNNEL_KEY,
+    UNWRAPPED,
+    VIA,
+    WRAP,
+)
+from apps.places import tunnel_address
+from apps.ways import label_of
+from controller.app import Missing, flows, query
+from controller.openflow.actions import (
+    FORGET_IN_PORT,
+    clone,
+    dec_mpls_ttl,
+    decap,
+    drop,
+    encap,
+    group,
+    meter,
+    move,
+    output,
+    pop_mpls,
+    push_mpls,
+    resubmit,
+    set_field,
+)
+from controller.openflow.flow import Flow, Why
+from controller.openflow.group import Group, Meter
+from controller.openflow.match import match
+from topology.detours import detour
+from topology.paths import adjacent, wires
+from topology.trees import steps, trees
+
+APP = 60
+BURST, LEAST_BURST = 0.4, 120            # of meters: seconds, for TCP; and kbit, which are ten frames
+MPLS, MPLS_TYPE, ETHERNET_TYPE = 0x8847, 0x18847, 0
+LABEL_BITS = (1 << 20) - 1
+INNER = 1 << 16                         # before a network's key: labels below 16 have a meaning of their own (RFC 3032)
+DETOUR = 0x7F000                        # the label of what goes around a broken link
+GROUPS = 1 << 24                        # + OpenFlow port: numbers of the groups that send out of a link
+FRAME, AROUND = 0x0A << 40, 0x0E << 40  # first octet of the outermost addresses: of frames, of what is on a detour
+
+
+def to_switches(world, switch):
+    return (switch.id,) if world.ask(label_of, switch.id) is not None else ()
+
+
+def own_label(world, switch):
+    """The label of a switch; one without has no flows of transport."""
+    label = world.ask(label_of, switch.id)
+    if label is None:
+        raise Missing("label", switch.id)
+    return label
+
+
+def sender(world, link):
+    """The switch that sends into the link, if it leads both ways."""
+    return (link.source_switch_id,) if any(
+        wire.port == link.source_port for wire in world.ask(adjacent, link.source_switch_id)) else ()
+
+
+@query
+def labels_of_all(world):
+    """{switch: label} of all that have links."""
+    found = {switch: world.ask(label_of, switch) for switch in world.ask(wires)}
+    return {switch: label for switch, label in found.items() if label is not None}
+
+
+# ---- in and out of labels
+
+@flows(per="switch", on=to_switches)
+def unwrap(world, switch):
+    """What comes over a link is for this switch, or for another one by way of this one, or is only passing."""
+    own = own_label(world, switch)
+    labelled = {"eth_type": MPLS, "mpls_label": own}
+    yield LABELLED, "own", match(labelled, eth_dst=(own, LABEL_BITS)), (decap(), decap(MPLS_TYPE), UNWRAPPED)
+    yield LABELLED, "onward", match(labelled), (move(("eth_dst", 0, 19), "mpls_label"), LABELS)
+    yield LABELLED, "rest", match(), (LABELS,)
+    yield UNWRAPPED, "frame", match(packet_type=MPLS_TYPE), (
+        move(("mpls_label", 0, 15), (NETWORK, 0, 15)), decap(ETHERNET_TYPE), FORWARD)
+
+
+@flows(per="switch", on=to_switches)
+def wrap(world, switch):
+    """A copy goes into two labels and a header; the frame itself stays as it is, for other copies to be made of it."""
+    own = own_label(world, switch)
+    yield PATHS, "rest", match(), (move((EGRESS, 0, 19), (VIA, 0, 19)), WRAP)
+    yield WRAP, "rest", match(), (clone(encap(MPLS_TYPE), resubmit(STACK)),)
+    yield STACK, "frame", match(packet_type=MPLS_TYPE), (
+        set_field(mpls_label=INNER), move((NETWORK, 0, 15), ("mpls_label", 0, 15)),
+        encap(MPLS_TYPE), move((VIA, 0, 19), "mpls_label"),
+        encap(ETHERNET_TYPE), set_field(eth_src=FRAME | own, eth_dst=FRAME), move((EGRESS, 0, 19), ("eth_dst", 0, 19)),
+        move((VIA, 20, 27), ("eth_dst", 32, 39)),
+        LABELS)
+    yield LABELS, "rest", match(), (drop("no way over links leads to that switch"),)
+
+
+@flows(per="switch", on=to_switches)
+def choose(world, switch):
+    """Tunnels first: over links goes what no tunnel from here leads to."""
+    own = own_label(world, switch)
+    anywhere: dict[str, object] = {RECEIVER: (0, ~3 & 0xFFFFFFFF)}
+    if world.ask(tunnel_address, switch.id):
+        yield DELIVER, "routed", match(anywhere | {EGRESS: (NO_TUNNEL, NO_TUNNEL)}), (PATHS,)
+    else:
+        for key in TUNNEL_KEY.values():
+            yield DELIVER, "known", match({RECEIVER: key}), (PATHS,)
+    yield DELIVER, "self", match(anywhere | {EGRESS: (own, LABEL_BITS)}), (
+        drop("this host itself, on the list of its network's hosts"),)
+
+
+# ---- on the way
+
+@flows(per="switch", on=to_switches, staged=True)
+def carry(world, switch):
+    """By which port it goes on to each other switch. A new way is made from its end on: the stage is what is left of it."""
+    ways, labels, limited = world.ask(trees), world.ask(labels_of_all), world.ask(taken, switch.id)
+    for port, left in limited.items():
+        yield Meter(LINK_METERS + port, kbps=left, burst=max(int(left * BURST), LEAST_BURST))
+    for target, port in world.ask(steps, switch.id).items():
+        if target in labels:
+            yield onward(switch.id, labels[target], port, ways.hops(switch.id, target), port in limited)
+
+
+def send_on(port, limited):
+    """Out by a port; held to what circuits leave of its link."""
+    return (*((meter(LINK_METERS + port),) if limited else ()), FORGET_IN_PORT, dec_mpls_ttl(), group(GROUPS + port))
+
+
+@lru_cache(1 << 19)
+def onward(switch_id, label, port, stage, limited):
+    return Flow(LABELS, LABELS.levels["switch"], match(eth_type=MPLS, mpls_label=label),
+                send_on(port, limited), Why(APP, switch_id, f"{__name__}.carry"), stage=stage)
+
+
+@flows(per="link", on=sender, staged=True)
+def leave(world, link):
+    """What comes from the link is labelled; and what goes into it goes around it while the switch sees it broken."""
+    port = link.source_port
+    yield ADMIT, "known", match(in_port=port, eth_type=MPLS), (LABELLED,)
+    yield PATHS, "never", match(in_port=port), (drop("what came over a link is not sent over links again"),)
+    buckets = [(None, port, (output(port),))]
+    around = world.ask(detour, link.source_switch_id, port) if world.setting("path_protection") else None
+    if around is not None:
+        first, *rest = around.wires
+        mark = (push_mpls(), set_field(mpls_label=DETOUR), set_field(eth_src=broken(world, link))) if rest else ()
+        buckets.append((None, first.port, (*mark, output(first.port))))
+    yield Group(GROUPS + port, "ff", buckets)
+
+
+def broken(world, link):
+    """The Ethernet source of what goes around a link: the switch and the port that it would have left by."""
+    return AROUND | world.need("switch", link.source_switch_id).label << 16 | link.source_port & 0xFFFF
+
+
+def around(world, link):
+    """The switches that lead around a link, but for those at its ends."""
+    path = world.ask(detour, link.source_switch_id, link.source_port)
+    return path.switches[1:-1] if path is not None and sender(world, link) and world.setting("path_protection") else ()
+
+
+@flows(per="link", on=around, each=True, staged=True)
+def lead_around(world, link, switch_id):
+    """The last switch takes the label off again: to the switch behind the link nothing has happened."""
+    path = world.ask(detour, link.source_switch_id, link.source_port)
+    wire = next((wire for wire in path.wires if wire.source == switch_id), None) if path is not None else None
+    if wire is None:                    # it led this way, and is asked before it is known that it does no more
+        return
+    unmark = (pop_mpls(MPLS),) if wire == path.wires[-1] else ()
+    yield LABELS, "detour", match(eth_type=MPLS, mpls_label=DETOUR, eth_src=broken(world, link)), (
+        *unmark, output(wire.port))

@@ -1,0 +1,80 @@
+"""Rollouts: what hangs together across switches is told in order, and the rest at once."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from controller.rollout import LAST, SECONDS, Rollout
+
+
+class Entry(NamedTuple):
+    name: str
+    stage: int = 0
+
+
+class Told:
+    """A rollout, and what it has sent: [(switch, key, name or None)] for each time."""
+
+    def __init__(self) -> None:
+        self.sent: list[list[tuple]] = []
+        self.rollout = Rollout(self._send)
+
+    def _send(self, changes: Any) -> dict[str, int]:
+        self.sent.append(sorted((switch, key, entry.name if entry else None)
+                                for switch, told in changes.items() for key, entry in told.items()))
+        return dict.fromkeys(changes, len(self.sent))
+
+    def confirm(self, *switches: str, now: float = 0) -> None:
+        for switch in switches:
+            self.rollout.confirmed(switch, len(self.sent), now)
+
+
+def test_what_is_not_staged_is_sent_at_once() -> None:
+    told = Told()
+    told.rollout.take({"a": {1: Entry("x"), 2: None}}, set(), 0)
+    told.rollout.take({"b": {1: Entry("y")}}, set(), 0)
+    assert told.sent == [[("a", 1, "x"), ("a", 2, None)], [("b", 1, "y")]] and not told.rollout.waiting
+
+
+def test_a_wave_is_sent_when_all_switches_have_confirmed_the_one_before_and_what_goes_comes_last() -> None:
+    told = Told()
+    told.rollout.take({"a": {1: Entry("near", 2), 2: Entry("port")}, "b": {1: Entry("end", 1), 3: None}, "c": {4: None}}, {3}, 0)
+    assert told.sent == [[("a", 2, "port"), ("c", 4, None)]]
+    told.confirm("a")
+    assert len(told.sent) == 1
+    told.confirm("c")
+    assert told.sent[1:] == [[("b", 1, "end")]]
+    told.confirm("b")
+    assert told.sent[2:] == [[("a", 1, "near")]] and told.rollout.waiting
+    told.confirm("a")
+    assert told.sent[3:] == [[("b", 3, None)]] and not told.rollout.waiting
+
+
+def test_the_latest_word_on_an_entry_counts() -> None:
+    told = Told()
+    told.rollout.take({"a": {1: Entry("old", 1), 2: None}}, {2}, 0)
+    told.rollout.take({"a": {1: Entry("new", 3), 2: Entry("again")}}, set(), 0)
+    told.confirm("a")
+    told.confirm("a")
+    assert [one for sent in told.sent for one in sent] == [("a", 1, "old"), ("a", 2, "again"), ("a", 1, "new")]
+    assert not told.rollout.waiting
+
+
+def test_nobody_waits_for_a_switch_that_is_gone_or_does_not_answer() -> None:
+    told = Told()
+    told.rollout.take({"a": {1: Entry("x", 1), 9: None}, "b": {1: Entry("y", 2)}}, {9}, 0)
+    assert told.sent == [[("a", 1, "x")]]
+    told.rollout.gone("a", 0)
+    assert told.sent[1:] == [[("b", 1, "y")]] and not told.rollout.waiting
+    told.confirm("b")
+    told.rollout.take({"a": {1: Entry("x", 1)}, "b": {1: Entry("y", 2)}}, set(), 1)
+    told.rollout.advance(1 + SECONDS / 2)
+    assert told.sent[2:] == [[("a", 1, "x")]]
+    told.rollout.advance(1 + SECONDS)
+    assert told.sent[3:] == [[("b", 1, "y")]]
+
+
+def test_what_is_held_back_is_known_so_that_nobody_takes_it_for_missing() -> None:
+    told = Told()
+    told.rollout.take({"a": {1: Entry("x", 1), 2: Entry("y", 2), 3: None}}, {3}, 0)
+    assert sorted(told.rollout.held_back("a")) == [2, 3] and LAST > 1 << 20

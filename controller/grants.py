@@ -73,8 +73,15 @@ class Grant:
         """Indexes and keys that lead to every row for which it may hold; None if only a search finds them."""
         return None
 
+    @property
+    def exact(self) -> bool:
+        """Whether it holds for every row that its ways lead to."""
+        return False
+
 
 class _No(Grant):
+    exact = True
+
     def test(self, context: Context, row: Row, rows: Rows) -> bool:
         return False
 
@@ -116,6 +123,10 @@ class _Owned(Grant):
     def ways(self, context: Context, rows: Rows) -> list[Way] | None:
         return [(self.field, getattr(context, self.what))] if self.indexed else None
 
+    @property
+    def exact(self) -> bool:
+        return True
+
 
 @dataclass(frozen=True)
 class _Has(Grant):
@@ -130,6 +141,10 @@ class _Has(Grant):
 
     def ways(self, context: Context, rows: Rows) -> list[Way] | None:
         return [self.way] if self.way else None
+
+    @property
+    def exact(self) -> bool:
+        return True
 
 
 @dataclass(frozen=True)
@@ -154,6 +169,10 @@ class _Other(Grant):
         if found is None:
             return None
         return [(self.field, row[0]) for way in found for row in at(self.kind, way, rows)]
+
+    @property
+    def exact(self) -> bool:
+        return self.inner.exact
 
 
 @dataclass(frozen=True)
@@ -208,6 +227,10 @@ class _Either(Grant):
                 return None
             found += more
         return found
+
+    @property
+    def exact(self) -> bool:
+        return all(part.exact for part in self.parts)
 
 
 def at(kind: str, way: Way, rows: Rows) -> list[Row]:

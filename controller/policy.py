@@ -151,7 +151,8 @@ class Policy:
         found: dict[str, Row] = {}
         for way in ways:
             found.update((row[0], row) for row in at(resource.kind, way, self.rows))
-        return [row for row in (found[id] for id in sorted(found)) if grant.test(context, row, self.rows)]
+        rows = [found[id] for id in sorted(found)]
+        return rows if grant.exact else [row for row in rows if grant.test(context, row, self.rows)]
 
     def seen(self, context: Context, resource: Resource, rows: list[Row]) -> list[Row]:
         """Those of some rows that they may see."""

@@ -8,7 +8,7 @@ from apps import segment_ranges, wires
 from apps.security_group_defaults import ensure_default
 from apps.segments import provider
 from apps.wires import LAST_VLAN, PHYSICAL
-from controller.errors import Conflict, Forbidden, Invalid, Unsupported
+from controller.errors import Conflict, Invalid, Unsupported
 from controller.types import Record, Type, freeze
 
 KIND, WIRE, KEY = "provider:network_type", "provider:physical_network", "provider:segmentation_id"
@@ -64,8 +64,6 @@ def create(write: Any, document: dict[str, Any], asked: Mapping[str, Any], befor
 def update(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: Any) -> None:
     if "mtu" in asked:
         document["mtu"] = _mtu(write, document, asked["mtu"])
-    if before.shared and not document["shared"]:
-        _check_unshared(write, before)
     _check_external(write, document, before)
 
 
@@ -126,16 +124,6 @@ def largest_mtu(settings: Mapping[str, Any], network_type: str) -> int:
     return int(settings["underlay_mtu"]) - OVERHEAD[network_type] - more
 
 
-def _check_unshared(write: Any, network: Any) -> None:
-    """Nobody else may be using it when it stops being shared."""
-    for kind in ("port", "subnet"):
-        for row in write.find(kind, "network_id", network.id):
-            if row.project_id != network.project_id:
-                raise Conflict("InvalidSharedSetting",
-                               f"Unable to reconfigure sharing settings for network {network.id}. Project "
-                               f"{row.project_id} has {kind} {row.id} on it.")
-
-
 def _check_external(write: Any, document: Mapping[str, Any], before: Any) -> None:
     """Only a physical network leads outside; and it stays so while somebody goes out through it."""
     if document["router:external"] and document[KIND] not in PHYSICAL:
@@ -147,14 +135,6 @@ def _check_external(write: Any, document: Mapping[str, Any], before: Any) -> Non
     if any(port.device_owner in GATEWAYS for port in write.find("port", "network_id", before.id)):
         raise Conflict("ExternalNetworkInUse", f"External network {before.id} cannot be updated to be made "
                                                "non-external, since it has existing gateway ports.")
-
-
-def check_port(write: Any, port: Mapping[str, Any], asked: Mapping[str, Any], before: None) -> None:
-    """That a network leads outside shows it to everybody, for gateways; machines on it are for its owner to plug in."""
-    network = write.need("network", port["network_id"])
-    if network.router_external and not network.shared and not write.fits("rule:admin_or_network_owner", "port", port):
-        raise Forbidden(f"network_id: network {network.id} is external and not shared: use it as a gateway, or ask its "
-                        "owner for a port")
 
 
 def status(model: Any, network: Any) -> str:

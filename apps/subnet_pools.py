@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from apps.prefixes import DELEGATED, taken
-from controller import values
+from controller import sharing, values
 from controller.errors import Conflict, Invalid
 from controller.rows import as_dict
 from controller.types import TYPES, Type
@@ -172,7 +172,7 @@ def _check_scope(write: Any, document: Mapping[str, Any]) -> None:
 
 
 def update_scope(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: Any) -> None:
-    if before.shared and not document["shared"]:
+    if asked.get("shared") is False and sharing.is_shared(write, "access_as_shared", before.id, None):
         raise Invalid("shared", f"Unable to update address scope {before.id} : Shared address scope can't be unshared",
                       type="AddressScopeUpdateError")
 

@@ -6,11 +6,12 @@ asked of rows, and `ways` gives the indexes that lead to those for which it hold
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from controller import rules
+from controller import rules, sharing
+from controller.context import Context, same_project
 from controller.draft import Rows
 from controller.resource import Resource
 from controller.rows import Row
@@ -19,43 +20,6 @@ IDENTITY = "identity"
 """The way to one row by its id, as the name of an index."""
 
 Way = tuple[str, Any]
-
-
-@dataclass(frozen=True)
-class Context:
-    """On whose behalf: a project (None for none), roles with those that they include, and a user."""
-
-    project_id: str | None = None
-    roles: frozenset[str] = frozenset()
-    user: str = ""
-    is_admin: bool = False
-    user_id: str = ""
-    system: bool = False                  # for the whole system, and no project in particular
-    service_roles: frozenset[str] = frozenset()               # of a service that asks on the user's behalf
-
-    def __post_init__(self) -> None:
-        roles = with_implied(self.roles | {"admin"} if self.is_admin else self.roles)
-        object.__setattr__(self, "roles", roles)
-        object.__setattr__(self, "is_admin", "admin" in roles)
-
-    @property
-    def system_scope(self) -> str | None:
-        """`all` for the whole system."""
-        return "all" if self.system else None
-
-
-_IMPLIED = {"admin": {"manager", "member", "reader"}, "manager": {"member", "reader"}, "member": {"reader"}}
-
-
-def with_implied(roles: Iterable[str]) -> frozenset[str]:
-    """The roles and those that they include: an admin is a manager, a manager a member, a member a reader."""
-    given = frozenset(role.lower() for role in roles)
-    return given.union(*(_IMPLIED.get(role, ()) for role in given))
-
-
-def same_project(one: str | None, other: str | None) -> bool:
-    """Whether two say the same project; as a UUID it may have dashes or not."""
-    return one is not None and other is not None and (one == other or one.replace("-", "") == other.replace("-", ""))
 
 
 class Grant:
@@ -141,6 +105,24 @@ class _Has(Grant):
 
     def ways(self, context: Context, rows: Rows) -> list[Way] | None:
         return [self.way] if self.way else None
+
+    @property
+    def exact(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
+class _Shared(Grant):
+    """The object is shared with the asker's project, or with all."""
+
+    kind: str
+    action: str
+
+    def test(self, context: Context, row: Row, rows: Rows) -> bool:
+        return sharing.is_shared(rows, self.action, row[0], context.project_id)
+
+    def ways(self, context: Context, rows: Rows) -> list[Way] | None:
+        return [(IDENTITY, id) for id in sharing.shared_ids(rows, self.kind, self.action, context.project_id)]
 
     @property
     def exact(self) -> bool:
@@ -302,12 +284,16 @@ class Binder:
 
     def _field(self, resource: Resource, one: rules.Field) -> Grant:
         name = resource.aliases.get(one.attribute, one.attribute)
-        if one.resource not in (resource.name, resource.plural, resource.kind):
+        if one.resource not in (resource.name, resource.plural, resource.kind, f"{resource.kind}s"):
             return self._through(resource, one.resource.removesuffix("s"),
                                  lambda kind: self._field(kind, rules.Field(kind.kind, one.attribute, one.value)))
         attribute = resource.attributes.get(name)
         if attribute is None:
             return NO
+        action = sharing.mark_of(resource, name) if sharing.KIND in self._resources else None
+        if action is not None:
+            shared = _Shared(resource.kind, action)
+            return shared if one.value.lower() == "true" else _Not(shared)
         fits, way = _fitting(attribute, one.value), None
         if attribute.field in attribute.index and attribute.type.name == "boolean":
             way = (attribute.field, one.value.lower() == "true")

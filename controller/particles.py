@@ -7,6 +7,7 @@ added; Gluon's own files load unchanged. `docs/model-files.md` explains every wo
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,12 @@ from controller.attributes import attribute_of, check_rule
 from controller.checks import check_of
 from controller.errors import Refused
 from controller.hooks import hook
-from controller.resource import Action, Attribute, Check, Rendering, Resource, Resources, View
+from controller.resource import Action, Attribute, Check, Rendering, Resource, Resources, Share, View
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)         # the one in C, where there is one: a tenth of the time
 _FILE_WORDS = {"file_version", "imports", "info", "objects", "settings"}
 _OBJECT_WORDS = {"api", "extends", "attributes", "policies", "checks", "quota", "columns", "indexes", "fact", "prepare",
-                 "description", "attribute_per", "prepare_others", "actions", "renderings", "view"}
+                 "description", "attribute_per", "prepare_others", "actions", "renderings", "view", "shares"}
 _ACTION_WORDS = {"call", "body", "wrapped", "description", "policy"}
 _RENDERING_WORDS = {"call", "formats", "asked", "description"}
 _API_WORDS = {"name", "plural_name", "parent", "parent_key", "path", "kind", "also"}
@@ -183,11 +184,14 @@ class File:
         attributes = {key: attribute_of(self, f"{name}.{key}", key, one, kinds) for key, one in given.items()}
         plural = api.get("plural_name", api["name"] + "s")
         kind, checks = _kind(self, whole), self._checks(name, whole, attributes)
+        shares = self._shares(name, whole, attributes)
+        attributes |= {one.mark: replace(attributes[one.mark], computed=one.with_all) for one in shares.values()
+                       if not attributes[one.mark].stored}
         return Resource(
             kind=kind, name=api["name"], plural=plural, path=api.get("path", plural), service=self.service,
             version=self.version, key=next(key for key, one in given.items() if _true(one.get("primary"))),
             attributes=attributes, description=whole.get("description", ""), source=str(self.path), proton=self.proton,
-            policies=self._policies(name, whole),
+            policies=self._policies(name, whole), shares=shares,
             parent=self._parent(name, api, kinds), parent_key=api.get("parent_key"), also=self._also(name, api),
             checks=checks, indexes=self._indexes(name, whole, attributes, checks),
             columns=tuple(whole.get("columns") or ()), quota=whole.get("quota"),
@@ -237,6 +241,19 @@ class File:
         if "get_one" in rules:
             rules.setdefault("get", rules.pop("get_one"))
         return rules
+
+    def _shares(self, name: str, whole: dict, attributes: Mapping[str, Attribute]) -> dict[str, Share]:
+        """What other projects may be allowed, by action; a list of actions is of those whose mark is `shared`."""
+        given = whole.get("shares") or {}
+        if isinstance(given, list):
+            given = dict.fromkeys(given, {"mark": "shared"})
+        for action, one in given.items():
+            where = f"{name}.shares.{action}"
+            self._only(where, one, {"mark", "used_by"})
+            mark = attributes.get(one.get("mark", ""))
+            if mark is None or mark.type.name != "boolean":
+                raise self.bad(where, "needs a mark, the boolean attribute that stands for it")
+        return {action: Share(action, one["mark"], tuple(one.get("used_by") or ())) for action, one in given.items()}
 
     def _checks(self, name: str, whole: dict, attributes: Mapping[str, Attribute]) -> tuple[Check, ...]:
         """Those of the object, after those that attributes imply by `unique: true` or `unique: other_attribute`."""

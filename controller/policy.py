@@ -14,8 +14,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from controller import rules
+from controller.context import Context, same_project
 from controller.draft import Rows
-from controller.grants import NO, YES, Binder, Context, Grant, at, same_project
+from controller.grants import NO, YES, Binder, Grant, at
 from controller.resource import Attribute, Resource
 from controller.rows import Row
 from controller.rules import BadRule
@@ -212,7 +213,9 @@ def _defaults(resources: Mapping[str, Resource]) -> tuple[dict[str, str], dict[s
 def _rules_of(resources: Mapping[str, Resource], resource: Resource) -> Iterator[tuple[str, str]]:
     verbs = ("get",) if resource.fact else _VERBS
     for verb in verbs:
-        yield named(resources, resource, verb), rules.expanded(resource.policies.get(verb, USUAL), verb, resource.plural)
+        text = rules.expanded(resource.policies.get(verb, USUAL), verb, resource.plural)
+        marks = [f"field:{resource.plural}:{share.mark}=True" for share in resource.shares.values()] if verb == "get" else []
+        yield named(resources, resource, verb), " or ".join([text, *(mark for mark in marks if mark not in text)])
     listed = resource.policies.get("list")
     if listed is not None and listed != resource.policies.get("get", USUAL):
         yield named(resources, resource, "list"), rules.expanded(listed, "list", resource.plural)

@@ -201,6 +201,22 @@ class View:
     by: Callable[..., Any]
 
 
+@dataclass(frozen=True)
+class Share:
+    """Something that other projects may be allowed to do with objects of a kind; see sharing.py."""
+
+    action: str
+    mark: str
+    used_by: tuple[str, ...] = ()
+    KIND = "rbac_policy"
+    ALL = "*"
+    BY_OBJECT = "object_id+action+target_tenant"
+
+    def with_all(self, model: Any, row: Any) -> bool:
+        """Whether all projects may (a computed attribute)."""
+        return bool(model.count(self.KIND, self.BY_OBJECT, (row[0], self.action, self.ALL)))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Resource:
     """A kind of object. `kind` names it in the model, `path` in URLs, `name` and `plural` in bodies."""
@@ -217,6 +233,7 @@ class Resource:
     source: str = ""                          # the model file
     proton: bool = False                      # from a user's model file, not part of the core
     policies: Mapping[str, str] = field(default_factory=dict)
+    shares: Mapping[str, Share] = field(default_factory=dict)              # by action, as access_as_shared
     parent: str | None = None
     parent_key: str | None = None
     also: tuple[str, str] | None = None       # (name, path): a second address, which names no parent

@@ -49,6 +49,7 @@ BASE = {
     "shared_qos_policy": "field:policies:shared=True",
     "shared_security_group": "field:security_groups:shared=True",
     "shared_subnetpools": "field:subnetpools:shared=True",
+    "restrict_wildcard": "not field:rbac_policy:target_tenant=* or rule:admin_only",
     "rule_default_sg": "field:security_group_rules:belongs_to_default_sg=True",
     "regular_user": "",
     "default": "rule:admin_or_owner"}

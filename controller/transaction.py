@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from controller import sharing
 from controller.draft import Draft, Rows
 from controller.errors import Conflict, Exhausted, Forbidden, Missing, OverQuota, camel
 from controller.numbers import Claim, Full, Spans, Taken
@@ -125,10 +126,11 @@ class Transaction:
         if context is not SYSTEM:
             self._check_quota(resource, document)
         self.draft.put(kind, row)
+        sharing.settle(self, resource, row[0], asked, new=True)
         self._revise(resource, row)
         for work in self._then.pop():
             work()
-        return row
+        return self.draft.get(kind, row[0])
 
     def update(self, kind: str, before: Row, asked: Mapping[str, Any], *, by: Context | None = None) -> Row:
         """The row with what is asked for changed; the same row if nothing differs."""
@@ -144,8 +146,9 @@ class Transaction:
         self._prepare(resource, "update", document, asked, before)
         for check in resource.checks:
             check.run(self, kind, document, before)
+        sharing.settle(self, resource, before[0], asked)
         if self.writer.model.make(kind, document) == before:
-            return before
+            return self.draft.get(kind, before[0])
         self._stamp(context, resource, document, before)
         row = self.writer.model.make(kind, document)
         self.draft.put(kind, row)
@@ -168,6 +171,7 @@ class Transaction:
         resource = self.resources[kind]
         self._prepare(resource, "delete", as_dict(row), {}, row)
         self._check_unused(resource, row)
+        sharing.forget(self, resource, row[0])
         self.draft.remove(kind, row[0])
         for other, attribute, index in self.resources.referrers.get(kind, ()):
             if attribute.on_delete == "cascade":
@@ -226,7 +230,8 @@ class Transaction:
         changed = {}
         for name, value in asked.items():
             one = resource.attributes[name]
-            had = getattr(before, one.field) if before is not None and one.stored else one.default
+            had = one.default if before is None else getattr(before, one.field) if one.stored \
+                else one.computed(self.draft, before)
             if value != had:
                 changed[name] = value, had if before is not None else None
         row = self.writer.model.make(resource.kind, document)

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from controller import sharing
 from controller.draft import Draft, Rows
 from controller.errors import Forbidden, Stale
 from controller.facts import Facts
@@ -75,7 +76,7 @@ class Writer:
     def load(self) -> None:
         """Fill the model from the store. Numbers that a newer model file asks for are given and committed."""
         self.revision, documents = self.store.load()
-        numbers = []
+        numbers, marked = [], []
         for kind, id, revision, body in documents:
             self._revisions[kind, id] = revision
             if kind == NUMBER:
@@ -84,8 +85,11 @@ class Writer:
                 self.notes[id] = body
             elif kind in self.resources:
                 self.model.fill(kind, self.model.make(kind, body))
+                if any(body.get(share.mark) for share in self.resources[kind].shares.values()):
+                    marked.append((kind, body))
         self.numbers.restore(numbers)
         self._number_what_lacks()
+        self._share_what_is_marked(marked)
 
     def note(self, name: str, value: Any) -> None:
         """Remember something across restarts that is about the controller and not about the cloud."""
@@ -100,6 +104,12 @@ class Writer:
                         document = as_dict(transaction.get(kind, row[0]))
                         if document[name] is None and transaction.number(kind, document, name) is not None:
                             transaction.draft.put(kind, self.model.make(kind, document))
+
+    def _share_what_is_marked(self, marked: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Older stores say with the object that all may use it."""
+        with self._transaction(SYSTEM) as transaction:
+            for kind, body in marked:
+                sharing.adopt(transaction, kind, body)
 
     # ---- documents
     def create(self, context: Context, kind: str, bodies: Sequence[Any]) -> list[Row]:

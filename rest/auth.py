@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from webob import Request
 
 from controller.policy import Context
-from rest.directory import ROLES, Directory, too_often, with_implied
+from rest.directory import ROLES, Directory, too_often
 from rest.errors import Answered
 from rest.server import is_loopback
 from rest.signed import Signed
@@ -79,8 +79,7 @@ class Tokens:
         if digest in self._contexts:
             raise ValueError(f"{where}.token: is there twice")
         user = str(entry.get("user", project))
-        self._contexts[digest] = Context(project_id=project, roles=with_implied(roles), is_admin="admin" in roles,
-                                         user=user, user_id=user)
+        self._contexts[digest] = Context(project_id=project, roles=frozenset(roles), user=user, user_id=user)
 
     def _digest(self, token: str) -> bytes:
         return hmac.digest(self._key, token.encode("utf-8", "surrogateescape"), hashlib.sha256)

@@ -9,23 +9,16 @@ A project without an id has its name as id. Whoever names no project gets the fi
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from controller.policy import Context
+from controller.context import Context
 from rest import passwords
 from rest.errors import Answered
 from rest.throttle import Throttle
 
 ROLES = ("admin", "manager", "member", "reader", "service")
-_IMPLIED = {"admin": {"manager", "member", "reader"}, "manager": {"member", "reader"}, "member": {"reader"}}
 DOMAIN = {"id": "default", "name": "Default"}
-
-
-def with_implied(roles: Iterable[str]) -> frozenset[str]:
-    """The roles and those that they include: an admin is a manager, a manager a member, a member a reader."""
-    given = set(roles)
-    return frozenset(given.union(*(_IMPLIED.get(role, ()) for role in given)))
 
 
 @dataclass(frozen=True)
@@ -50,9 +43,8 @@ class User:
     def context(self, project_id: str | None, *, system: bool = False) -> Context:
         """What they may do in a project, in the system, or nowhere in particular."""
         given = self.system if system else self.projects.get(project_id or "", ())
-        roles = with_implied(given)
-        return Context(project_id=None if system else project_id, roles=roles, user=self.name, user_id=self.id,
-                       is_admin="admin" in roles, system=system)
+        return Context(project_id=None if system else project_id, roles=frozenset(given), user=self.name, user_id=self.id,
+                       system=system)
 
 
 class Directory:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from rest.directory import DOMAIN, Directory, Project, with_implied
+from controller.context import with_implied
+from rest.directory import DOMAIN, Directory, Project
 from rest.signed import Token
 
 REGION = "RegionOne"

@@ -40,12 +40,14 @@ class V3:
         if path[0] == "auth" and len(path) == 2:
             return 200, self._about(path[1], asker, root), ()
         if path[0] == "users" and len(path) == 3 and path[2] == "projects":
-            path = ["projects"]
+            return 200, self._about("projects", asker, root), ()
         found = self._collection(path[0], asker, root)
+        one = next((one for one in found if one["id"] == path[-1]), None) if len(path) == 2 else None
+        if path[0] in ("projects", "users") and one is None and not self._sees_all(asker):
+            raise Forbidden(f"{path[0]}: not for these roles to see.")       # clients then take a name for an id
         if len(path) == 1:
             chosen = [one for one in found if all(_fits(one.get(name), text) for name, text in params.items())]
             return 200, {path[0]: chosen, "links": {"self": f"{root}/v3/{path[0]}", "next": None, "previous": None}}, ()
-        one = next((one for one in found if one["id"] == path[1]), None)
         if len(path) > 2 or one is None:
             raise Answered(404, "NotFound", f"Could not find {path[0].removesuffix('s')}: {path[1]}.")
         return 200, {path[0].removesuffix("s"): one}, ()
@@ -142,9 +144,12 @@ class V3:
             return {"system": [{"all": True}] if user.system else [], "links": links}
         raise no_such_address()
 
+    def _sees_all(self, asker: Token) -> bool:
+        return asker.system or bool({"admin", "service"} & _roles(self._directory, asker))
+
     def _collection(self, what: str, asker: Token, root: str) -> list[dict[str, Any]]:
         """All of a kind that the asker may see."""
-        all_of_it = bool({"admin", "service"} & _roles(self._directory, asker)) or asker.system
+        all_of_it = self._sees_all(asker)
         user = self._directory.users[asker.user_id]
         if what == "projects":
             return [shapes.project(one, root) for one in self._directory.projects.values()

@@ -22,7 +22,6 @@ from webob import Request
 
 from controller.policy import Context
 from rest.auth import unknown
-from rest.directory import with_implied
 from rest.errors import Answered
 
 _MEMORY = "hadron.tokens"
@@ -102,9 +101,13 @@ def _found(environ: dict[str, Any], start_response: Callable[..., Any]) -> Itera
 
 def context_of(environ: Mapping[str, Any]) -> Context:
     """Project, roles and user as keystonemiddleware writes them into the headers of a request."""
-    roles = with_implied(filter(None, (one.strip() for one in environ.get("HTTP_X_ROLES", "").split(","))))
     system = environ.get("HTTP_OPENSTACK_SYSTEM_SCOPE") == "all"
     user_id = environ.get("HTTP_X_USER_ID", "")
-    return Context(project_id=None if system else environ.get("HTTP_X_PROJECT_ID") or None, roles=roles,
-                   user=environ.get("HTTP_X_USER_NAME") or user_id, user_id=user_id, is_admin="admin" in roles,
-                   system=system)
+    of_service = environ.get("HTTP_X_SERVICE_ROLES", "") if environ.get("HTTP_X_SERVICE_IDENTITY_STATUS") == "Confirmed" else ""
+    return Context(project_id=None if system else environ.get("HTTP_X_PROJECT_ID") or None,
+                   roles=_listed(environ.get("HTTP_X_ROLES", "")), user=environ.get("HTTP_X_USER_NAME") or user_id,
+                   user_id=user_id, system=system, service_roles=_listed(of_service))
+
+
+def _listed(text: str) -> frozenset[str]:
+    return frozenset(one.strip() for one in text.split(",") if one.strip())

@@ -5,7 +5,7 @@ Most rows of a list have been asked for before, so a list is a join of bytes.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from operator import itemgetter
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from controller.resource import Attribute, Resource
+from controller.sharing import shared_ids
 
 _WASTE = 1024
 """Renderings of rows that are gone, kept before somebody sweeps."""
@@ -32,6 +33,8 @@ class Shown:
         self._stored = [(name, self._place[one.name]) for one in shown if one.stored for name in _names(one)]
         self._moving = [(self._readers[one.name], _names(one)) for one in shown if not one.stored]
         self._moves = [reader for reader, _ in self._moving]
+        self._by_asker = {name: number for number, (_, names) in enumerate(self._moving) for name in names
+                          if any(share.mark == name for share in resource.shares.values())}
         self._kept: dict[str, tuple[Any, list, bytes]] = {}
 
     def _reader(self, attribute: Attribute) -> Callable[[Any], Any]:
@@ -53,9 +56,12 @@ class Shown:
             return {name: self._by_name[name](row) for name in fields if name in self._by_name}
         return {name: reader(row) for name, reader in self._by_name.items()}
 
-    def render(self, row: Any) -> bytes:
-        """A row as JSON, from memory where nothing has moved."""
+    def render(self, row: Any, own: Mapping[str, bool] = {}) -> bytes:  # noqa: B006
+        """A row as JSON, from memory where nothing has moved. `own` are values that depend on who asks."""
         moving = [read(row) for read in self._moves]
+        for name, value in own.items():
+            if name in self._by_asker:
+                moving[self._by_asker[name]] = value
         kept = self._kept.get(row[0])
         if kept is not None and kept[0] is row and kept[1] == moving:
             return kept[2]
@@ -81,7 +87,17 @@ class Display:
         self._gallery, self._context, self._resource = gallery, context, resource
         self.hidden, self._conditional = gallery.policy.audience(context, resource)
         self._usual = gallery.shown(resource, self.hidden)
-        self.value = self._usual.value
+        self._shared = {share.mark: shared_ids(gallery.model, resource.kind, share.action, context.project_id)
+                        for share in resource.shares.values() if not resource.attributes[share.mark].stored}
+
+    def value(self, attribute: Attribute, row: Any) -> Any:
+        """What this asker is shown of one attribute of a row."""
+        if attribute.name in self._shared:
+            return row[0] in self._shared[attribute.name]
+        return self._usual.value(attribute, row)
+
+    def _own(self, row: Any) -> dict[str, bool]:
+        return {mark: row[0] in ids for mark, ids in self._shared.items()}
 
     def _of(self, row: Any) -> Shown:
         if not self._conditional:
@@ -91,11 +107,12 @@ class Display:
 
     def document(self, row: Any, fields: Iterable[str] = ()) -> dict[str, Any]:
         """A row as this asker sees it; only `fields` of it, if there are any."""
-        return self._of(row).document(row, fields)
+        shown = self._of(row).document(row, fields)
+        return {**shown, **{mark: value for mark, value in self._own(row).items() if mark in shown}}
 
     def render(self, row: Any) -> bytes:
         """A row as JSON, as this asker sees it."""
-        return self._of(row).render(row)
+        return self._of(row).render(row, self._own(row) if self._shared else {})
 
 
 class Gallery:

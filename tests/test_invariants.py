@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from controller import values
 from controller.errors import Refused
+from controller.sharing import is_shared
 from tests.derived.bodies import state
 from tests.kit.worlds import ADMIN, ANN, BOB, World
 
@@ -37,11 +38,15 @@ BODIES = {
                  ("security_groups", st.none() | st.lists(PICK, max_size=2)), ("binding:host_id", st.just("h1")),
                  ("allowed_address_pairs", st.lists(st.builds(lambda ip: {"ip_address": ip}, IPS), max_size=1))),
     "security_group": some(("name", st.sampled_from(["web", "default"])), ("stateful", st.booleans())),
+    "rbac_policy": st.fixed_dictionaries({
+        "object_type": st.sampled_from(["network", "network", "security_group"]), "object_id": PICK,
+        "action": st.sampled_from(["access_as_shared", "access_as_shared", "access_as_external"]),
+        "target_tenant": st.sampled_from([ANN.project_id, BOB.project_id, BOB.project_id, "*"])}),
     "security_group_rule": some(("security_group_id", PICK), ("remote_group_id", PICK),
                                 ("direction", st.just("ingress")),
                                 ("protocol", st.sampled_from(["tcp", "icmp", None])))}
 REFERS = {"network_id": "network", "subnet_id": "subnet", "security_groups": "security_group",
-          "security_group_id": "security_group", "remote_group_id": "security_group"}
+          "object_id": "network", "security_group_id": "security_group", "remote_group_id": "security_group"}
 KINDS = st.sampled_from(list(BODIES))
 STEPS = st.lists(KINDS.flatmap(lambda kind: st.tuples(st.sampled_from(["create", "create", "update", "delete"]),
                                                       st.just(kind), WHO, BODIES[kind], PICK)), max_size=25)
@@ -52,6 +57,7 @@ def picked(world: World, name: str, value: Any) -> Any:
     if isinstance(value, list):
         return [picked(world, name, one) if not isinstance(one, dict) else
                 {key: picked(world, key, part) for key, part in one.items()} for one in value]
+    name = {"network": "object_id", "security_group": "security_groups"}.get(name, name)
     if name in REFERS and isinstance(value, int):
         rows = world.model.find(REFERS[name], "all", True)
         return rows[value % len(rows)].id if rows else "deadbeef-0000-4000-8000-000000000000"
@@ -59,7 +65,8 @@ def picked(world: World, name: str, value: Any) -> Any:
 
 
 def act(world: World, verb: str, kind: str, who: Any, body: dict[str, Any], pick: int) -> None:
-    body = {name: picked(world, name, value) for name, value in body.items()}
+    body = {name: picked(world, body.get("object_type", "") if name == "object_id" else name, value)
+            for name, value in body.items()}
     rows = world.model.find(kind, "all", True)
     if verb == "create":
         world.writer.create(who, kind, [body])
@@ -90,10 +97,25 @@ def check(world: World) -> None:
         assert port.port_security_enabled or not (port.security_groups or port.allowed_address_pairs)
         assert len({model.get("security_group", group).stateful for group in port.security_groups}) <= 1
         for group in port.security_groups:
-            assert model.get("security_group", group).project_id == port.project_id or port.written_by == "root"
+            assert model.get("security_group", group).project_id == port.project_id or port.written_by == "root" or \
+                is_shared(model, "access_as_shared", group, port.project_id)
+    check_sharing(world)
     defaults = [row.project_id for row in model.rows["security_group"].values() if row.name == "default"]
     assert len(defaults) == len(set(defaults))
     check_numbers(world)
+
+
+def check_sharing(world: World) -> None:
+    """Nobody uses what is no more shared with them, and what is shared is there."""
+    for row in world.model.rows["rbac_policy"].values():
+        assert world.model.get(row.object_type, row.object_id) is not None
+    for port in world.model.rows["port"].values():
+        network = world.model.get("network", port.network_id)
+        assert port.written_by == "root" or network.project_id == port.project_id or \
+            is_shared(world.model, "access_as_shared", network.id, port.project_id)
+    for network in world.model.rows["network"].values():
+        given = {row.action for row in world.model.find("rbac_policy", "object_id", network.id)}
+        assert ("access_as_external" in given) == network.router_external
 
 
 def check_references(world: World, row: Any, attribute: Any) -> None:

@@ -57,10 +57,10 @@ def target(world: World, resource: Resource, row: Any) -> dict[str, Any]:
     told: dict[str, Any] = {"project_id": getattr(row, resource.owner or "id"), "tenant_id": getattr(row, resource.owner or "id")}
     network = row if resource.kind == "network" else world.model.get("network", getattr(row, "network_id", "")) \
         if "network_id" in resource.attributes else None
-    told["field:networks:shared=True"] = network is not None and network.shared
-    told["field:networks:router:external=True"] = network is not None and network.router_external
-    told[f"field:{resource.plural}:shared=True"] = bool(getattr(row, "shared", False)) or \
-        resource.kind == "network" and network.shared
+    told["field:networks:shared=True"] = network is not None and given_to_one(world, network.id)
+    told["field:networks:router:external=True"] = network is not None and given_to_one(world, network.id, "access_as_external")
+    told[f"field:{resource.plural}:shared=True"] = bool(getattr(row, "shared", False)) or given_to_one(world, row[0])
+    told["field:rbac_policy:target_tenant=*"] = getattr(row, "target_tenant", "") == "*"
     owner = getattr(row, "device_owner", None)
     told["field:port:device_owner=~^network:"] = bool(owner and owner.startswith("network:"))
     for name, attribute in resource.attributes.items():
@@ -68,10 +68,26 @@ def target(world: World, resource: Resource, row: Any) -> dict[str, Any]:
             if attribute.refers_to and attribute.stored else None
         if other is not None:
             told[f"{name.removesuffix('_id')}:project_id"] = getattr(other, "project_id", None)
-            told[f"field:{attribute.refers_to}s:shared=True"] = bool(getattr(other, "shared", False))
+            told[f"field:{attribute.refers_to}s:shared=True"] = given_to_one(world, other[0])
             if name == resource.parent_key:
                 told["ext_parent:project_id"] = getattr(other, "project_id", None)
     return told
+
+
+def given_to_one(world: World, id: str, action: str = "access_as_shared") -> bool:
+    """Whether an object is shared with project one, or all."""
+    return any(row.object_id == id and row.action == action and row.target_tenant in ("*", "one")
+               for row in world.model.rows["rbac_policy"].values())
+
+
+def share(world: World, kind: str, id: str, shared: bool) -> None:
+    """Share an object with project one, or take that back."""
+    policy = {"id": f"{id[:-1]}f", "object_type": kind, "object_id": id, "action": "access_as_shared",
+              "target_tenant": "one", "project_id": "two"}
+    if shared:
+        world.model.put("rbac_policy", world.model.make("rbac_policy", policy))
+    else:
+        world.model.remove("rbac_policy", policy["id"])
 
 
 def worlds(resource: Resource) -> Iterator[tuple[World, Any]]:
@@ -84,6 +100,8 @@ def worlds(resource: Resource) -> Iterator[tuple[World, Any]]:
                 mine = own if each[0] == row[0] and kind == resource.kind else others
                 more = {"shared": shared} if "shared" in one.row._fields else {}
                 world.model.put(kind, each._replace(project_id=mine, **more))
+                if one.shares:
+                    share(world, kind, each[0], shared)
         yield world, world.model.get(resource.kind, row[0])
 
 
@@ -121,8 +139,9 @@ _said = st.recursive(_checks_said, lambda inner: st.one_of(
 @given(text=_said, who=st.sampled_from(ASKERS), shared=st.booleans(), own=st.sampled_from(PROJECTS), others=st.sampled_from(PROJECTS))
 def test_every_expression_means_what_oslo_policy_takes_it_to_mean(text, who, shared, own, others):
     world = WORLD
-    network = world.model.find("network", "all", True)[0]._replace(project_id=others, shared=shared)
+    network = world.model.find("network", "all", True)[0]._replace(project_id=others)
     world.model.put("network", network)
+    share(world, "network", network.id, shared)
     port = world.model.find("port", "all", True)[0]._replace(project_id=own)
     world.model.put("port", port)
     port_kind = core()["port"]

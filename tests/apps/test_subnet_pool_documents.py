@@ -40,7 +40,7 @@ def test_a_pool_says_what_it_does_by_default(world: World) -> None:
     assert (four.ip_version, four.min_prefixlen, four.max_prefixlen, four.default_prefixlen) == (4, 8, 32, 8)
     assert (six.ip_version, six.min_prefixlen, six.max_prefixlen, six.default_prefixlen) == (6, 64, 128, 64)
     assert pool(world, min_prefixlen=20, max_prefixlen=28).default_prefixlen == 20
-    assert (four.default_quota, four.is_default, four.shared, four.address_scope_id) == (None, False, False, None)
+    assert (four.default_quota, four.is_default, world.show(four)["shared"], four.address_scope_id) == (None, False, False, None)
 
 
 def test_blocks_that_touch_or_overlap_are_one(world: World) -> None:

@@ -18,6 +18,8 @@ MORE: dict[str, dict[str, Any]] = {"subnet": {"cidr": "10.0.0.0/24"}, "subnetpoo
 MADE: dict[str, Callable[[World], dict[str, Any]]] = {
     "floatingip": lambda world: {"floating_network_id": external(world).id},
     "port_forwarding": lambda world: _forwarding(world),
+    "rbac_policy": lambda world: {"object_type": "network", "object_id": world.make("network", ADMIN).id,
+                                  "action": "access_as_shared", "target_tenant": "another"},
     "route": lambda world: _ends(world)}
 
 # What certain values need beside them.

@@ -33,6 +33,8 @@ LAYERS = {
     "controller.draft": 2,
     "controller.policy": 2,
     "controller.grants": 2,
+    "controller.context": 0,
+    "controller.sharing": 2,
     "controller.settings": 2,
     "controller.store.*": 2,
     "controller.world": 3,

@@ -224,8 +224,12 @@ def test_v2_clients_take_the_way_by_tenants(place):
 def test_a_project_sees_its_own_and_the_system_sees_all(place):
     def names(name, scope, what):
         return {one["name"] for one in place.client(place.token(name, scope)).get(f"/v3/{what}")[what]}
-    assert names("ann", "red", "projects") == names("ann", "unscoped", "projects") == {"red", "blue"}
-    assert names("ann", "red", "users") == {"ann"}
+    own = place.client(place.token("ann", "unscoped"))
+    for path in ("/v3/auth/projects", "/v3/users/ann/projects"):
+        assert {one["name"] for one in own.get(path)["projects"]} == {"red", "blue"}
+    assert own.get("/v3/users/ann")["user"]["name"] == "ann" and own.get("/v3/projects/blue")["project"]["id"] == "blue"
+    for path in ("/v3/users", "/v3/projects", "/v3/projects?name=red"):
+        assert own.ask("GET", path).status == 403
     everything = {"red", "blue", "admin", "service", "empty"}
     assert names("root", "admin", "projects") == names("auditor", {"system": {"all": True}}, "projects") == everything
     assert names("root", "admin", "roles") == {"admin", "manager", "member", "reader", "service"}
@@ -233,7 +237,9 @@ def test_a_project_sees_its_own_and_the_system_sees_all(place):
     assert [one["id"] for one in root.get("/v3/projects?name=red")["projects"]] == ["red"]
     assert root.get("/v3/projects/red")["project"]["enabled"] is True
     assert {one["service_id"] for one in root.get("/v3/endpoints")["endpoints"]} == {"network", "identity"}
-    assert place.client(place.token("ann")).ask("GET", "/v3/projects/service").status == 404
+    for path in ("/v3/projects/service", "/v3/projects/nowhere", "/v3/users/bob"):
+        assert place.client(place.token("ann")).ask("GET", path).status == 403
+    assert root.ask("GET", "/v3/projects/nowhere").status == 404
     for path in ("/v3/nothing", "/v3/users/ann/roles", "/v3/auth/nothing"):
         assert root.ask("GET", path).status == 404
     for method, path in (("POST", "/v3/projects"), ("PATCH", "/v3/users/ann"), ("DELETE", "/v3/projects/red")):

@@ -81,9 +81,9 @@ def given_to_one(world: World, id: str, action: str = "access_as_shared") -> boo
 
 
 def share(world: World, kind: str, id: str, shared: bool) -> None:
-    """Share an object with project one, or take that back."""
+    """Share an object with all, or take that back."""
     policy = {"id": f"{id[:-1]}f", "object_type": kind, "object_id": id, "action": "access_as_shared",
-              "target_tenant": "one", "project_id": "two"}
+              "target_tenant": "*", "project_id": "two"}
     if shared:
         world.model.put("rbac_policy", world.model.make("rbac_policy", policy))
     else:

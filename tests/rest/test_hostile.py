@@ -52,6 +52,8 @@ def right(client):
             "network_segment_range": {"network_type": "vxlan", "minimum": 5000, "maximum": 5010},
             "trunk": {"port_id": client.create("port", network_id=network["id"])["id"]},
             "route": {f"subnet_{name}_id": _subnet(client, f"10.{number}.0.0/24")["id"] for number, name in enumerate("ab")},
+            "rbac_policy": {"object_type": "network", "object_id": network["id"], "action": "access_as_shared",
+                            "target_tenant": "someone"},
             "subnetpool": {"name": "right", "prefixes": ["10.0.0.0/8"]}, "address_scope": {"ip_version": 4},
             "security_group": {"name": "another"},
             "security_group_rule": {"security_group_id": group["id"], "direction": "ingress", "ethertype": "IPv4"}}

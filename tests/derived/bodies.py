@@ -18,6 +18,9 @@ MORE: dict[str, dict[str, Any]] = {"subnet": {"cidr": "10.0.0.0/24"}, "subnetpoo
 MADE: dict[str, Callable[[World], dict[str, Any]]] = {
     "floatingip": lambda world: {"floating_network_id": external(world).id},
     "port_forwarding": lambda world: _forwarding(world),
+    "segment": lambda world: {"network_id": world.make("network", ADMIN, provider__network_type="flat",
+                                                       provider__physical_network="physnet8").id,
+                              "network_type": "flat", "physical_network": "physnet9"},
     "rbac_policy": lambda world: {"object_type": "network", "object_id": world.make("network", ADMIN).id,
                                   "action": "access_as_shared", "target_tenant": "another"},
     "route": lambda world: _ends(world)}

@@ -78,12 +78,14 @@ def to_gateway(world, port):
     kind = TUNNEL_KEY.get(network.provider_network_type)
     if address is None or kind is None or not router.admin_state_up:
         return
-    by_hand = {family_of(one.destination) for one in router.routes if one.destination.endswith("/0")}
-    for family in families(world, router.id):
-        if family in by_hand:                # a default route of the tenant's own comes first
+    beyond = [destination for destination, _ in world.ask(routes_outside, router.id)]
+    within = {one.destination for one in router.routes} - set(beyond)
+    everything = [EVERYTHING[family] for family in families(world, router.id)]
+    for destination in dict.fromkeys((*beyond, *everything)):
+        if destination in within:            # a default route of the tenant's own comes first
             continue
-        yield ROUTE, closeness(0), match({ROUTER: router.key, NETWORK: network.key, "eth_dst": port.mac_address,
-                                          "eth_type": family}), (
+        yield ROUTE, closeness(prefix(destination).length), leading(
+            router, destination, **{NETWORK: network.key, "eth_dst": port.mac_address}), (
             set_field({RECEIVER: kind}), set_field(tunnel_id=network.provider_segmentation_id),
             set_field({"tun_ipv6_dst" if ":" in address else "tun_dst": address}), DELIVER)
 
@@ -95,16 +97,31 @@ def families(world, router_id):
     return tuple(sorted({family_of(fixed.ip_address) for fixed in port.fixed_ips})) if port else ()
 
 
+@query
+def routes_outside(world, router_id):
+    """(destination, next hop) of the routes of a router's own that lead by machines outside."""
+    port, router = world.ask(gateway_of, router_id), world.get("router", router_id)
+    subnets = [world.get("subnet", fixed.subnet_id) for fixed in port.fixed_ips] if port and router else []
+    joined = {cidr for _, cidr, _ in world.ask(connected, router_id)}
+    return tuple((one.destination, one.nexthop) for one in (router.routes if subnets else ())
+                 if one.destination not in joined and any(subnet and one.nexthop in prefix(subnet.cidr) for subnet in subnets))
+
+
 # ---- out
 
 def ways(world, port):
-    """(destination, next hop or None for itself): the external network's subnets, and by their gateways everything.
+    """(destination, next hop or None for itself): the external network's subnets, routes by machines there, and by the
+    subnets' gateways everything.
 
     Where a route of the tenant's own has the same destination, that one holds.
     """
     router, network = outside(world, port)
-    taken = {one.destination for one in router.routes}
+    beyond = world.ask(routes_outside, router.id)
+    taken = {one.destination for one in router.routes} - {destination for destination, _ in beyond}
     own = {fixed.subnet_id: family_of(fixed.ip_address) for fixed in port.fixed_ips}
+    for destination, hop in beyond:
+        taken.add(destination)
+        yield destination, hop
     for subnet in world.find("subnet", "network_id", network.id):
         if family_of(subnet.cidr) in own.values() and subnet.cidr not in taken:
             taken.add(subnet.cidr)

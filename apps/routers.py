@@ -217,15 +217,16 @@ def _check_routes(write: Any, router: Any, routes: tuple[Record, ...]) -> None:
     fixed_ips = [fixed for port in interfaces(write, router.id) for fixed in port.fixed_ips]
     leading = gateway(write, router.id)
     outside = [values.prefix(subnet.cidr) for subnet in subnets_of(write, leading.fixed_ips if leading else ())]
-    own = {fixed.ip_address for fixed in fixed_ips}
+    own = {fixed.ip_address for fixed in (*fixed_ips, *(leading.fixed_ips if leading else ()))}
     blocks = [values.prefix(subnet.cidr) for subnet in subnets_of(write, fixed_ips)]
     if len({(route.destination, route.nexthop) for route in routes}) < len(routes):
         raise Invalid("routes", "there are two to one destination by one nexthop; say it once", type="InvalidRoutes")
     for route in routes:
-        if any(route.nexthop in block for block in outside):
-            raise Unsupported("routes", f"{route.destination} by {route.nexthop}: routes by machines outside are not "
-                                        "served yet")
-        if not any(route.nexthop in block for block in blocks):
+        beyond = any(route.nexthop in block for block in outside)
+        if beyond and [one.destination for one in routes].count(route.destination) > 1:
+            raise Unsupported("routes", f"{route.destination} by {route.nexthop}: several next hops are served if none is "
+                                        "outside")
+        if not beyond and not any(route.nexthop in block for block in blocks):
             raise _bad_route(route, "the nexthop is not connected with router")
         if route.nexthop in own:
             raise _bad_route(route, "the nexthop is used by router")

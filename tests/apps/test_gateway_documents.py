@@ -240,10 +240,15 @@ def test_a_new_subnet_outside_adds_an_address_where_there_was_none_of_its_versio
 
 # ---- the rest
 
-def test_routes_by_machines_outside_are_refused_by_name_yet(world: World) -> None:
+def test_a_route_may_lead_by_one_machine_outside(world: World) -> None:
     router = leading(world, external(world))
-    with pytest.raises(Unsupported, match="^routes: 10.9.0.0/16 by 203.0.113.99: routes by machines outside"):
-        world.change(router, routes=routes("10.9.0.0/16 203.0.113.99"))
+    changed = world.change(router, routes=routes("10.9.0.0/16 203.0.113.99"))
+    assert [(one.destination, one.nexthop) for one in changed.routes] == [("10.9.0.0/16", "203.0.113.99")]
+    with pytest.raises(Unsupported, match="^routes: 10.9.0.0/16 by 203.0.113.99: several next hops"):
+        world.change(router, routes=routes("10.9.0.0/16 203.0.113.99", "10.9.0.0/16 203.0.113.98"))
+    for wrong in ("203.0.113.2", "198.51.100.1"):               # the router itself; nowhere near
+        with pytest.raises(Invalid, match="Invalid format for routes"):
+            world.change(router, routes=routes(f"10.9.0.0/16 {wrong}"))
 
 
 def test_a_zone_is_neither_another_routers_nor_a_networks(world: World) -> None:

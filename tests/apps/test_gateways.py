@@ -216,3 +216,22 @@ def test_an_unknown_machine_outside_is_asked_for_by_neighbour_discovery(net, six
     net.send(said).reaches(stranger)
     for wrong in (answer[:-1], answer[:60] + b"\xff" + answer[61:], answer[:21] + b"\x40" + answer[22:]):
         assert rule.answers(net.compiler.world, port, wrong) == ()
+
+
+# ---- routes of the tenant's own by machines outside
+
+@pytest.mark.parametrize("host", ["host1", "host2"])
+def test_a_route_leads_by_a_machine_outside_from_any_host(net, cloud, host):
+    a = net.port("a", on=host, network=cloud.inside)
+    other = Outsider("other", ip="203.0.113.98", mac="02:00:00:00:00:98")
+    attach(net, other)
+    cloud.learn(other)
+    cloud.router.route(("198.51.100.0/24", other.ip))
+    sent = net.send(cloud.out(a, to="198.51.100.7")).reaches(other).arrived
+    assert (sent["ipv4_src"], sent["ipv4_dst"]) == (number(cloud.gateway.ip), number("198.51.100.7"))
+    floating = cloud.floating(a)
+    sent = net.send(cloud.out(a, to="198.51.100.7", source_port=40001)).reaches(other).arrived
+    assert sent["ipv4_src"] == number(floating.ip)
+    net.send(cloud.out(a)).reaches(cloud.away)
+    cloud.router.unroute(("198.51.100.0/24", other.ip))
+    assert net.send(cloud.out(a, to="198.51.100.7")).punts, "it goes to the subnet's own gateway, which nobody knows yet"

@@ -40,6 +40,8 @@ class Routed(Draw):
                       (("10.7.0.0/16", "10.7.7.0/24", "0.0.0.0/0"), f"10.0.{self._below(NETWORKS)}.{self._below(14)}"),
                       (("2001:db8:77::/48", "::/0"), f"2001:db8::{self._below(14)}"),
                   ) for _ in range(self._below(3))]  # fmt: skip
+        if self._maybe(0.3):
+            routes.append({"destination": "198.51.100.0/24", "nexthop": "203.0.113.99"})
         return Operation(
             "router",
             name("router", number),

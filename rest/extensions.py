@@ -4,6 +4,7 @@ from typing import NamedTuple
 import orjson
 
 from controller.errors import Refused
+from rest.unserved import UNSERVED
 
 
 class Extension(NamedTuple):
@@ -191,6 +192,9 @@ EXTENSIONS: dict[str, Extension] = {one.alias: one for one in (
     Extension("agent", "Agents",
               "Every switch that is followed, and the controller itself, with their heartbeat",
               "2013-02-03T10:00:00-00:00", "test_the_controller_is_an_agent_that_is_alive"),
+    Extension("agent_sort_key", "Order of agents",
+              "Lists of agents are sorted like all others",
+              "2025-01-01T00:00:00-00:00", "test_the_controller_is_an_agent_that_is_alive"),
     Extension("floatingip-pools", "Floating IP pools",
               "The subnets from which floating IPs are",
               "2018-03-21T10:00:00-00:00", "test_subnets_of_external_networks_are_pools_of_floating_ips"),
@@ -285,5 +289,6 @@ def listed() -> bytes:
 def one(alias: str) -> bytes:
     """The answer to `GET /v2.0/extensions/ALIAS`, or 404."""
     if alias not in EXTENSIONS:
-        raise _NoExtension(f"Extension with alias {alias} does not exist")
+        why = f": {UNSERVED[alias]}" if alias in UNSERVED else ""
+        raise _NoExtension(f"Extension with alias {alias} does not exist{why}")
     return orjson.dumps({"extension": _shown(EXTENSIONS[alias])})

@@ -403,7 +403,7 @@ def test_a_rule_is_found_without_its_policy(client):
 
 def test_the_controller_is_an_agent_that_is_alive(api, client):
     api.model.live["controller"] = lambda _: {"host": "here", "since": "2026-01-01T00:00:00Z", "now": "2026-01-01T00:01:00Z"}
-    (agent,) = client.get("/v2.0/agents?binary=hadron")["agents"]
+    (agent,) = client.get("/v2.0/agents?binary=hadron&sort_key=host&sort_dir=desc")["agents"]
     assert (agent["alive"], agent["host"], agent["heartbeat_timestamp"]) == (True, "here", "2026-01-01T00:01:00Z")
     assert client.get(f"/v2.0/agents/{agent['id']}")["agent"] == agent
     assert client.get("/v2.0/agents?alive=false")["agents"] == []

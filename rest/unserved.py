@@ -1,0 +1,77 @@
+"""The extensions of Neutron's API that are not served, and why: `GET /v2.0/extensions/ALIAS` says so, and docs/api.md.
+
+Every alias that neutron-lib knows is either here or in extensions.py; a test holds both to that.
+"""
+
+AGENTS = "there are no agents to schedule: every host does its part of everything by flows"
+BGP = "routes are not exchanged with routers outside"
+FIREWALL = "access lists (/v2.0/access-rules) and security groups are what guards"
+HARDWARE = "interfaces are Open vSwitch's: nothing is offloaded or passed through"
+MIRRORS = "mirrors are not served; what crosses a port is seen with tcpdump on its host"
+PLACEMENT = "nothing is reserved with a placement service"
+VPN = "tunnels to other sites are not served"
+ZONES = "there are no availability zones: a gateway may be on any host that reaches the external network"
+
+UNSERVED: dict[str, str] = {
+    "address-group": "groups of addresses are not served yet; name blocks in the rules",
+    "agent-resources-synced": PLACEMENT,
+    "auto-allocated-topology": "topologies are not made unasked; create a network, a subnet and a router",
+    "availability_zone": ZONES, "availability_zone_filter": ZONES,
+    "network_availability_zone": ZONES, "router_availability_zone": ZONES,
+    "bgp": BGP, "bgp_4byte_asn": BGP, "bgp_dragent_scheduler": BGP, "ovn-bgp": BGP, "evpn": BGP,
+    "bgpvpn": BGP, "bgpvpn-routes-control": BGP, "bgpvpn-vni": BGP, "rbac-bgpvpn": BGP, "standard-attr-bgpvpn": BGP,
+    "standard-attr-bgpvpn-network-association": BGP, "standard-attr-bgpvpn-port-association": BGP,
+    "standard-attr-bgpvpn-router-association": BGP,
+    "binding-extended": "a port has one binding; live migration with two is not served yet",
+    "data-plane-status": "Hadron sees the state of its data plane itself: a port's status is that",
+    "dhcp_agent_scheduler": AGENTS, "l3-agent-scheduler-ha-chassis-priority": AGENTS,
+    "dns-integration-domain-keywords": "a domain is a name, and holds no keywords",
+    "subnet-dns-publish-fixed-ip": "names outside are not published",
+    "enable-default-route-bfd": "next hops outside are asked for by ARP, not by BFD",
+    "enable-default-route-ecmp": "a router has one default route outside",
+    "external-gateway-multihoming": "a router has one external gateway",
+    "expose-l3-conntrack-helper": "connection tracking has no helpers", "l3-conntrack-helper": "connection tracking has no helpers",
+    "flavors": "there is one kind of router", "l3-flavors": "there is one kind of router",
+    "router-service-type": "there is one kind of router", "service-type": "there is one provider of everything",
+    "floating-ip-router-writable": "a floating IP's router follows from its port",
+    "floatingip-autodelete-internal": "a network with floating IPs stays external until they are gone",
+    "flow_classifier": "chains of services are not served", "sfc": "chains of services are not served",
+    "fwaas_v2": FIREWALL, "standard-attr-fwaas-v2": FIREWALL,
+    "l3-ext-ndp-proxy": "IPv6 is routed to the outside as it is", "l3-ndp-proxy": "IPv6 is routed to the outside as it is",
+    "l3-port-ip-change-not-allowed": "ports of routers keep their addresses, and say why in their own words",
+    "local_ip": "addresses that mean another port on every host are not served",
+    "logging": "what was dropped is counted by flow, not logged by packet",
+    "metering": "traffic is not metered yet",
+    "metering_source_and_destination_fields": "traffic is not metered yet",
+    "segments-peer-subnet-host-routes": "routers lead from segment to segment; DHCP names what a subnet says",
+    "network": "part of the core API, which is served whole", "port": "part of the core API, which is served whole",
+    "subnet": "part of the core API, which is served whole", "subnetpool": "part of the core API; see subnet_allocation",
+    "network-cascade-delete": "a network with ports stays until they are gone",
+    "network-ip-availability-details": "addresses are counted by subnet",
+    "network_ha": "no networks are needed to make routers redundant",
+    "port-device-profile": HARDWARE, "port-hardware-offload-type": HARDWARE, "port-hint-ovs-tx-steering": HARDWARE,
+    "port-hints": HARDWARE, "port-numa-affinity-policy": HARDWARE, "port-numa-affinity-policy-socket": HARDWARE,
+    "port-trusted-vif": HARDWARE, "uplink-status-propagation": HARDWARE, "uplink-status-propagation-updatable": HARDWARE,
+    "port-mac-override": "a port's MAC is its interface's",
+    "port-resource-request": PLACEMENT, "port-resource-request-groups": PLACEMENT,
+    "project-default-networks": "there are no networks that a port is put on unasked",
+    "pvlan": "private VLANs are not served; /v2.0/port-isolations keeps the ports of a network apart", "qinq": "one tag is looked behind",
+    "qos-bw-minimum-ingress": "nothing is reserved: use limits for the others, or a circuit",
+    "qos-gateway-ip": "policies of gateways are not served yet; those of floating IPs are",
+    "qos-pps-minimum": "nothing is reserved: use limits for the others, or a circuit",
+    "qos-pps-minimum-rule-alias": "nothing is reserved: use limits for the others, or a circuit",
+    "qos-rule-type-filter": "all types of rules that are listed are served",
+    "quota-check-limit": "every write is checked against the quota",
+    "quota-check-limit-default": "every write is checked against the quota",
+    "rbac-address-group": "groups of addresses are not shared",
+    "router-admin-state-down-before-update": "a router may change while it is up",
+    "router-enable-snat": "external_gateway_info says it",
+    "security-groups-default-statefulness": "groups are stateful unless they say otherwise",
+    "security-groups-name-restrictions": "names follow the rules of all other names",
+    "security-groups-remote-address-group": "groups of addresses are not served yet; name blocks in the rules",
+    "subnet-external-network": "the network says it",
+    "tag-ports-during-bulk-creation": "tags are set once an object is there",
+    "taas": MIRRORS, "taas-vlan-filter": MIRRORS, "tap-mirror": MIRRORS, "tap-mirror-both-direction": MIRRORS,
+    "vpn-aes-ccm-gcm": VPN, "vpn-aes-ctr": VPN, "vpn-endpoint-groups": VPN, "vpn-flavors": VPN, "vpn-no-sha1-3des": VPN,
+    "vpnaas": VPN,
+}

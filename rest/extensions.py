@@ -194,7 +194,7 @@ EXTENSIONS: dict[str, Extension] = {one.alias: one for one in (
               "2013-02-03T10:00:00-00:00", "test_the_controller_is_an_agent_that_is_alive"),
     Extension("agent_sort_key", "Order of agents",
               "Lists of agents are sorted like all others",
-              "2025-01-01T00:00:00-00:00", "test_the_controller_is_an_agent_that_is_alive"),
+              "2013-02-03T10:00:00-00:00", "test_the_controller_is_an_agent_that_is_alive"),
     Extension("floatingip-pools", "Floating IP pools",
               "The subnets from which floating IPs are",
               "2018-03-21T10:00:00-00:00", "test_subnets_of_external_networks_are_pools_of_floating_ips"),

@@ -10,8 +10,8 @@ other (containers in a machine): their frames go out where they came in.
 """
 from apps.limits import hand_over
 from apps.pipeline import ADMIT, DELIVER, RECEIVER, SENDER
-from apps.places import here, home, interface_of
-from apps.seats import carried_by
+from apps.places import interface_of, plugged
+from apps.seats import carried_by, carrier_of
 from controller.app import flows
 from controller.openflow.actions import IN_PORT, drop
 from controller.openflow.match import match
@@ -34,15 +34,19 @@ def refuse_double_tags(world, trunk):
         yield ADMIT, "never", match(in_port=seen.ofport, eth_type=tag), (drop("a tag inside a tag"),)
 
 
-@flows(per="port", on=home)
-def deliver_tagged(world, port):
-    seen = here(world, port)
-    if not seen.trunk:
-        return
+@flows(per="trunk", on=parents_home)
+def deliver_tagged(world, trunk):
+    for id in (trunk.port_id, *(one.port_id for one in trunk.sub_ports)):
+        seen, carried = world.ask(plugged, id), world.ask(carrier_of, id)
+        if seen and trunk.id == (carried[2] if carried else trunk.id):
+            yield from deliver(world, world.need("port", id), seen)
+
+
+def deliver(world, port, seen):
     plain = {RECEIVER: port.key, "vlan_vid": NOT_TAGGED}
-    own = {"in_port": seen.ofport, RECEIVER: port.key}
     yield DELIVER, "known", match(plain), hand_over(world, port, seen.out)
     yield DELIVER, "twin", match({**plain, "in_port": seen.ofport}), hand_over(
         world, port, carried_by(seen.tag, IN_PORT))
-    yield DELIVER, "self", match({**own, SENDER: port.key}), (drop("never back to who sent it"),)
+    yield DELIVER, "self", match({"in_port": seen.ofport, RECEIVER: port.key, SENDER: port.key}), (
+        drop("never back to who sent it"),)
     yield DELIVER, "no_uplink", match({RECEIVER: port.key}), (drop("it has a tag of its own, and its receiver is on a trunk"),)

@@ -73,7 +73,9 @@ def _groups() -> Iterator[tuple[str, Document]]:
         {"direction": "egress"}, {"direction": "ingress", "protocol": "icmp"},
         {"direction": "ingress", "protocol": "tcp", "port_range_min": 80, "port_range_max": 80},
         {"direction": "ingress", "remote_group_id": _id(kind, 1)},
-        {"direction": "egress", "protocol": "udp", "remote_group_id": _id(kind, 1)})
+        {"direction": "egress", "protocol": "udp", "remote_group_id": _id(kind, 1)},
+        {"direction": "egress", "protocol": "tcp", "remote_address_group_id": _id("address_group", 1)})
+    yield "address_group", _owned("address_group", 1, name="updates", key=3, addresses=["198.51.100.0/24"])
     for group in (1, 2):
         for number, one in enumerate(said, 10 * group):
             yield rule, _owned(rule, number, security_group_id=_id(kind, group), ethertype="IPv4", **one)

@@ -15,7 +15,8 @@ _ICMP, _ICMP6, _TCP, _UDP, _DCCP, _SCTP, _UDPLITE = 1, 58, 6, 17, 33, 132, 136
 _WITH_PORTS = (_TCP, _UDP, _DCCP, _SCTP, _UDPLITE)
 _MATCHED_PORTS = (_TCP, _UDP, _SCTP)                   # OpenFlow has no fields for the ports of the others
 _IPV6_ONLY = (41, 43, 44, _ICMP6, 59, 60)
-_SAME = ("direction", "ethertype", "port_range_min", "port_range_max", "normalized_cidr", "remote_group_id")
+_SAME = ("direction", "ethertype", "port_range_min", "port_range_max", "normalized_cidr", "remote_group_id",
+         "remote_address_group_id")
 
 
 # ---- types

@@ -177,7 +177,7 @@ def put_together(world, switch):
 
 @query
 def openings(world, group_id, guard):
-    """What a group's rules allow: (direction, remote group or None, fields of a match), each once."""
+    """What a group's rules allow: (direction, remote group or address group or None, fields of a match), each once."""
     found: dict = {}
     words = PACKET if guard == STATELESS else OPENING
     for rule in world.find("security_group_rule", "security_group_id", group_id):
@@ -185,7 +185,8 @@ def openings(world, group_id, guard):
         fields = conversation_with(rule, family, words)
         for talk in conversations(rule, family, words):
             needs = words.needs if fields or talk else {}
-            found[rule.direction, rule.remote_group_id, tuple({"eth_type": family, **needs, **fields, **talk}.items())] = None
+            remote = rule.remote_group_id or rule.remote_address_group_id
+            found[rule.direction, remote, tuple({"eth_type": family, **needs, **fields, **talk}.items())] = None
     return tuple(found)
 
 
@@ -213,8 +214,9 @@ def conversations(rule, family, words):
 
 @query
 def peers_in(world, group_id):
-    """The conjunction id of a remote group: its key."""
-    return world.need("security_group", group_id).key
+    """The conjunction id of a remote group, or of an address group: its key."""
+    addresses = world.get("address_group", group_id)
+    return addresses.key if addresses is not None else world.need("security_group", group_id).key
 
 
 @tally(per="port")

@@ -24,7 +24,7 @@ from tests.kit.worlds import core
 KINDS = {"network": "networks", "subnet": "subnets", "port": "ports", "router": "routers", "floatingip": "floatingips",
          "security_group": "security_groups", "security_group_rule": "security_group_rules",
          "subnetpool": "subnetpools", "address_scope": "address_scopes", "trunk": "trunks",
-         "network_segment_range": "network_segment_ranges", "segment": "segments", "qos_policy": "policies"}
+         "address_group": "address_groups", "network_segment_range": "network_segment_ranges", "segment": "segments", "qos_policy": "policies"}
 PARTS = {"bandwidth_limit_rule": "bandwidth_limit_rules", "packet_rate_limit_rule": "packet_rate_limit_rules",
          "dscp_marking_rule": "dscp_marking_rules"}           # objects that are inside others
 # The last definition read wins where extensions widen one: those that make it settable come last.
@@ -67,6 +67,8 @@ REASONS: dict[tuple[str, str, str], str] = {
     ("network", "provider:physical_network", "put"): NO_RENUMBER,
     ("network", "provider:segmentation_id", "put"): NO_RENUMBER,
     ("network", "segments", "put"): NO_RENUMBER,
+    ("address_group", "addresses", "default"): "an empty list, which is what Neutron makes of it",
+    ("address_group", "shared", "visible"): "says whether others may use it, as other kinds do",
     ("segment", "name", "default"): "an empty string, as for every object",
     ("segment", "tenant_id", "visible"): "says whose it is, as every object does",
     ("network", "project_default", "visible"): NOT_OFFERED,

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import apps.access  # noqa: F401  each import declares rules
+import apps.address_groups  # noqa: F401
 import apps.address_scopes  # noqa: F401
 import apps.circuits  # noqa: F401
 import apps.claims  # noqa: F401
@@ -213,6 +214,10 @@ class Net:
         (row,) = self.model.find("security_group", "project_id+name", (project, "default"))
         return Thing(self, "security_group", row.id, f"default of {project}")
 
+    def addresses(self, name: str, *blocks: str, project: str = "acme") -> Thing:
+        """An address group."""
+        return self._create("address_group", name, project, {"addresses": list(blocks)})
+
     def rule(
         self,
         group: Thing,
@@ -225,7 +230,8 @@ class Net:
         type: int | None = None,
         code: int | None = None,
     ) -> Thing:
-        """A rule: `ports` of TCP or UDP, one or both ends; or ICMP `type` and `code`. `remote`: a group or a block."""
+        """A rule: `ports` of TCP or UDP, one or both ends; or ICMP `type` and `code`. `remote`: a group, a list of
+        addresses (net.addresses) or a block."""
         least, most = (ports, ports) if isinstance(ports, int) else ports or (type, code)
         wish = {
             "security_group_id": group.id,
@@ -236,7 +242,7 @@ class Net:
             "port_range_max": most,
         }
         if isinstance(remote, Thing):
-            wish["remote_group_id"] = remote.id
+            wish["remote_address_group_id" if remote.kind == "address_group" else "remote_group_id"] = remote.id
         elif remote:
             wish["remote_ip_prefix"] = remote
         return self._create("security_group_rule", f"rule {next(self._rules)}", group.project_id, wish)

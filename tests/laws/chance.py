@@ -37,6 +37,9 @@ from tests.laws.chance_routed import (
 from tests.laws.operations import Batch, Operation, name
 
 
+LISTS = 2  # address groups
+
+
 class Chance(Policing, Access, Carried, PlainSwitches, Linked):
     """Draws operations."""
 
@@ -47,6 +50,7 @@ class Chance(Policing, Access, Carried, PlainSwitches, Linked):
             (6, self.interface),
             (4, self.rule),
             (2, self.group),
+            (2, self.addresses),
             (2, self.subnet),
             (2, self.network),
             (2, self.host),
@@ -197,6 +201,12 @@ class Chance(Policing, Access, Carried, PlainSwitches, Linked):
             "security_group", name("security_group", number), {"key": number + 1, "stateful": self._maybe(0.7)}
         )
 
+    def addresses(self) -> Operation:
+        number = self._below(LISTS)
+        blocks = ("10.0.0.0/28", "10.0.1.12/32", "2001:db8::/64", "0.0.0.0/0", "2001:db8::10/128", "::/0")
+        return Operation("address_group", name("address_group", number), {
+            "key": 100 + number, "addresses": self.random.sample(blocks, self._below(4))})
+
     def rule(self) -> Operation:
         v6 = self._maybe(0.4)
         protocol, least, most = self.random.choice(
@@ -213,7 +223,7 @@ class Chance(Policing, Access, Carried, PlainSwitches, Linked):
             )
         )
         prefix = "2001:db8:7::/48" if v6 else self.random.choice(("10.0.0.0/8", "0.0.0.0/0"))
-        remote = self.random.choice((None, "group", "group", "prefix"))
+        remote = self.random.choice((None, "group", "group", "prefix", "addresses"))
         return Operation(
             "security_group_rule",
             name("security_group_rule", self._below(RULES)),
@@ -226,6 +236,7 @@ class Chance(Policing, Access, Carried, PlainSwitches, Linked):
                 "port_range_max": most,
                 "remote_group_id": name("security_group", self._below(GROUPS)) if remote == "group" else None,
                 "remote_ip_prefix": prefix if remote == "prefix" else None,
+                "remote_address_group_id": name("address_group", self._below(LISTS)) if remote == "addresses" else None,
             },
         )
 
@@ -282,6 +293,7 @@ class Chance(Policing, Access, Carried, PlainSwitches, Linked):
                 ("interface", PORTS + 4),
                 ("security_group_rule", RULES),
                 ("security_group", GROUPS),
+                ("address_group", LISTS),
                 ("subnet", SUBNETS),
                 ("network", NETWORKS),
                 ("host", HOSTS),
@@ -328,6 +340,7 @@ def furnish(seed: int, *, tame: bool = False) -> list[Batch]:
         (chance.network, NETWORKS),
         (chance.subnet, SUBNETS),
         (chance.group, GROUPS),
+        (chance.addresses, LISTS),
         (chance.host, HOSTS),
         (chance.switch, HOSTS),
         (chance.uplink, HOSTS),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import apps.access  # noqa: F401  each import declares rules
+import apps.address_groups  # noqa: F401
 import apps.address_scopes  # noqa: F401
 import apps.circuits  # noqa: F401
 import apps.claims  # noqa: F401

@@ -117,6 +117,7 @@ ASKS: dict[str, set[str]] = {
     "apps.routers": {"apps.external_gateways"},
     "apps.networks": {"apps.segment_ranges", "apps.segments", "apps.wires"},
     "apps.segments": {"apps.wires"},
+    "apps.address_groups": {"apps.security_groups"},
     "apps.wires": {"apps.segment_ranges"},
     "apps.addresses": {"apps.subnet_choice"},
     "apps.ports": {"apps.subnet_choice"},

@@ -49,6 +49,7 @@ def right(client):
             "segment": {"network_id": wired["id"], "network_type": "vlan", "physical_network": "wan2", "segmentation_id": 9},
             "path_policy": {"network_id": network["id"]},
             "circuit": {"a_switch_port": "00000000000000a1:7", "z_switch_port": "00000000000000a2:7", "committed_kbps": 10},
+            "address_group": {"addresses": ["10.0.0.0/8"]},
             "network_segment_range": {"network_type": "vxlan", "minimum": 5000, "maximum": 5010},
             "trunk": {"port_id": client.create("port", network_id=network["id"])["id"]},
             "route": {f"subnet_{name}_id": _subnet(client, f"10.{number}.0.0/24")["id"] for number, name in enumerate("ab")},

@@ -121,6 +121,22 @@ def test_a_rule_for_a_block_of_addresses_means_those(stage: Stage) -> None:
     settles(reached=[tcp(third, server, 53, v), udp(client, server, 53, v)], refused=[tcp(client, server, 53, v)])
 
 
+@pytest.mark.parametrize("stage", [("vxlan", 4, "there"), ("geneve", 6, "here")], indirect=True, ids=str)
+def test_a_rule_for_a_list_of_addresses_means_those_that_are_on_it_now(stage: Stage) -> None:
+    path = "/v2.0/address-groups/{}".format(stage.site.create("address_group", project_id=stage.project)["id"])
+    stage.tcp_rule(80, remote_address_group_id=path.rpartition("/")[2])
+    to_it = [tcp(who, stage.server, 80, stage.v) for who in (stage.client, stage.third)]
+    settles(refused=to_it)
+    stage.site.ask("PUT", f"{path}/add_addresses", {"addresses": [stage.whole(stage.client)]})
+    settles(reached=to_it[:1], refused=[*to_it[1:], tcp(stage.client, stage.server, 81, stage.v)])
+    with Conversation(to_it[0]) as talk:
+        stage.site.ask("PUT", f"{path}/add_addresses", {"addresses": [stage.whole(stage.third)]})
+        assert talk.both_ways()
+        stage.site.ask("PUT", f"{path}/remove_addresses", {"addresses": [stage.whole(stage.client)]})
+        assert talk.is_cut()
+    settles(reached=to_it[1:], refused=to_it[:1])
+
+
 def test_a_range_of_ports_is_open_from_edge_to_edge(stage: Stage) -> None:
     client, server, v = stage.client, stage.server, stage.v
     stage.tcp_rule(1001, 2006)

@@ -36,7 +36,6 @@ from tests.laws.chance_routed import (
 )
 from tests.laws.operations import Batch, Operation, name
 
-
 LISTS = 2  # address groups
 
 

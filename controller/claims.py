@@ -1,7 +1,7 @@
 """Who wants an entry under a key, where more than one does.
 
-Units of rules with flows of their own on each switch are kept by switch: hundreds of switches may have one each under the
-same key, and none has to look at the others'.
+Units that are on one switch are kept by switch: hundreds of switches may have one each under the same key (a standing
+flow, a port with the same number), and none has to look at the others'.
 """
 from __future__ import annotations
 
@@ -13,34 +13,37 @@ Unit = tuple            # (rule, args); of a rule with a unit for each switch, a
 class Several:
     """The units that claim one key, in the order in which they came."""
 
-    __slots__ = ("_anywhere", "_on")
+    __slots__ = ("_anywhere", "_on", "_places")
 
-    def __init__(self, *units: Unit) -> None:
+    def __init__(self) -> None:
+        self._places: dict[Unit, str | None] = {}
         self._anywhere: dict[Unit, None] = {}
         self._on: dict[str, dict[Unit, None]] = {}
-        for unit in units:
-            self.add(unit)
 
-    def add(self, unit: Unit) -> None:
-        if unit[0].each:
-            self._on.setdefault(unit[1][1], {})[unit] = None
-        else:
+    def add(self, unit: Unit, switch: str | None) -> None:
+        """A unit claims the key, or does so elsewhere from now on: on one switch, or on any number of them (None)."""
+        self.discard(unit)
+        self._places[unit] = switch
+        if switch is None:
             self._anywhere[unit] = None
+        else:
+            self._on.setdefault(switch, {})[unit] = None
 
     def discard(self, unit: Unit) -> None:
-        if not unit[0].each:
-            self._anywhere.pop(unit, None)
-        elif (there := self._on.get(unit[1][1])) is not None:
-            there.pop(unit, None)
+        if unit not in self._places:
+            return
+        switch = self._places.pop(unit)
+        if switch is None:
+            del self._anywhere[unit]
+        else:
+            there = self._on[switch]
+            del there[unit]
             if not there:
-                del self._on[unit[1][1]]
+                del self._on[switch]
 
     def only(self) -> Unit | None:
         """The unit that is left, if just one is."""
-        if len(self._anywhere) + len(self._on) != 1:
-            return None
-        left = self._anywhere or next(iter(self._on.values()))
-        return next(iter(left)) if len(left) == 1 else None
+        return next(iter(self._places)) if len(self._places) == 1 else None
 
     def at(self, switch: str) -> Iterator[Unit]:
         """Those that may want their entry on a switch."""
@@ -48,9 +51,7 @@ class Several:
         yield from self._on.get(switch, ())
 
     def __iter__(self) -> Iterator[Unit]:
-        yield from self._anywhere
-        for there in self._on.values():
-            yield from there
+        return iter(self._places)
 
 
 def units(held: Unit | Several | None) -> list[Unit]:

@@ -9,52 +9,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
 from typing import Any, NamedTuple
 
 from controller.claims import Several, Unit
 from controller.openflow.flow import Flow, merge
+from controller.spread import NOWHERE, Spread, alone, spread
 from controller.world import World
+
+__all__ = ["NOWHERE", "Compiler", "Delta", "Spread", "alone", "differences", "spread"]
 
 Key = tuple
 
 
-class Spread(NamedTuple):
-    """Where a unit's flows belong: on all switches of these sets but those.
-
-    The sets are usually shared (the switches of a network, of a group's users), so placing ten thousand ports on
-    five hundred switches costs ten thousand steps and not five million.
-    """
-    sets: tuple[frozenset, ...] = ()
-    but: frozenset = frozenset()
-
-    def __contains__(self, switch: object) -> bool:
-        if switch in self.but:
-            return False
-        for one in self.sets:  # noqa: SIM110  a loop and not any(): asked for every claim on every switch
-            if switch in one:
-                return True
-        return False
-
-    def switches(self) -> frozenset:
-        if not self.sets:
-            return frozenset()
-        together = self.sets[0] if len(self.sets) == 1 else self.sets[0].union(*self.sets[1:])
-        return together - self.but if self.but else together
-
-
-@cache
-def alone(switch: str) -> Spread:
-    """One switch. There is one such spread for each, shared by all that is there."""
-    return Spread((frozenset((switch,)),))
-
-
-def spread(*sets: Iterable[str], but: Iterable[str] = ()) -> Spread:
-    """The switches of these sets but those; empty sets do not count."""
-    return Spread(tuple([one if isinstance(one, frozenset) else frozenset(one) for one in sets if one]), frozenset(but))
-
-
-NOWHERE = Spread()
 NO_ENTRIES: Mapping[Key, Any] = {}
 NOTHING: tuple[Mapping[Key, Any], Spread] = NO_ENTRIES, NOWHERE
 
@@ -177,6 +143,7 @@ class Compiler:
             self.world.forget((rule, args))
         if was.sets != now.sets:
             self._register(unit, was, now)
+            self._move_claims(unit, old.keys() & new.keys())
         if not old:
             changed: Iterable[Key] = new
         elif not new:
@@ -250,9 +217,17 @@ class Compiler:
         if held is None:
             self.claims[key] = unit
         elif isinstance(held, Several):
-            held.add(unit)
+            held.add(unit, self.units[unit][1].only)
         elif held != unit:
-            self.claims[key] = Several(held, unit)
+            several = self.claims[key] = Several()
+            for each in (held, unit):
+                several.add(each, self.units[each][1].only)
+
+    def _move_claims(self, unit: Unit, keys: Iterable[Key]) -> None:
+        """A unit belongs elsewhere: so do the claims that it keeps."""
+        for key in keys:
+            if isinstance(held := self.claims.get(key), Several):
+                held.add(unit, self.units[unit][1].only)
 
     def _unclaim(self, key: Key, unit: Unit) -> None:
         held = self.claims.get(key)

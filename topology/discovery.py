@@ -50,16 +50,16 @@ def about(switch_id, port):
     return f"{switch_id}:{port}".encode()
 
 
-@flows(per="interface", on=here)
-def listen(world, seen):
+@flows(per="interface", on=here, each=True)
+def listen(world, seen, switch_id):
     """A port of its own rate: whoever floods one is not heard there, and nobody else suffers."""
     if takes_part(world, seen):
         yield Meter(METER + seen.ofport, pps=RATE, burst=RATE)
         yield ADMIT, "discovery", match(LLDP, in_port=seen.ofport), (meter(METER + seen.ofport), controller())
 
 
-@flows(per="switch", on=lambda world, switch: (switch.id,) if switch.host_id is None else ())
-def overhear(world, switch):
+@flows(per="switch", on=lambda world, switch: (switch.id,) if switch.host_id is None else (), each=True)
+def overhear(world, switch, switch_id):
     """Discovery's frames from any other port; bridges never forward what is sent to that address."""
     yield Meter(OVERHEARD, pps=RATE, burst=RATE)
     yield ADMIT, "never", match(LLDP), (meter(OVERHEARD), controller())

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 
-BENCHES = ("rest", "compile", "bind", "bulk", "sync", "packets", "announcements", "dataplane", "routed")
+BENCHES = ("rest", "compile", "bind", "bulk", "sync", "packets", "announcements", "dataplane", "routed", "simulation")
 
 
 def machine() -> dict:

@@ -39,6 +39,7 @@ LAYERS = {
     "controller.store.*": 2,
     "controller.world": 3,
     "controller.claims": 3,
+    "controller.spread": 3,
     "controller.compile": 3,
     "controller.transaction": 3,
     "controller.facts": 3,

@@ -1,0 +1,123 @@
+"""More switches than this machine can run: fake ones that speak real OpenFlow, a controller in a process of its own.
+
+A random graph in which every switch has eight wires. Measured: how long until discovery has seen all of them, processor time
+and memory of the controller then and later on, and how long after a wire has broken every switch has what it needs.
+"""
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import networkx
+
+from scenarios.controller import Hadron, free_port
+from tests.kit.fake_switch import FakeSwitches
+from tests.kit.fake_wires import Wires
+
+DEGREE = 8
+PATIENCE = 600.0
+QUIET = 20                              # seconds for which a fabric is watched in which nothing happens
+CUTS = 10
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def run(*, quick: bool = False) -> dict[str, Any]:
+    rows = []
+    for switches in (20,) if quick else (62, 125, 250, 500):
+        rows.append(measure(switches, quiet=2 if quick else QUIET))
+        print(f"  {rows[-1]}", file=sys.stderr, flush=True)
+    for name in ("discovered_seconds", "memory_mb"):
+        print(plot(name, rows), file=sys.stderr, flush=True)
+    return {"growth": rows}
+
+
+def plot(name: str, rows: list[dict[str, Any]]) -> str:
+    """How a figure grows with the switches."""
+    most = max(row[name] for row in rows) or 1
+    return "\n".join([f"  {name}", *(f"  {row['switches']:5} {'#' * round(50 * row[name] / most)} {row[name]}" for row in rows)])
+
+
+def until(condition: Callable[[], Any], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(what)
+        time.sleep(0.05)
+
+
+class Process:
+    """What the system says of a process."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def cpu(self) -> float:
+        """Processor seconds until now."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def memory(self) -> int:
+        """Megabytes in memory."""
+        line = next(line for line in Path(f"/proc/{self.pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
+        return int(line.split()[1]) // 1024
+
+
+def measure(count: int, *, quiet: int) -> dict[str, Any]:
+    """One fabric, from its first connection on."""
+    graph = networkx.random_regular_graph(DEGREE, count, seed=1)
+    with tempfile.TemporaryDirectory() as directory:
+        port = free_port()
+        with Hadron(Path(directory), openflow=port, ovsdb=free_port(), adopt=["all"], audit_interval=0) as hadron, \
+                FakeSwitches("127.0.0.1", port) as fakes:
+            assert hadron.process is not None
+            process, wires = Process(hadron.process.pid), Wires()
+            begun, cpu = time.monotonic(), process.cpu()
+            with fakes.lock:
+                joined = join(graph, fakes, wires)
+            until(lambda: links(hadron) == 2 * len(joined), "all links are seen")
+            found = {"switches": count, "links": len(joined), "discovered_seconds": round(time.monotonic() - begun, 1)}
+            until(lambda: settled(hadron), "all switches hold what they should")
+            found |= {"settled_seconds": round(time.monotonic() - begun, 1), "cpu_seconds": round(process.cpu() - cpu, 1),
+                      "memory_mb": process.memory(), "entries_on_a_switch": len(next(iter(fakes.switches.values())).held())}
+            before = process.cpu()
+            time.sleep(quiet)
+            found["cpu_percent_later_on"] = round(100 * (process.cpu() - before) / quiet, 1)
+            return found | cuts(hadron, process, wires, joined[:CUTS])
+
+
+def join(graph: Any, fakes: FakeSwitches, wires: Wires) -> list[tuple[Any, int]]:
+    """Switches and wires as the graph has them; one end of each wire."""
+    switches = {node: fakes.add(f"{node + 1:016x}") for node in graph}
+    next_port = dict.fromkeys(graph, 1)
+    found = []
+    for one, other in graph.edges():
+        wires.join(switches[one], next_port[one], switches[other], next_port[other], speed=10_000)
+        found.append((switches[one], next_port[one]))
+        next_port[one] += 1
+        next_port[other] += 1
+    return found
+
+
+def links(hadron: Hadron) -> int:
+    return len(hadron.request("GET", "/v2.0/links?fields=id")[1]["links"])
+
+
+def settled(hadron: Hadron) -> bool:
+    """Every switch has confirmed all that it was told."""
+    found = hadron.request("GET", "/inspect/switches")[1]["switches"]
+    return bool(found) and all(one["state"] == "in step" and not one["waiting"] for one in found)
+
+
+def cuts(hadron: Hadron, process: Process, wires: Wires, ends: list[tuple[Any, int]]) -> dict[str, Any]:
+    """Processor time of the controller for each wire that breaks, one after another."""
+    known, before = links(hadron), process.cpu()
+    for number, (switch, port) in enumerate(ends, 1):
+        wires.cut(switch, port)
+        until(lambda wanted=known - 2 * number: links(hadron) == wanted, "a cut is seen")           # type: ignore[misc]
+    until(lambda: settled(hadron), "all switches hold what they should")
+    return {"cpu_ms_for_a_cut": round(1000 * (process.cpu() - before) / len(ends))}

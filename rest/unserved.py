@@ -13,7 +13,6 @@ VPN = "tunnels to other sites are not served"
 ZONES = "there are no availability zones: a gateway may be on any host that reaches the external network"
 
 UNSERVED: dict[str, str] = {
-    "address-group": "groups of addresses are not served yet; name blocks in the rules",
     "agent-resources-synced": PLACEMENT,
     "auto-allocated-topology": "topologies are not made unasked; create a network, a subnet and a router",
     "availability_zone": ZONES, "availability_zone_filter": ZONES,
@@ -68,7 +67,6 @@ UNSERVED: dict[str, str] = {
     "router-enable-snat": "external_gateway_info says it",
     "security-groups-default-statefulness": "groups are stateful unless they say otherwise",
     "security-groups-name-restrictions": "names follow the rules of all other names",
-    "security-groups-remote-address-group": "groups of addresses are not served yet; name blocks in the rules",
     "subnet-external-network": "the network says it",
     "tag-ports-during-bulk-creation": "tags are set once an object is there",
     "taas": MIRRORS, "taas-vlan-filter": MIRRORS, "tap-mirror": MIRRORS, "tap-mirror-both-direction": MIRRORS,

@@ -138,11 +138,11 @@ def pose(wired: Any) -> str:
     return "s1"
 
 
-@attack("a wire loses all of discovery's frames for fifteen seconds", None)
+@attack("a wire loses all of discovery's frames for eight seconds", None)
 def lose(wired: Any) -> str:
     flow = "table=0,priority=65000,dl_type=0x88cc"
     subprocess.run(["ovs-ofctl", "-OOpenFlow14", "add-flow", "s3", f"{flow},actions=drop"], check=True)
-    time.sleep(15)
+    time.sleep(8)
     subprocess.run(["ovs-ofctl", "-OOpenFlow14", "--strict", "del-flows", "s3", flow], check=True)
     return "s3"
 

@@ -105,14 +105,15 @@ def claim_to_be_a_victim(wired: Any) -> str:
     return "h5"
 
 
-@attack("a machine floods the controller with new addresses", "flood")
+@attack("a machine floods the controller with two thousand new addresses a second", "flood")
 def flood(wired: Any) -> str:
     nic = wired.nic("h2")
-    deadline = time.monotonic() + 3
-    number = 0
-    while time.monotonic() < deadline:
-        number += 1
-        nic.send(b"\xff" * 6 + b"\x02\x66" + struct.pack("!I", number) + b"\x88\xb5" + bytes(46))
+    begun, number = time.monotonic(), 0
+    while (passed := time.monotonic() - begun) < 3:
+        while number < 2000 * passed:
+            number += 1
+            nic.send(b"\xff" * 6 + b"\x02\x66" + struct.pack("!I", number) + b"\x88\xb5" + bytes(46))
+        time.sleep(0.005)
     nic.close()
     return "h2"
 

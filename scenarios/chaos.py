@@ -61,7 +61,7 @@ def lose_flows(wired: Any, chance: random.Random) -> str:
     return f"the flows of {name}"
 
 
-HARM = (cut_wires, cut_wires, lose_controller, kill_hadron, lose_flows)
+HARM = (kill_hadron, cut_wires, lose_controller, lose_flows, cut_wires)
 
 
 def mended(wired: Any) -> str:

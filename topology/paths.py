@@ -257,6 +257,8 @@ def ends(world, link):
 
 @query
 def wires(world):
-    """The wires of each switch that has any."""
-    found = {switch: world.ask(adjacent, switch) for switch in sorted(world.gathered(ends, "switches"))}
-    return {switch: held for switch, held in found.items() if held}
+    """The wires of each switch that has any, between switches that have."""
+    found = {switch: held for switch in sorted(world.gathered(ends, "switches")) if (held := world.ask(adjacent, switch))}
+    # A switch may be gathered a moment after its neighbour has heard of their link.
+    return {switch: held if all(wire.target in found for wire in held) else tuple(
+        wire for wire in held if wire.target in found) for switch, held in found.items()}

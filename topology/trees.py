@@ -134,7 +134,7 @@ class _Change:
                 continue
             distance[here] = weight
             self._table(here)[target] = port
-            for wire in self.around[here]:
+            for wire in self.around.get(here, ()):
                 more = weight + wire.weight
                 if more < distance.get(wire.target, FAR):
                     heapq.heappush(waiting, (more, wire.target, wire.target_port))

@@ -21,7 +21,8 @@ def logical(model, world, sees, admin):
 def network_of(model, network, sees):
     subnets = [row for row in model.find("subnet", "network_id", network.id) if sees("subnet", row)]
     return {"id": network.id, "name": network.name, "project_id": network.project_id, "external": network.router_external,
-            "shared": network.shared, "subnets": [{"id": one.id, "cidr": one.cidr, "gateway_ip": one.gateway_ip} for one in subnets],
+            "shared": model.value("network", model.resources["network"].attributes["shared"], network),
+            "subnets": [{"id": one.id, "cidr": one.cidr, "gateway_ip": one.gateway_ip} for one in subnets],
             "ports": [row.id for row in model.find("port", "network_id", network.id) if sees("port", row)]}
 
 

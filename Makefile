@@ -6,16 +6,20 @@ export KEYSTONE_VENV := $(abspath $(KEYSTONE))
 PY := $(VENV)/bin/python
 APT := openvswitch-switch iproute2 ethtool tcpdump iputils-ping traceroute busybox iperf3 python3-venv isc-dhcp-client procps openssl
 
-.PHONY: demo test test-ovs35 lint check bench setup system venv clean
+.PHONY: demo test experiments test-ovs35 lint check bench setup system venv clean
 
 demo: setup            ## two tenants with the same addresses on three hosts, measured; stays up until Ctrl-C
 	$(PY) -m scenarios.demo
 
 test: APT += mininet ifupdown net-tools bind9-dnsutils curl
-test: setup lint $(VENV)/cloud-init/.ready $(KEYSTONE)/.ready       ## everything: style, types, all tests
-	$(PY) -m pytest -q -n 2 --dist loadfile tests || { \
+test: setup lint $(VENV)/cloud-init/.ready $(KEYSTONE)/.ready       ## everything: style, types, all tests but whole experiments
+	$(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not experiment" tests || { \
 	  echo "once more and alone: what failed while others kept the machine busy"; \
 	  $(PY) -m pytest -q --last-failed --last-failed-no-failures none tests; }
+
+experiments: APT += mininet
+experiments: setup     ## Mininet topologies, attacks and chaos against Hadron, each with its verdict; minutes
+	$(PY) -m pytest -q -m experiment tests
 
 test-ovs35: setup      ## what packets do, with Open vSwitch 3.5 (Debian 13's, fetched into build/) on the emulated hosts
 	$(PY) -m scenarios.other_ovs build/ovs-3.5

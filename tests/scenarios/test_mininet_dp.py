@@ -46,9 +46,10 @@ def mn(flat: Room, *words: str) -> str:
 
 
 @pytest.mark.parametrize("words", [
-    ["--topo", "single,3"],
+    pytest.param(["--topo", "single,3"], marks=pytest.mark.experiment),
     ["--topo", "torus,3,3"],
-    ["--custom", "scenarios/topologies.py", "--topo", "fattree,4,2"]], ids=lambda words: words[-1])
+    pytest.param(["--custom", "scenarios/topologies.py", "--topo", "fattree,4,2"], marks=pytest.mark.experiment)],
+    ids=lambda words: words[-1])
 def test_every_pair_of_mininets_hosts_pings_on_topologies_with_and_without_loops(flat: Room, words: list[str]) -> None:
     said = mn(flat, *words)
     (lost, received, all_of_them) = re.findall(r"Results: (\d+)% dropped \((\d+)/(\d+) received\)", said)[0]
@@ -60,11 +61,13 @@ def run(*words: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.experiment
 def test_attacks_come_to_nothing() -> None:
     status, said = run("attacks")
     assert status == 0 and "VERDICT: 11 of 11 attacks come to nothing" in said, said
 
 
+@pytest.mark.experiment
 def test_after_chaos_everything_is_as_it_was() -> None:
     status, said = run("chaos", "--rounds", "2", "--seed", "2")
     assert status == 0 and "VERDICT: 2 of 2 times" in said, said

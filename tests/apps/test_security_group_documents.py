@@ -203,12 +203,6 @@ def test_rules_cannot_be_changed(world: World, group: Any) -> None:
             world.writer.update(ANN, made.KIND, made.id, {name: "x"})
 
 
-def test_address_groups_are_not_served(world: World, group: Any) -> None:
-    with pytest.raises(Unsupported, match="^remote_address_group_id"):
-        rule(world, group, remote_address_group_id="deadbeef-0000-4000-8000-000000000000")
-    assert rule(world, group, remote_address_group_id=None)
-
-
 def test_a_rule_says_whether_it_is_a_default_groups(world: World, group: Any) -> None:
     assert world.show(rule(world, default_of(world), protocol="tcp"))["belongs_to_default_sg"] is True
     assert world.show(rule(world, group))["belongs_to_default_sg"] is False

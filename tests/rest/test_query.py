@@ -53,11 +53,16 @@ def _id(number: int) -> str:
     return f"00000000-0000-0000-0000-{number:012x}"
 
 
+UNNAMED = {"dns_name": "", "dns_domain": "", "fixed_ips": ()}
+
+
 def fill(ports) -> None:
+    for id in NETWORKS:
+        MODEL.put("network", MODEL.make("network", {"id": id, "dns_domain": ""}))
     for id in list(MODEL.rows["port"]):
         MODEL.remove("port", id)
     for number, document in enumerate(ports):
-        MODEL.put("port", MODEL.make("port", {"id": _id(number), **document}))
+        MODEL.put("port", MODEL.make("port", {**UNNAMED, "id": _id(number), **document}))
 
 
 def truth(document: dict, filters) -> bool:
@@ -186,6 +191,6 @@ def test_a_marker_that_is_not_there_is_missing():
 def test_rows_changed_since_a_moment_are_found_in_any_timezone():
     fill([])
     for number, when in enumerate(("2024-01-01T00:00:00Z", "2024-01-01T12:00:00Z")):
-        MODEL.put("port", MODEL.make("port", {"id": _id(number), "updated_at": when, "network_id": NETWORKS[0]}))
+        MODEL.put("port", MODEL.make("port", {**UNNAMED, "id": _id(number), "updated_at": when, "network_id": NETWORKS[0]}))
     for since in ("2024-01-01T06:00:00", "2024-01-01T06:00:00Z", "2024-01-01T08:00:00+02:00"):
         assert [one["id"] for one in answered(asked([("changed_since", since)]))] == [_id(1)]

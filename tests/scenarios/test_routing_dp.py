@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
+from apps.pipeline import LARGE
 from apps.routing import APP as ROUTING
 from apps.routing import RATE
 from tests.kit import frames
@@ -323,7 +324,7 @@ def sent_by_routing(site: Site) -> dict[str, int]:
     Open vSwitch counts the first packet of a kind for both ends of check_pkt_larger: what is too big is not asked for here.
     """
     lines = [line for host in site.cloud.hosts for line in host.dump_flows(counters=True) if "CONTROLLER" in line]
-    ours = [line for line in lines if int(line.split("cookie=")[1].split(",")[0], 0) >> 56 == ROUTING and f"{LARGE.field}=0x1" not in line]
+    ours = [line for line in lines if int(line.split("cookie=")[1].split(",")[0], 0) >> 56 == ROUTING and f"{LARGE.field.name}=0x1" not in line]
     return {line.split("n_bytes=")[1].split(",", 1)[1]: int(line.split("n_packets=")[1].split(",")[0]) for line in ours}
 
 

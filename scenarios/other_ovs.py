@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-SUITE, MIRROR = "trixie", "http://deb.debian.org/debian"
+SUITE = "trixie"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 PACKAGES = ("openvswitch-switch", "openvswitch-common", "libc6", "libssl3t64", "libcap-ng0", "libnuma1", "libunbound8",
             "libbpf1", "libxdp1", "libelf1t64", "zlib1g", "libzstd1", "libevent-2.1-7t64", "libnghttp2-14")
@@ -38,7 +38,7 @@ def _download(directory: Path) -> list[Path]:
     """The packages' files, by an apt of its own that knows nothing of what is installed here."""
     for each in ("lists/partial", "cache/archives/partial", "files"):
         (directory / each).mkdir(parents=True)
-    (directory / "sources.list").write_text(f"deb [signed-by={KEYRING}] {MIRROR} {SUITE} main\n")
+    (directory / "sources.list").write_text(f"deb [signed-by={KEYRING}] {_mirror()} {SUITE} main\n")
     (directory / "status").write_text("")
     settings = {"Dir::Etc::sourcelist": "sources.list", "Dir::State::lists": "lists", "Dir::Cache": "cache",
                 "Dir::State::status": "status"}
@@ -48,6 +48,15 @@ def _download(directory: Path) -> list[Path]:
     _run([*apt, "update"])
     _run([*apt, "download", *PACKAGES], cwd=directory / "files")
     return sorted((directory / "files").glob("*.deb"))
+
+
+def _mirror() -> str:
+    """The mirror of Debian that this machine's own apt asks. SystemExit if it asks none."""
+    asked = _run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Identifier: Packages"]).split()
+    found = [one for one in dict.fromkeys(asked) if one.rstrip("/").endswith("/debian")]
+    if not found:
+        raise SystemExit("apt knows no mirror of Debian, whose packages these are: add one to its sources, or give HADRON_OVS")
+    return found[0]
 
 
 def _wrap(program: Path, root: Path, name: str) -> None:

@@ -13,7 +13,7 @@ demo: setup            ## two tenants with the same addresses on three hosts, me
 
 test: APT += mininet ifupdown net-tools bind9-dnsutils curl
 test: setup lint $(VENV)/cloud-init/.ready $(KEYSTONE)/.ready       ## everything: style, types, all tests but whole experiments
-	$(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not experiment" tests || { \
+	$(PY) -m pytest -q -n 3 --dist loadfile -m "not experiment" tests || { \
 	  echo "once more and alone: what failed while others kept the machine busy"; \
 	  $(PY) -m pytest -q --last-failed --last-failed-no-failures none tests; }
 

@@ -185,7 +185,7 @@ def test_a_rule_that_goes_cuts_a_connection_both_ways_and_coming_again_revives_i
         assert talk.is_cut()
         settles(reached=[ping(client, server, v)], refused=[talk.said._replace(number=port + 1)])
         stage.rule(**wanted)
-        assert talk.both_ways() and talk.back()
+        assert talk.both_ways(10) and talk.back(PATIENCE)           # TCP waits longer each time before it says a word again
 
 
 def test_a_change_elsewhere_leaves_connections_alone(stage: Stage) -> None:

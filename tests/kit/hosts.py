@@ -36,7 +36,7 @@ class Hosts:
                 rows.update({(kind, row["id"]): row for kind, row in event.puts})
             self._changed.notify_all()
 
-    def wait(self, condition: Callable[[], object], seconds: float = 10):
+    def wait(self, condition: Callable[[], object], seconds: float = 30):
         """What the condition gives, once it is true."""
         deadline = time.monotonic() + seconds
         with self._changed:

@@ -11,26 +11,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from apps.access_rules import FAMILY, exists_in
+from apps.access_rules import FAMILY
 from apps.pipeline import ACCESS_IN, ACCESS_OUT, ANSWER, ENTER, GUARD, GUARDS, HAND_OVER, ISOLATE, NETWORK, UNGUARDED
-from apps.places import ROUTER_PORTS, everywhere, on_wire, switches_of, uplink_of
-from apps.protocols import number_of
+from apps.places import GATEWAY_PORT, ROUTER_PORTS, everywhere, switches_of, wire_at
+from apps.protocols import PACKET, conversations, exists_in
 from controller.app import flows, query, spread
 from controller.openflow.actions import drop
 from controller.openflow.match import match
-from controller.openflow.ranges import port_masks
 
 APP = 51
-SOURCE = {0x800: "ipv4_src", 0x86dd: "ipv6_src"}
-DESTINATION = {0x800: "ipv4_dst", 0x86dd: "ipv6_dst"}
-PORT_FIELD = {6: "tcp_dst", 17: "udp_dst", 132: "sctp_dst"}
-TYPE_FIELDS = {1: ("icmpv4_type", "icmpv4_code"), 58: ("icmpv6_type", "icmpv6_code")}
 # What a machine says to take part in a network: of DHCP, neighbour discovery and multicast listener discovery.
 PARTAKING: tuple[dict[str, Any], ...] = (
     {"eth_type": 0x800, "ip_proto": 17, "udp_src": 68, "udp_dst": 67},
     {"eth_type": 0x86dd, "ip_proto": 17, "udp_src": 546, "udp_dst": 547},
     *({"eth_type": 0x86dd, "ip_proto": 58, "icmpv6_type": kind} for kind in (131, 132, 133, 135, 136, 143)))
-GATEWAY = "network:router_gateway"
 
 
 @flows(per="switch", on=everywhere)
@@ -68,26 +62,12 @@ def packets_of(world: Any, rule: Any, outward: bool) -> Any:
     for name, (number, family) in FAMILY.items():
         if rule.ethertype in (None, name) and version in (None, number) and exists_in(rule.protocol, family):
             fields: dict[str, Any] = {"eth_type": family}
-            own, other = (SOURCE, DESTINATION) if outward else (DESTINATION, SOURCE)
+            own, other = (PACKET.source, PACKET.destination) if outward else (PACKET.destination, PACKET.source)
             if subnet:
                 fields[own[family]] = subnet.cidr
             if rule.remote_ip_prefix and not rule.remote_ip_prefix.endswith("/0"):
                 fields[other[family]] = rule.remote_ip_prefix
-            yield from ({**fields, **talk} for talk in _talks(rule, family))
-
-
-def _talks(rule: Any, family: int) -> list[dict[str, Any]]:
-    """Its protocol, ports or ICMP types; a range of ports becomes several matches."""
-    protocol = number_of(rule.protocol, family)
-    if protocol is None:
-        return [{}]
-    least, most = rule.port_range_min, rule.port_range_max
-    if least is None:
-        return [{"ip_proto": protocol}]
-    if protocol in TYPE_FIELDS:
-        of_type, of_code = TYPE_FIELDS[protocol]
-        return [{"ip_proto": protocol, of_type: least} | ({of_code: most} if most is not None else {})]
-    return [{"ip_proto": protocol, PORT_FIELD[protocol]: ports} for ports in port_masks(least, most)]
+            yield from ({**fields, **talk} for talk in conversations(rule, family, PACKET))
 
 
 # ---- isolation
@@ -99,13 +79,13 @@ def isolate(world: Any, isolation: Any, switch_id: str) -> Any:
     yield ISOLATE, "isolated", match({NETWORK: network.key}), (drop("ports of its network do not reach each other"),)
     for mac in world.ask(router_macs, network.id):
         yield ISOLATE, "router", match({NETWORK: network.key, "eth_src": mac}), (HAND_OVER,)
-    uplink = world.ask(uplink_of, switch_id, network.provider_physical_network) if on_wire(network) else None
-    if uplink:
-        yield ISOLATE, "router", match({NETWORK: network.key, "in_port": uplink.ofport}), (HAND_OVER,)
+    wire = world.ask(wire_at, network.id, switch_id)
+    if wire:
+        yield ISOLATE, "router", match({NETWORK: network.key, "in_port": wire[0].ofport}), (HAND_OVER,)
 
 
 @query
 def router_macs(world: Any, network_id: str) -> tuple[str, ...]:
     """The MACs of the routers' ports on a network."""
-    return tuple(sorted({port.mac_address for owner in (*ROUTER_PORTS, GATEWAY)
+    return tuple(sorted({port.mac_address for owner in (*ROUTER_PORTS, GATEWAY_PORT)
                          for port in world.find("port", "network_id+device_owner", (network_id, owner))}))

@@ -4,21 +4,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from apps.protocols import number_of
+from apps.protocols import exists_in, number_of
 from apps.security_group_defaults import PROTOCOL
 from controller import values
 from controller.errors import Invalid, Unsupported
 
-__all__ = ["PROTOCOL", "exists_in", "settle"]
+__all__ = ["PROTOCOL", "settle"]
 FAMILY = {"IPv4": (4, 0x800), "IPv6": (6, 0x86dd)}
 _WITH_PORTS, _WITH_TYPES = (6, 17, 132), (1, 58)
-_IPV6_ONLY = (41, 43, 44, 58, 59, 60)
 _PORTS_WITHOUT_FIELDS = (33, 136)                # OpenFlow has no fields for the ports of DCCP and UDP-Lite
-
-
-def exists_in(protocol: str | None, family: int) -> bool:
-    """Whether packets of an IP version may be of a protocol."""
-    return family == 0x86dd or number_of(protocol, family) not in _IPV6_ONLY
 
 
 def settle(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: Any) -> None:

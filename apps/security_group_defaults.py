@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from apps.protocols import NUMBERS
+from apps.protocols import IPV6_ONLY, NUMBERS
 from controller import values
 from controller.errors import Conflict, Invalid, Unsupported
 from controller.policy import SYSTEM
@@ -14,7 +14,6 @@ DEFAULT = "default"
 _ICMP, _ICMP6, _TCP, _UDP, _DCCP, _SCTP, _UDPLITE = 1, 58, 6, 17, 33, 132, 136
 _WITH_PORTS = (_TCP, _UDP, _DCCP, _SCTP, _UDPLITE)
 _MATCHED_PORTS = (_TCP, _UDP, _SCTP)                   # OpenFlow has no fields for the ports of the others
-_IPV6_ONLY = (41, 43, 44, _ICMP6, 59, 60)
 _SAME = ("direction", "ethertype", "port_range_min", "port_range_max", "normalized_cidr", "remote_group_id",
          "remote_address_group_id")
 
@@ -139,7 +138,7 @@ def _check_family(rule: Mapping[str, Any]) -> None:
     if prefix and values.ip_version(prefix) != version:
         raise Invalid("remote_ip_prefix", f"must be of {rule['ethertype']}, as ethertype says",
                       type="SecurityGroupRuleParameterConflict")
-    if version == 4 and number_of(rule["protocol"], "IPv4") in _IPV6_ONLY:
+    if version == 4 and number_of(rule["protocol"], "IPv4") in IPV6_ONLY:
         raise Invalid("ethertype", f"must be IPv6 for protocol {rule['protocol']}",
                       type="SecurityGroupEthertypeConflictWithProtocol")
 

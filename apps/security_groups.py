@@ -24,8 +24,6 @@ a sum: clause 1 is one flow for each member's address on a host, whatever rules 
 clause 2 is the rule's; the conjunction's id is the remote group's key. Elsewhere the same address is somebody else:
 REALM, the networks that can send to each other (`realms.py`), keeps their members' flows apart.
 """
-from typing import NamedTuple
-
 from apps.guards import LINK_LOCAL, groups_key, groups_of, guard_of, has_subnets, pairs
 from apps.pipeline import (
     ADDRESSES,
@@ -51,41 +49,17 @@ from apps.pipeline import (
     STATELESS,
 )
 from apps.places import everywhere, home, plugged, switches_of
-from apps.protocols import number_of
+from apps.protocols import OPENING, PACKET, conversations
 from apps.realms import realm
 from controller.app import flows, query, spread, tally
 from controller.openflow.actions import conjunction, ct, drop, resubmit, set_field
 from controller.openflow.match import match
-from controller.openflow.ranges import port_masks
 from controller.values import eui64
 
 APP = 5
 FAMILY = {"IPv4": 0x800, "IPv6": 0x86dd}
 FAMILIES = tuple(FAMILY.values())
 TAGS = (0x8100, 0x88a8)      # IEEE 802.1Q, 802.1ad
-
-class Words(NamedTuple):
-    """The fields that say what a rule is about: by IP version the two addresses; the protocol; by protocol the port that
-    was asked for, or ICMP's type and code. `needs` is what a match on them must ask for as well."""
-
-    source: dict
-    destination: dict
-    protocol: str
-    port: dict
-    types: dict
-    needs: dict
-
-
-# The packet as it is.
-PACKET = Words(
-    {0x800: "ipv4_src", 0x86dd: "ipv6_src"}, {0x800: "ipv4_dst", 0x86dd: "ipv6_dst"}, "ip_proto",
-    {6: "tcp_dst", 17: "udp_dst", 132: "sctp_dst"},
-    {1: ("icmpv4_type", "icmpv4_code"), 58: ("icmpv6_type", "icmpv6_code")}, {})
-# The packet that opened the connection; for ICMP its "ports" are type and code.
-OPENING = Words(
-    {0x800: "ct_nw_src", 0x86dd: "ct_ipv6_src"}, {0x800: "ct_nw_dst", 0x86dd: "ct_ipv6_dst"}, "ct_nw_proto",
-    dict.fromkeys((6, 17, 132), "ct_tp_dst"), dict.fromkeys((1, 58), ("ct_tp_src", "ct_tp_dst")),
-    {"ct_state": (0x20, 0x30)})
 
 # Connection state (ovs-fields(7)): new 1, established 2, related 4, reply 8, invalid 16, tracked 32.
 NEW, INVALID = (0x21, 0x21), (0x30, 0x30)
@@ -195,21 +169,6 @@ def conversation_with(rule, family, words):
     if not rule.remote_ip_prefix or rule.remote_ip_prefix.endswith("/0"):
         return {}
     return {(words.destination if rule.direction == "egress" else words.source)[family]: rule.remote_ip_prefix}
-
-
-def conversations(rule, family, words):
-    """The protocol, ports or ICMP types of a rule as matches; a range of ports becomes several."""
-    protocol = number_of(rule.protocol, family)
-    if protocol is None:
-        return [{}]
-    spoken = {words.protocol: protocol}
-    least, most = rule.port_range_min, rule.port_range_max
-    if protocol in words.types:
-        of_type, of_code = words.types[protocol]
-        return [spoken | ({of_type: least} if least is not None else {}) | ({of_code: most} if most is not None else {})]
-    if least is None or protocol not in words.port:
-        return [spoken]
-    return [{**spoken, words.port[protocol]: ports} for ports in port_masks(least, most)]
 
 
 @query

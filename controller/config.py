@@ -70,14 +70,7 @@ def load(path: str | Path | None = None, *, plain: Iterable[str] = (), **given: 
     """
     values: dict[str, Any] = {}
     if path:
-        try:
-            values = yaml.safe_load(Path(path).read_text()) or {}
-        except OSError as error:
-            raise BadConfig(f"{path}: {error.strerror}") from None
-        except yaml.YAMLError as error:
-            raise BadConfig(f"{path}: not YAML: {error}") from None
-        if not isinstance(values, dict):
-            raise BadConfig(f"{path}: must hold entries like `store: hadron.db`")
+        values = _mapping(path, str(path), "entries like `store: hadron.db`")
     values.update({name: value for name, value in given.items() if value is not None})
     for name in plain:
         said = values.get(name, {})
@@ -173,15 +166,22 @@ def policy_rules(config: Config) -> dict[str, str]:
     """The rules of the policy file, if there is one. Raises BadConfig."""
     if not config.policy:
         return {}
-    try:
-        said = yaml.safe_load(Path(config.policy).read_text()) or {}
-    except OSError as error:
-        raise BadConfig(f"policy: {config.policy}: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        raise BadConfig(f"policy: {config.policy}: not YAML: {error}") from None
-    if not isinstance(said, dict):
-        raise BadConfig(f"policy: {config.policy}: must hold rules by name, as `create_network: rule:admin_only`")
+    where = f"policy: {config.policy}"
+    said = _mapping(config.policy, where, "rules by name, as `create_network: rule:admin_only`")
     wrong = [name for name, rule in said.items() if not isinstance(name, str) or not isinstance(rule, str)]
     if wrong:
-        raise BadConfig(f"policy: {config.policy}: {wrong[0]}: must be text, as `role:member and rule:owner`")
+        raise BadConfig(f"{where}: {wrong[0]}: must be text, as `role:member and rule:owner`")
+    return said
+
+
+def _mapping(path: str | Path, where: str, expected: str) -> dict[str, Any]:
+    """What a YAML file holds by name. Raises BadConfig."""
+    try:
+        said = yaml.safe_load(Path(path).read_text()) or {}
+    except OSError as error:
+        raise BadConfig(f"{where}: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise BadConfig(f"{where}: not YAML: {error}") from None
+    if not isinstance(said, dict):
+        raise BadConfig(f"{where}: must hold {expected}")
     return said

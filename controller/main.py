@@ -18,7 +18,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +45,7 @@ from controller.switch.events import SwitchGreeted
 from controller.switch.ovsdb import OvsdbServer
 from controller.switch.switches import Switches
 from controller.switch.tls import server_context
+from controller.times import utc
 from controller.write import Writer
 from rest.api import Api
 from rest.inspect import Inspect
@@ -79,10 +79,6 @@ def _import_file(file: Path) -> None:
     spec.loader.exec_module(module)
 
 
-def _stamp(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 class Hadron:
     """One running controller. `start` returns once everything listens; `close` leaves all flows as they are."""
 
@@ -113,8 +109,8 @@ class Hadron:
             "ERROR" if named in self.control.errors else "BUILD" if named in self.control.pending else "ACTIVE")
         self.model.live["port.status"] = lambda row: self.control.status(row.id)
         self.model.live["switch.heard"] = self._heard
-        began = _stamp(time.time())
-        self.model.live["controller"] = lambda _: {"host": platform.node(), "since": began, "now": _stamp(time.time())}
+        began = utc()
+        self.model.live["controller"] = lambda _: {"host": platform.node(), "since": began, "now": utc()}
         self.ovsdb = OvsdbServer(self.desk.post, bridge=config.bridge, tunnels=config.tunnels,
                                  controllers=[config.controller_target] if config.controller_target else [],
                                  openflow_ports={"ssl" if config.openflow.tls else "tcp": config.openflow.port})
@@ -141,7 +137,7 @@ class Hadron:
     def _heard(self, switch: Any) -> str | None:
         """When a connected switch was last heard of."""
         silent = self.switches.silent(switch.id)
-        return None if silent is None else _stamp(time.time() - silent)
+        return None if silent is None else utc(time.time() - silent)
 
     def _at(self, kind: str, id: str) -> tuple[str, int | bytes] | None:
         """Where an object is now: its switch, and its port there or the actions that lead to it."""

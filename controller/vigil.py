@@ -10,8 +10,9 @@ network makes anybody lost. Seconds are ticks of the clock that reach the desk: 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from datetime import UTC, datetime
 from typing import Any
+
+from controller.times import utc
 
 GRACE = 30          # seconds; Open vSwitch waits 8 at most between two attempts to connect
 
@@ -51,7 +52,7 @@ class Vigil:
             left = self._away[switch] = self._away.get(switch, GRACE) - 1
             if left <= 0:
                 del self._away[switch]
-                since = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+                since = utc(now)
                 self._learn([("loss", {"id": switch, "since": since})])
                 self._alarm("lost", switch=switch)
         for switch in [switch for switch in lost if switch not in known]:

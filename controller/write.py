@@ -11,7 +11,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 from controller import sharing
@@ -26,6 +25,7 @@ from controller.resource import Attribute, Invalid, Resource, Resources
 from controller.rows import Row, as_dict, plain
 from controller.settings import read_quotas
 from controller.store import Key, Store, Write
+from controller.times import utc
 from controller.transaction import Transaction
 
 NOTE = "note"
@@ -36,11 +36,6 @@ __all__ = ["SYSTEM", "Context", "Writer", "view"]
 def view(resource: Resource, row: Row, context: Context, model: Model) -> dict[str, Any]:
     """A row as the API shows it to whoever asks, ready for JSON."""
     return model.show(resource.kind, row, admin=context.is_admin)
-
-
-def utc() -> str:
-    """The time as documents say it: UTC, to the second."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Group:

@@ -2,9 +2,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
+from controller.times import utc
 from rest.inspect_objects import Known
 
 
@@ -18,7 +18,7 @@ def _switch(control: Any, id: str, session: Mapping[str, Any], host: str) -> dic
     row, standing = control.model.get("switch", id), control.standing.get(id)
     audit = {name: value for name, value in (standing.audit if standing else {}).items() if name != "examples"}
     if "at" in audit:
-        audit["at"] = datetime.fromtimestamp(audit["at"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        audit["at"] = utc(audit["at"])
     owner = control.model.get("host", row.host_id) if row is not None and row.host_id else None
     return {"switch": id, "host": host, "host_id": row.host_id if row is not None else None,
             "bridge": row.bridge if row is not None else None, "ovs_version": owner.ovs_version if owner else None,

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from controller.openflow.fields import FIELDS, VLAN_PRESENT, Field, exact, value_and_mask
+from controller.openflow.match import Encoded
 from controller.openflow.pipeline import Register, Table
 
 NICIRA = 0x2320
@@ -80,23 +81,6 @@ def drop(reason: str) -> Drop:
     return Drop(reason)
 
 
-class _Sets(dict[Any, bytes]):
-    """Encoded set_field actions of one field by value."""
-
-    def __init__(self, field: Field) -> None:
-        super().__init__()
-        self.field = field
-
-    def __missing__(self, value: object) -> bytes:
-        if len(self) >= _CACHE:
-            self.clear()
-        made = self[value] = _set(self.field, value)
-        return made
-
-
-_sets = {name: _Sets(field) for name, field in FIELDS.items()}
-
-
 def set_field(fields: Mapping[str, Any] | None = None, /, **more: Any) -> bytes:
     """Write values into packet fields or registers, in the order given: set_field({RECEIVER: 7}, eth_src="fa:...").
 
@@ -142,6 +126,7 @@ def _set_frame(field: Field) -> tuple[bytes, bytes]:
 
 
 _SET_FRAMES = {name: _set_frame(field) for name, field in FIELDS.items()}
+_sets = {name: Encoded(field, _set) for name, field in FIELDS.items()}
 
 
 def _load(field: Field, value: int, mask: int) -> bytes:

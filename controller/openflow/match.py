@@ -29,17 +29,17 @@ def part(field: Field, value: object) -> bytes:
 _HEADERS = {name: field.header() for name, field in FIELDS.items()}
 
 
-class _Parts(dict[Any, bytes]):
-    """Encoded parts of one field by the value asked for."""
+class Encoded(dict[Any, bytes]):
+    """What values of one field are on the wire, remembered: parts of matches, or actions that set it."""
 
-    def __init__(self, field: Field) -> None:
+    def __init__(self, field: Field, encode: Callable[[Field, Any], bytes]) -> None:
         super().__init__()
-        self.field = field
+        self._field, self._encode = field, encode
 
     def __missing__(self, value: object) -> bytes:
         if len(self) >= _CACHE:
             self.clear()
-        made = self[value] = part(self.field, value)
+        made = self[value] = self._encode(self._field, value)
         return made
 
 
@@ -49,14 +49,14 @@ class _Plan(NamedTuple):
     """
 
     values: Callable[[Mapping[str, Any]], tuple[Any, ...]]
-    caches: tuple[_Parts, ...]
+    caches: tuple[Encoded, ...]
     gate: Callable[[Mapping[str, Any]], Any] | None
     passed: set[Any]
     special: bool
     fields: tuple[Field, ...]
 
 
-_parts = {name: _Parts(field) for name, field in FIELDS.items()}
+_parts = {name: Encoded(field, part) for name, field in FIELDS.items()}
 _plans: dict[tuple[str, ...], _Plan] = {}
 _frames = [(_OXM + (4 + n).to_bytes(2, "big"), bytes(-(4 + n) % 8)) for n in range(_LONGEST)]
 

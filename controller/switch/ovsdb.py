@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from datetime import UTC, datetime
 from typing import NamedTuple, cast
 
 from controller.switch.host_facts import HostFacts, HostGone
@@ -23,6 +22,7 @@ from controller.switch.link import Link, Peer, Refused
 from controller.switch.loop import Loop
 from controller.switch.ovsdb_session import HostSession
 from controller.switch.provision import TUNNELS, Wanted, datapath_id
+from controller.times import utc
 
 LOG = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class OvsdbServer:
     def __init__(self, post: Callable[[HostFacts | HostGone], None], *, bridge: str = "br-int",
                  controllers: Sequence[str] = (), openflow_ports: Mapping[str, int] | None = None,
                  tunnels: Sequence[str] = tuple(TUNNELS), probe_seconds: float = 5.0,
-                 clock: Callable[[], float] = time.monotonic, now_text: Callable[[], str] | None = None) -> None:
+                 clock: Callable[[], float] = time.monotonic, now_text: Callable[[], str] = utc) -> None:
         """`controllers`: what switches are told to connect to, such as tcp:192.0.2.1:6653.
 
         If there are none, each host is told the address at which it reached this server, with the port in `openflow_ports`
@@ -63,7 +63,7 @@ class OvsdbServer:
         if wrong := [each for each in tunnels if each not in TUNNELS]:
             raise ValueError(f"tunnels: {wrong[0]!r} must be one of {', '.join(TUNNELS)}")
         self._tunnels = tuple(TUNNELS[each] for each in TUNNELS if each in tunnels)
-        self.now_text = now_text or (lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+        self.now_text = now_text
         self._sessions: set[HostSession] = set()
         self._hosts: dict[str, HostSession] = {}
         self._switches: dict[str, str] = {}                 # identity of a bridge -> the host it belongs to

@@ -14,6 +14,7 @@ PACKAGES = ("controller", "apps", "topology", "rest", "scenarios")
 
 # Which layer a module is in; of several patterns the longest that fits. Modules of one layer may import each other.
 LAYERS = {
+    "controller.times": 0,
     "controller.values": 0,
     "controller.errors": 0,
     "controller.garbage": 0,

@@ -4,8 +4,6 @@ from controller.app import query
 from topology.paths import wires
 from topology.reservations import Asked, reserve
 
-LINK_METERS = 0x0c000000                # + OpenFlow port: what circuits leave of a link
-
 
 def seat(world, circuit, end):
     """(switch, OpenFlow port) of an end ("a" or "z") that is there, or None."""

@@ -8,7 +8,8 @@ there with nothing but meters. Around a link that breaks circuits go like everyt
 another path with room.
 """
 from apps.bandwidth import given, seat
-from apps.pipeline import ADMIT, LABELLED, LABELS
+from apps.limits import at_once
+from apps.pipeline import ADMIT, LABELLED, LABELS, METERS
 from apps.transport import ETHERNET_TYPE, FRAME, GROUPS, MPLS, MPLS_TYPE
 from controller.app import flows
 from controller.openflow.actions import (
@@ -28,9 +29,6 @@ from controller.openflow.match import match
 APP = 63
 MPLS_MULTICAST = 0x8848
 LABEL = 1 << 19                         # | number of the circuit twice, and the direction
-METERS = 0x0b000000                     # + the same
-BURST = 0.4                             # of a second's worth, for TCP (as limits.py)
-LEAST_BURST = 120                       # kbit: ten frames
 
 
 # ---- flows
@@ -58,13 +56,13 @@ def carry(world, circuit, switch_id):
         near, far = seat(world, circuit, end), seat(world, circuit, other)
         label = label_of(circuit, end)
         if near[0] == switch_id:
-            rate = max(found.rate, 1)
-            yield Meter(METERS + (circuit.key << 1 | (end == "z")), kbps=rate, burst=max(int(rate * BURST), LEAST_BURST))
+            rate, number = max(found.rate, 1), METERS["circuits"] + (circuit.key << 1 | (end == "z"))
+            yield Meter(number, kbps=rate, burst=at_once(rate))
             for labelled in (MPLS, MPLS_MULTICAST) if near[0] != far[0] else ():
                 yield ADMIT, "never", match(in_port=near[1], eth_type=labelled), (
                     drop("Open vSwitch does not tell the labels of a frame from those that it puts around it"),)
             yield ADMIT, "circuit", match(in_port=near[1]), (
-                meter(METERS + (circuit.key << 1 | (end == "z"))), *into(label, near, far))
+                meter(number), *into(label, near, far))
         if switch_id in ports:
             yield LABELS, "circuit", match(eth_type=MPLS, mpls_label=label), (
                 FORGET_IN_PORT, dec_mpls_ttl(), group(GROUPS + ports[switch_id]))

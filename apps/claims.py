@@ -5,7 +5,7 @@ is carried like any frame, and the controller gets a copy, so many a second. Who
 that lead to the address follow: next hops of routers, and floating IPs. Before anybody has said anything it is the port's
 whose fixed address it is; if it is nobody's, a router that has something for it asks (`ask_owners` in `routing.py`).
 """
-from apps.pipeline import ANSWER, FORWARD, SENDER
+from apps.pipeline import ANSWER, FORWARD, METERS, SENDER
 from apps.places import home, is_contested, owners, shared
 from controller.app import Fact, answers, flows
 from controller.openflow.actions import controller, meter
@@ -15,7 +15,6 @@ from controller.packet import arp, icmp6
 
 APP = 13
 ARP, IPV6, ICMPV6, REQUEST, REPLY, ADVERTISEMENT = 0x806, 0x86dd, 58, 1, 2, 136
-METERS = 0x0a000000             # numbers of meters: this and the port's key
 RATE = 20                       # a second from one port
 
 
@@ -30,8 +29,8 @@ def listen(world, port):
     """What the port says of itself, and its answers to who asks."""
     addresses = contested(world, port)
     if addresses:
-        yield Meter(METERS + port.key, pps=RATE, burst=RATE)
-    copied = (meter(METERS + port.key), controller(), FORWARD)
+        yield Meter(METERS["claims"] + port.key, pps=RATE, burst=RATE)
+    copied = (meter(METERS["claims"] + port.key), controller(), FORWARD)
     for ip in addresses:
         if ":" in ip:
             yield ANSWER, "probe", match({SENDER: port.key, "eth_type": IPV6, "ip_proto": ICMPV6,

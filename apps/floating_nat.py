@@ -10,7 +10,7 @@ the port that holds it: so when it moves to another host nobody outside needs to
 What the port sends has the floating address outside, and whoever asks for that outside reaches the port, if its security
 groups let it. An address may instead forward ports of its own to ports of several.
 """
-from apps.limits import bit_meters, counted, limits_outside
+from apps.limits import counted, limits_outside, meters
 from apps.outside import announcement, answer, by_wire, enter, listen, look_up, outside
 from apps.pipeline import FORWARD, GATE, LEAVE, NAT_IN, NAT_OUT, NETWORK, NEXT_HOP, ROUTE, ROUTER, SENDER
 from apps.places import FLOATING_PORT, bearer, gateway_of, home, on_wire, outlet, outlet_of
@@ -51,14 +51,14 @@ def translate(world, floating):
     router, network = outside(world, gate)
     ours, theirs = floating.fixed_ip_address, floating.floating_ip_address
     held, limits = holder(world, floating), world.ask(limits_outside, floating.id)
-    yield from bit_meters(held, limits)
+    yield from meters(held, limits, "bits sent", "bits received")
     if ours is None:                         # it forwards ports, one by one
         return
     yield NAT_IN, "own", match({ROUTER: router.key, NETWORK: network.key, "eth_type": IPV4, "ipv4_dst": theirs}), (
-        *counted(held, "ingress", limits.bits_in), set_field({SENDER: gate.key}),
+        *counted(held, limits, "bits received"), set_field({SENDER: gate.key}),
         ct(router.zone, ROUTE, commit=True, nat=Nat("dst", ours)))
     yield NAT_OUT, "own", match({ROUTER: router.key, GATE: gate.key, "eth_type": IPV4, "ipv4_src": ours}), (
-        *counted(held, "egress", limits.bits_out), set_field(eth_src=held.mac_address),
+        *counted(held, limits, "bits sent"), set_field(eth_src=held.mac_address),
         ct(router.zone, NEXT_HOP, commit=True, nat=Nat("src", theirs)))
 
 
@@ -127,8 +127,7 @@ def forward_ports(world, forwarding):
     gate = gateway(world, floating)
     router, network = outside(world, gate)
     protocol, field = PROTOCOLS[forwarding.protocol]
-    limits = world.ask(limits_outside, floating.id)
-    metered = counted(holder(world, floating), "ingress", limits.bits_in)
+    metered = counted(holder(world, floating), world.ask(limits_outside, floating.id), "bits received")
     wanted = {ROUTER: router.key, NETWORK: network.key, "eth_type": IPV4, "ip_proto": protocol, "ipv4_dst": floating.floating_ip_address}
     for ports, to in leads(forwarding):
         nat = Nat("dst", forwarding.internal_ip_address, ports=to)

@@ -4,18 +4,17 @@ A port's own policy counts, or else its network's. `qos.py` has the flows.
 """
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from apps.guards import is_held
-from apps.pipeline import ACCESS_IN, HAND_OVER
+from apps.pipeline import ACCESS_IN, HAND_OVER, METERS
 from controller.app import query
 from controller.openflow import Meter, meter
 
 SERVICE = "network:"             # owners of ports to which a network's policy does not apply, as in Neutron
-# Numbers of meters: a port's key, which the meter of its questions has itself, and above that what is metered; 1 << 24 and a
-# key are routers' errors.
-_METERS = {("bits", "egress"): 2 << 24, ("packets", "egress"): 3 << 24,
-           ("bits", "ingress"): 4 << 24, ("packets", "ingress"): 5 << 24}
+_SECONDS = 0.4                   # of the rate that may come at once: with 0.1, BBR got half of it, with 0.2 all of it
+_FRAMES_KBIT = 120               # ten frames of 1500 bytes
 
 
 class Limit(NamedTuple):
@@ -26,16 +25,26 @@ class Limit(NamedTuple):
 
 class Limits(NamedTuple):
     """What a policy says for a port."""
-    bits_out: Limit | None = None
-    bits_in: Limit | None = None
-    packets_out: Limit | None = None
-    packets_in: Limit | None = None
+    bits_sent: Limit | None = None
+    bits_received: Limit | None = None
+    packets_sent: Limit | None = None
+    packets_received: Limit | None = None
     mark: int | None = None
 
     @property
     def sending(self) -> bool:
         """Whether anything applies to what it sends."""
-        return self.bits_out is not None or self.packets_out is not None or self.mark is not None
+        return self.bits_sent is not None or self.packets_sent is not None or self.mark is not None
+
+    def of(self, what: str) -> Limit | None:
+        """The limit of `bits sent`, `packets received` and so on."""
+        found: Limit | None = getattr(self, what.replace(" ", "_"))
+        return found
+
+
+def at_once(kbps: int) -> int:
+    """The kilobits that may come at once where nobody says how many: what TCP needs to reach a rate."""
+    return max(int(kbps * _SECONDS), _FRAMES_KBIT)
 
 
 @query
@@ -52,18 +61,16 @@ def limits_by(world: Any, policy_id: str) -> Limits:
     """What the rules of a policy say. Where none says how much may come at once, it is what TCP needs."""
     said: dict[str, Any] = {}
     for rule in world.find("bandwidth_limit_rule", "qos_policy_id", policy_id):
-        burst = rule.max_burst_kbps or max(int(rule.max_kbps * BURST), _FRAMES_KBIT)
-        said["bits_out" if rule.direction == "egress" else "bits_in"] = Limit(rule.max_kbps, burst)
+        said[f"bits_{_DONE[rule.direction]}"] = Limit(rule.max_kbps, rule.max_burst_kbps or at_once(rule.max_kbps))
     for rule in world.find("packet_rate_limit_rule", "qos_policy_id", policy_id):
-        burst = rule.max_burst_kpps * 1000 or int(rule.max_kpps * 1000 * BURST)
-        said["packets_out" if rule.direction == "egress" else "packets_in"] = Limit(rule.max_kpps * 1000, burst)
+        burst = rule.max_burst_kpps * 1000 or int(rule.max_kpps * 1000 * _SECONDS)
+        said[f"packets_{_DONE[rule.direction]}"] = Limit(rule.max_kpps * 1000, burst)
     for rule in world.find("dscp_marking_rule", "qos_policy_id", policy_id):
         said["mark"] = rule.dscp_mark
     return Limits(**said)
 
 
-BURST = 0.4                      # of a second's worth: with 0.1, BBR got half of the rate, with 0.2 all of it
-_FRAMES_KBIT = 120               # ten frames of 1500 bytes
+_DONE = {"egress": "sent", "ingress": "received"}
 _NONE = Limits()
 
 
@@ -82,32 +89,24 @@ def limits_outside(world: Any, floating_id: str) -> Limits:
     return world.ask(limits_by, policy) if policy is not None else _NONE
 
 
-def bit_meters(port: Any, limits: Limits) -> Any:
-    """The meters of bits, for both directions."""
-    for direction, limit in (("egress", limits.bits_out), ("ingress", limits.bits_in)):
+def meters(port: Any, limits: Limits, *whats: str) -> Iterator[Meter]:
+    """The meters of a port that its limits need, of these: `bits sent`, `packets received` and so on."""
+    for what in whats:
+        limit = limits.of(what)
         if limit:
-            yield Meter(meter_number(port, "bits", direction), kbps=limit.rate, burst=limit.burst)
+            rate: dict[str, Any] = {"kbps" if what.startswith("bits") else "pps": limit.rate}
+            yield Meter(METERS[what] + port.key, **rate, burst=limit.burst)
 
 
-def counted(port: Any, direction: str, limit: Limit | None) -> tuple:
-    """What a flow does first whose bits are limited."""
-    return (meter(meter_number(port, "bits", direction)),) if limit else ()
-
-
-def meter_number(port: Any, what: str, direction: str) -> int:
-    return port.key + _METERS[what, direction]
-
-
-def count_packets(world: Any, port: Any) -> tuple:
-    """What ADMIT does first with what the port sends."""
-    return (meter(meter_number(port, "packets", "egress")),) if world.ask(limits_of, port.id).packets_out else ()
+def counted(port: Any, limits: Limits, what: str) -> tuple[Any, ...]:
+    """What a flow does first where this is limited."""
+    return (meter(METERS[what] + port.key),) if limits.of(what) else ()
 
 
 def hand_over(world: Any, port: Any, out: tuple) -> tuple:
     """How the port gets what is for it; `out` are the actions that do it."""
-    limits, held = world.ask(limits_of, port.id), world.ask(is_held, port.network_id)
-    bits = (meter(meter_number(port, "bits", "ingress")),) if limits.bits_in else ()
-    packets = (meter(meter_number(port, "packets", "ingress")),) if limits.packets_in else ()
-    if held:
+    limits = world.ask(limits_of, port.id)
+    bits, packets = counted(port, limits, "bits received"), counted(port, limits, "packets received")
+    if world.ask(is_held, port.network_id):
         return (*packets, ACCESS_IN)
     return (*packets, HAND_OVER) if bits and packets else (*packets, *bits, *out)

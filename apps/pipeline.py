@@ -172,5 +172,20 @@ HOP6_PARTS = [register(12 + part, f"IPv6 address of the next hop, part {part + 1
 
 PIPELINE.name_registers(vars())
 
+# Numbers of meters: where those for each purpose begin. What is metered adds a number of its own: a port's key, unless said
+# otherwise.
+METERS = {
+    "questions": 0,
+    "errors": 1 << 24,                                                     # + the router's key
+    "bits sent": 2 << 24, "packets sent": 3 << 24, "bits received": 4 << 24, "packets received": 5 << 24,
+    "services": 6 << 24,
+    "claims": 10 << 24,
+    "circuits": 11 << 24,                                                  # + the circuit's key twice, and the direction
+    "links": 12 << 24,                                                     # + OpenFlow port
+    "overheard": (16 << 24) - 1,                                           # one on each switch
+    "discovery": 16 << 24,                                                 # + OpenFlow port
+    "stations": 32 << 24,
+}
+
 # What a flow has made of a question goes back to whoever asked, by the way that leads there.
 BACK = (move(SENDER, RECEIVER), FORGET_IN_PORT, DELIVER)

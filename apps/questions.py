@@ -9,7 +9,7 @@ they are for us, however many kinds they are. A port asks so many a second and n
 way like any other frame, and so does whatever is inside a VLAN of the tenant's own.
 """
 from apps import dhcp, dhcp6, router_advertisements
-from apps.pipeline import ANSWER, ASK, SENDER
+from apps.pipeline import ANSWER, ASK, METERS, SENDER
 from apps.places import everywhere, home, plugged
 from controller.app import answers, flows
 from controller.openflow import Meter, controller, match, meter
@@ -35,9 +35,9 @@ def ask(world, port):
     if not wanted:
         return
     # The meter's number is the port's key, one in all the fabric: no two ports ever want the same meter.
-    yield Meter(port.key, pps=RATE, burst=RATE)
+    yield Meter(METERS["questions"] + port.key, pps=RATE, burst=RATE)
     for fields in wanted:
-        yield ASK, "port", match({SENDER: port.key, **fields}), (meter(port.key), controller())
+        yield ASK, "port", match({SENDER: port.key, **fields}), (meter(METERS["questions"] + port.key), controller())
 
 
 def kinds(world, port):

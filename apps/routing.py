@@ -21,6 +21,7 @@ from apps.pipeline import (
     HOP6,
     LARGE,
     LEAVE,
+    METERS,
     NAT_IN,
     NAT_OUT,
     ND_REPLY,
@@ -76,7 +77,6 @@ LINK_LOCAL = ({"eth_type": IPV6, "ipv6_src": "fe80::/10"}, {"eth_type": IPV6, "i
               {"eth_type": IPV4, "ipv4_dst": "169.254.0.0/16"})
 ETHERNET = 14                      # bytes of a frame before its packet
 RATE = 50                          # ICMP errors a second of one router on one host (RFC 1812 §4.3.2.8)
-METERS = 1 << 24                   # meters with lower numbers are ports'
 
 
 @flows(per="switch", on=everywhere)
@@ -305,8 +305,8 @@ def refuse(world, router):
     too big for the next network (the router does not cut packets, whoever allows it)."""
     if not router.admin_state_up:
         return
-    yield Meter(METERS + router.key, pps=RATE, burst=RATE)
-    up = meter(METERS + router.key), controller()
+    yield Meter(METERS["errors"] + router.key, pps=RATE, burst=RATE)
+    up = meter(METERS["errors"] + router.key), controller()
     for ip in world.ask(own_addresses, router.id):
         family = family_of(ip)
         yield ROUTE, "own", match({ROUTER: router.key, "eth_type": family, DESTINATION[family]: ip}), up

@@ -9,7 +9,7 @@ asked, as with DHCP.
 """
 from apps import metadata, names
 from apps.guards import pairs
-from apps.pipeline import ANSWER, BACK, ND_REPLY, SENDER, SERVE
+from apps.pipeline import ANSWER, BACK, METERS, ND_REPLY, SENDER, SERVE
 from apps.places import SERVICE_IP, SERVICE_IP6, SERVICE_MAC, everywhere, has_services, home, plugged
 from controller.app import Ask, Heard, answers, flows
 from controller.openflow import Meter, controller, match, meter, move, set_field
@@ -21,7 +21,6 @@ APP = 16
 ARP, IPV4, IPV6, TCP, UDP, ICMPV6 = 0x806, 0x800, 0x86dd, 6, 17, 58
 SOLICITATION, SOLICITED_OVERRIDE, TARGET_LINK_LAYER = 135, 0x60000000, 2
 RATE, BURST = 100, 300              # packets a second of one port: user data of 64 KB are some 60
-METERS = 6 << 24                   # meters with lower numbers are others': questions, routers, policies
 FLOODED = 250                       # a second: less is a machine that starts
 HERE = {4: ipv4.address(SERVICE_IP), 6: ipv6.address(SERVICE_IP6)}
 
@@ -62,8 +61,8 @@ def neighbours():
 @flows(per="port", on=home)
 def serve(world, port):
     if has_services(world):
-        yield Meter(METERS + port.key, pps=RATE, burst=BURST)
-        yield SERVE, "port", match({SENDER: port.key}), (meter(METERS + port.key), controller())
+        yield Meter(METERS["services"] + port.key, pps=RATE, burst=BURST)
+        yield SERVE, "port", match({SENDER: port.key}), (meter(METERS["services"] + port.key), controller())
 
 
 @answers(of=serve, flood=FLOODED)

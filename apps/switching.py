@@ -8,7 +8,7 @@
     unknown unicast             only to ports that may own addresses nobody has told us of
 """
 from apps.guards import ask_for, first_judge, guard_of, way_in
-from apps.limits import count_packets, hand_over, limits_of
+from apps.limits import counted, hand_over, limits_of
 from apps.pipeline import (
     ADMIT,
     COMMIT,
@@ -64,16 +64,16 @@ def admit(world, port):
     """A guarded port is held to its addresses, and sends untagged frames unless its network carries tags; an unguarded
     one may send anything. Of a trunk each port has the frames with its tag, which comes off."""
     network, seen = world.need("network", port.network_id), here(world, port)
-    guard = world.ask(guard_of, port.id)
+    guard, limits = world.ask(guard_of, port.id), world.ask(limits_of, port.id)
     known = {"in_port": seen.ofport}
     if seen.tag:
         known["vlan_vid"] = TAGGED | seen.tag
     elif seen.trunk or guard != UNGUARDED and not network.vlan_transparent:
         known["vlan_vid"] = NOT_TAGGED
     yield ADMIT, "known", match(known), (
-        *count_packets(world, port), *((pop_vlan(),) if seen.tag else ()),
+        *counted(port, limits, "packets sent"), *((pop_vlan(),) if seen.tag else ()),
         ask_for(world, port), set_field({GUARDS: guard}), set_field({NETWORK: network.key}), set_field({SENDER: port.key}),
-        POLICE if world.ask(limits_of, port.id).sending else first_judge(world, port))
+        POLICE if limits.sending else first_judge(world, port))
 
 
 @flows(per="port", on=home)

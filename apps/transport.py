@@ -16,7 +16,8 @@ the frame is for once more, so that it may be sent to another one first and go o
 """
 from functools import lru_cache
 
-from apps.bandwidth import LINK_METERS, taken
+from apps.bandwidth import taken
+from apps.limits import at_once
 from apps.pipeline import (
     ADMIT,
     DELIVER,
@@ -24,6 +25,7 @@ from apps.pipeline import (
     FORWARD,
     LABELLED,
     LABELS,
+    METERS,
     NETWORK,
     NO_TUNNEL,
     PATHS,
@@ -61,7 +63,6 @@ from topology.paths import adjacent, wires
 from topology.trees import steps, trees
 
 APP = 60
-BURST, LEAST_BURST = 0.4, 120            # of meters: seconds, for TCP; and kbit, which are ten frames
 MPLS, MPLS_TYPE, ETHERNET_TYPE = 0x8847, 0x18847, 0
 LABEL_BITS = (1 << 20) - 1
 INNER = 1 << 16                         # before a network's key: labels below 16 have a meaning of their own (RFC 3032)
@@ -145,7 +146,7 @@ def carry(world, switch):
     """By which port it goes on to each other switch. A new way is made from its end on: the stage is what is left of it."""
     ways, labels, limited = world.ask(trees), world.ask(labels_of_all), world.ask(taken, switch.id)
     for port, left in limited.items():
-        yield Meter(LINK_METERS + port, kbps=left, burst=max(int(left * BURST), LEAST_BURST))
+        yield Meter(METERS["links"] + port, kbps=left, burst=at_once(left))
     for target, port in world.ask(steps, switch.id).items():
         if target in labels:
             yield onward(switch.id, labels[target], port, ways.hops(switch.id, target), port in limited)
@@ -153,7 +154,7 @@ def carry(world, switch):
 
 def send_on(port, limited):
     """Out by a port; held to what circuits leave of its link."""
-    return (*((meter(LINK_METERS + port),) if limited else ()), FORGET_IN_PORT, dec_mpls_ttl(), group(GROUPS + port))
+    return (*((meter(METERS["links"] + port),) if limited else ()), FORGET_IN_PORT, dec_mpls_ttl(), group(GROUPS + port))
 
 
 @lru_cache(1 << 19)

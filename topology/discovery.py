@@ -9,7 +9,7 @@ sent to them, and a frame of ours that comes from one has been carried there.
 A link holds for 60 s without being heard again, so that wires which lose a third of all frames stay; it goes at once with
 either of its ports (see controller/fading.py).
 """
-from apps.pipeline import ADMIT
+from apps.pipeline import ADMIT, METERS
 from controller.app import Alarm, Fact, FromPort, Said, Sealed, Unseal, answers, every, fades, flows, only
 from controller.openflow import Meter, controller, match, meter
 from controller.packet import lldp
@@ -18,8 +18,6 @@ from topology.binding import tenant
 APP = 30
 EVERY, LASTS = 5, 60                # seconds
 RATE = 10                           # frames a second from one port
-METER = 0x1000_0000                 # meters of switch ports begin above those of ports and routers
-OVERHEARD = METER - 1
 LLDP = {"eth_type": lldp.ETHERTYPE, "eth_dst": lldp.NEAREST_BRIDGE, "vlan_vid": 0}
 WHAT = "discovery"
 
@@ -54,15 +52,15 @@ def about(switch_id, port):
 def listen(world, seen, switch_id):
     """A port of its own rate: whoever floods one is not heard there, and nobody else suffers."""
     if takes_part(world, seen):
-        yield Meter(METER + seen.ofport, pps=RATE, burst=RATE)
-        yield ADMIT, "discovery", match(LLDP, in_port=seen.ofport), (meter(METER + seen.ofport), controller())
+        yield Meter(METERS["discovery"] + seen.ofport, pps=RATE, burst=RATE)
+        yield ADMIT, "discovery", match(LLDP, in_port=seen.ofport), (meter(METERS["discovery"] + seen.ofport), controller())
 
 
 @flows(per="switch", on=lambda world, switch: (switch.id,) if switch.host_id is None else (), each=True)
 def overhear(world, switch, switch_id):
     """Discovery's frames from any other port; bridges never forward what is sent to that address."""
-    yield Meter(OVERHEARD, pps=RATE, burst=RATE)
-    yield ADMIT, "never", match(LLDP), (meter(OVERHEARD), controller())
+    yield Meter(METERS["overheard"], pps=RATE, burst=RATE)
+    yield ADMIT, "never", match(LLDP), (meter(METERS["overheard"]), controller())
 
 
 @answers(of=overhear)

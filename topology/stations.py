@@ -6,7 +6,7 @@ lets it go on its way. From then on the address passes at that port in flows alo
 address that is somebody else's, while that one's port is up, is not heard, and an alarm names the port.
 """
 from apps.guards import ask_for
-from apps.pipeline import ANSWER, GUARDS, LOCATE, NETWORK, SENDER, UNGUARDED
+from apps.pipeline import ANSWER, GUARDS, LOCATE, METERS, NETWORK, SENDER, UNGUARDED
 from apps.places import home, plugged
 from controller.app import Alarm, Fact, Resume, answers, fades, flows, only
 from controller.openflow import Meter, controller, drop, match, meter, resubmit, set_field
@@ -15,7 +15,6 @@ from topology.binding import EDGE
 
 APP = 31
 RATE = 50                           # frames a second from one port that are looked at
-METER = 0x2000_0000                 # the numbers of these meters begin here
 STATIONS, ADDRESSES = 64, 16        # MAC addresses of one port, and IP addresses of one of those
 ARP, IPV6, ICMPV6 = 0x806, 0x86DD, 58
 NEIGHBOUR = {"eth_type": IPV6, "ip_proto": ICMPV6}
@@ -36,8 +35,8 @@ def stand(world, switch):
 @flows(per="port", on=home)
 @only(learns)
 def look(world, port):
-    up = (meter(METER + port.key), controller())
-    yield Meter(METER + port.key, pps=RATE, burst=RATE)
+    up = (meter(METERS["stations"] + port.key), controller())
+    yield Meter(METERS["stations"] + port.key, pps=RATE, burst=RATE)
     yield LOCATE, "stranger", match({SENDER: port.key}), up
     for claims in ({"eth_type": ARP}, {**NEIGHBOUR, "icmpv6_type": ASKING}, {**NEIGHBOUR, "icmpv6_type": TELLING}):
         yield LOCATE, "claim", match({SENDER: port.key, **claims}), up

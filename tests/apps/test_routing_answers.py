@@ -6,6 +6,7 @@ from typing import Any
 
 import apps.routes  # noqa: F401  declares rules
 import apps.routing
+from apps.pipeline import METERS
 from controller.packet import icmp_errors
 from tests.apps.cases import FAMILIES
 from tests.kit import frames
@@ -224,7 +225,7 @@ def test_an_icmp_error_is_never_answered_with_another() -> None:
 def test_errors_are_so_many_a_second_for_each_router_on_each_host(net: Net, red: Thing, blue: Thing) -> None:
     net.port("a", on="host1", network=red)
     router = Router(net).join(red, blue)
-    meter = "meter", apps.routing.METERS + router.thing.key
+    meter = "meter", METERS["errors"] + router.thing.key
     assert meter in net.flows("host1")
     for network in (red, blue):
         router.leave(network)

@@ -8,8 +8,7 @@ from functools import partial
 from typing import Any
 
 from apps.guards import digest_of, groups_of
-from apps.pipeline import PIPELINE, TUNNEL_KEY, TUNNEL_PORT, UPLINK
-from apps.routing import METERS
+from apps.pipeline import METERS, PIPELINE, TUNNEL_KEY, TUNNEL_PORT, UPLINK
 from controller.openflow.group import Entry
 from controller.openflow.text import entry_text
 from controller.values import ip_number
@@ -49,7 +48,7 @@ class Names:
         groups = {row.key: f"{row.name} of {row.project_id}" for row in rows["security_group"].values()}
         self.numbers += [
             (r"(\bin_port=|\boutput:)(\d+)\b", ofports),
-            (r"(\bmeter[:=])(\d+)\b", ports | {METERS + row.key: row.name for row in rows["router"].values()}),
+            (r"(\bmeter[:=])(\d+)\b", ports | {METERS["errors"] + row.key: row.name for row in rows["router"].values()}),
             (r"(\bconj_id=|\bconjunction\()(\d+)\b", groups),
         ]
         self.texts = {f"tun_dst={net.things['host', host].tunnel_ip},RECEIVER": "tun_dst=<its own>,RECEIVER"}

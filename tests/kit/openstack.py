@@ -6,6 +6,7 @@ import json
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
 
+import openstack
 from openstackclient.shell import OpenStackShell
 from osc_lib.clientmanager import ClientCache, ClientManager
 
@@ -17,6 +18,18 @@ class Openstack:
 
     def __init__(self, url: str, *auth: str) -> None:
         self._words = [*(["--os-endpoint", url] if url else []), *auth]
+
+    @classmethod
+    def by_token(cls, url: str, token: str | None = None) -> Openstack:
+        """Speaks to a network endpoint, with a token or without any authentication."""
+        return cls(url, *(["--os-auth-type", "admin_token", "--os-token", token] if token else ["--os-auth-type", "none"]))
+
+    @classmethod
+    def by_password(cls, auth_url: str, name: str, password: str, project: str | None = None, *more: str) -> Openstack:
+        """Logs in first, and finds the network in the catalog."""
+        scope = ["--os-project-name", project, "--os-project-domain-name", "Default"] if project else []
+        return cls("", "--os-auth-type", "password", "--os-auth-url", auth_url, "--os-username", name,
+                   "--os-password", password, "--os-user-domain-name", "Default", *scope, *more)
 
     def __call__(self, line: str, *more: str) -> Any:
         """What a command prints, as JSON where it shows or lists something."""
@@ -43,3 +56,9 @@ class Openstack:
             except SystemExit as left:                   # the parser's way to say that the words are wrong
                 status = left.code if isinstance(left.code, int) else 1
         return status, out.getvalue(), wrong.getvalue()
+
+
+def connection(url: str, token: str | None = None) -> Any:
+    """openstacksdk's connection to a network endpoint, with a token or without any authentication."""
+    auth = {"endpoint": url, **({"token": token} if token else {})}
+    return openstack.connect(auth_type="admin_token" if token else "none", auth=auth, load_envvars=False, load_yaml_config=False)

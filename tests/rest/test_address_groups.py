@@ -1,25 +1,4 @@
 """Address groups and the rules that new security groups start with, over HTTP and by the openstack command and library."""
-import pytest
-
-from tests.kit.openstack import Openstack
-from tests.kit.served import served
-from tests.rest.test_openstacksdk import connected
-
-
-@pytest.fixture(scope="module")
-def api():
-    with served() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def client(api):
-    return api.client()
-
-
-@pytest.fixture(scope="module")
-def openstack(api):
-    return Openstack(api.url, "--os-auth-type", "none")
 
 
 def test_an_address_group_lives_and_dies(client):
@@ -63,12 +42,10 @@ def test_the_command_builds_address_groups(openstack):
     assert "h" not in [one["Name"] for one in openstack("address group list")]
 
 
-def test_the_library_builds_address_groups(api):
-    connection = connected(api.url)
-    network = connection.network
+def test_the_library_builds_address_groups(library):
+    network = library
     made = network.create_address_group(name="g", addresses=["10.0.0.0/24"])
     assert network.add_addresses_to_address_group(made, ["10.1.0.0/24"]).addresses == ["10.0.0.0/24", "10.1.0.0/24"]
     assert network.remove_addresses_from_address_group(made, ["10.0.0.0/24"]).addresses == ["10.1.0.0/24"]
     assert network.update_address_group(made, description="d").description == "d"
     network.delete_address_group(network.find_address_group("g"), ignore_missing=False)
-    connection.close()

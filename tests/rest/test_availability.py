@@ -1,21 +1,9 @@
 """Views: objects made when they are asked for. The one there is counts the addresses of networks."""
-import pytest
-
 from tests.kit.openstack import Openstack
 from tests.kit.served import served
 
 PATH = "/v2.0/network-ip-availabilities"
-
-
-@pytest.fixture(scope="module")
-def api():
-    with served(tokens=True) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def ann(api):
-    return api.client("ann")
+SERVED = {"tokens": True}
 
 
 def network(client, *cidrs, **more):
@@ -90,7 +78,7 @@ def test_a_view_is_read_only_and_for_the_owner(api, ann):
 
 def test_the_command_shows_what_is_left():
     with served() as api:
-        openstack = Openstack(api.url, "--os-auth-type", "none")
+        openstack = Openstack.by_token(api.url)
         network(api.client(), "10.0.0.0/24", "fd00::/64", name="net")
         assert [(one["Network Name"], one["Total IPs"], one["Used IPs"]) for one in openstack("ip availability list")] == [
             ("net", 253, 0)]

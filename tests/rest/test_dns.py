@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.kit.openstack import Openstack
-from tests.kit.served import Client, Served, served
-
-
-@pytest.fixture(scope="module")
-def api() -> Iterator[Served]:
-    with served() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def client(api: Served) -> Client:
-    return api.client()
+from tests.kit.served import Client
 
 
 def network(client: Client, **more: Any) -> dict[str, Any]:
@@ -85,8 +73,7 @@ def test_names_that_only_a_dns_outside_could_have_are_refused_by_name(client: Cl
     assert refused.status == 501 and refused.error["message"].startswith("dns_publish_fixed_ip: ")
 
 
-def test_the_openstack_command_names_ports(api: Served) -> None:
-    openstack = Openstack(api.url, "--os-auth-type", "none")
+def test_the_openstack_command_names_ports(openstack: Openstack) -> None:
     openstack("network create named --dns-domain green.example.")
     openstack("subnet create named --network named --subnet-range 10.0.0.0/24")
     port = openstack("port create named --network named --dns-name web")

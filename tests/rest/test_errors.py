@@ -1,17 +1,13 @@
 """Each error that clients know by name comes with its code, its name and a message that says which attribute."""
 import pytest
 
-from tests.kit.served import served
-
 NOBODY = "00000000-0000-0000-0000-00000000dead"
 
 
 @pytest.fixture(scope="module")
-def client():
-    with served() as api:
-        one = api.client()
-        one.ask("PUT", "/v2.0/quotas/ops", {"quota": {"security_group": -1, "network": -1, "subnet": -1}})
-        yield one
+def client(client):
+    client.ask("PUT", "/v2.0/quotas/ops", {"quota": {"security_group": -1, "network": -1, "subnet": -1}})
+    return client
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from rest.extensions import EXTENSIONS
-from tests.kit.served import served
 
 CHANGEABLE = ["network", "subnet", "port", "security_group", "router"]
 KINDS = {"network": "networks", "subnet": "subnets", "port": "ports", "router": "routers", "security_group": "security-groups",
@@ -13,17 +12,10 @@ KINDS = {"network": "networks", "subnet": "subnets", "port": "ports", "router": 
 
 
 @pytest.fixture(scope="module")
-def api():
-    with served() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def client(api):
-    one = api.client()
-    one.ask("PUT", "/v2.0/quotas/ops", {"quota": {"security_group": -1, "security_group_rule": -1, "network": -1,
-                                                      "router": -1}})
-    return one
+def client(client):
+    client.ask("PUT", "/v2.0/quotas/ops", {"quota": {"security_group": -1, "security_group_rule": -1, "network": -1,
+                                                         "router": -1}})
+    return client
 
 
 @pytest.fixture

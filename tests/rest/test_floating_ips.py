@@ -1,28 +1,15 @@
 """External gateways, floating IPs and port forwardings over HTTP."""
 import pytest
 
-from tests.kit.served import served
-
 UNKNOWN = "deadbeef-0000-4000-8000-000000000000"
+SERVED = {"tokens": True}
 
 
 @pytest.fixture(scope="module")
-def api():
-    with served(tokens=True) as running:
-        admin = running.client("admin")
-        for project in ("one", "two", "ops"):
-            admin.ask("PUT", f"/v2.0/quotas/{project}", {"quota": {"router": -1, "network": -1, "subnet": -1}})
-        yield running
-
-
-@pytest.fixture(scope="module")
-def ann(api):
-    return api.client("ann")
-
-
-@pytest.fixture(scope="module")
-def admin(api):
-    return api.client("admin")
+def people(people):
+    for project in ("one", "two", "ops"):
+        people["admin"].ask("PUT", f"/v2.0/quotas/{project}", {"quota": {"router": -1, "network": -1, "subnet": -1}})
+    return people
 
 
 @pytest.fixture(scope="module")

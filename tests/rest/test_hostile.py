@@ -8,7 +8,6 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from controller.particles import load_all
-from tests.kit.served import served
 
 RESOURCES = load_all(["apps", "topology"])
 NAMES = {kind: one.name for kind, one in RESOURCES.items()}             # what one is called in a body
@@ -16,17 +15,6 @@ PATHS = {kind: f"/v2.0/{one.path}" for kind, one in RESOURCES.items() if not one
 
 POLICING: dict[str, dict[str, int]] = {"bandwidth_limit_rule": {"max_kbps": 1000}, "packet_rate_limit_rule": {"max_kpps": 1},
                                        "dscp_marking_rule": {"dscp_mark": 10}}
-
-
-@pytest.fixture(scope="module")
-def api():
-    with served() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def client(api):
-    return api.client()
 
 
 @pytest.fixture(scope="module")

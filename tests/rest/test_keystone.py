@@ -139,9 +139,7 @@ def test_the_command_finds_hadron_in_keystones_catalog(place):
     for interface in ("public", "internal", "admin"):
         real.ask("POST", "/endpoints", {"endpoint": {"service_id": service, "interface": interface, "region_id": "RegionOne",
                                                      "url": f"http://127.0.0.1:{hadron.rest.port}"}})
-    run = Openstack("", "--os-auth-type", "password", "--os-auth-url", f"{real.url}/v3", "--os-username", "red-manager",
-                    "--os-password", keystone.PASSWORD.format("red-manager"), "--os-user-domain-name", "Default",
-                    "--os-project-name", "red", "--os-project-domain-name", "Default")
+    run = Openstack.by_password(f"{real.url}/v3", "red-manager", keystone.PASSWORD.format("red-manager"), "red")
     made = run("network create by-command")
     assert made["project_id"] == real.ids["red"]
     assert "by-command" in [one["Name"] for one in run("network list")]

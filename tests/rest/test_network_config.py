@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
 import yaml
 
-from tests.kit.served import TOKENS, Served, served
+from tests.kit.served import TOKENS, Served
+
+SERVED = {"tokens": True}
 
 
 class Text(NamedTuple):
     status: int
     type: str
     text: str
-
-
-@pytest.fixture(scope="module")
-def api() -> Iterator[Served]:
-    with served(tokens=True) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

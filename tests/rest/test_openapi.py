@@ -1,16 +1,8 @@
 """The OpenAPI document says what is served: every path answers, every attribute that is shown is described."""
-import pytest
-
 from tests.kit.served import Client, served
 
 KINDS = {"network": "networks", "subnet": "subnets", "port": "ports", "router": "routers", "security_group": "security-groups",
          "security_group_rule": "security-group-rules"}
-
-
-@pytest.fixture(scope="module")
-def api():
-    with served() as running:
-        yield running
 
 
 def test_every_path_and_method_of_the_document_is_served_and_no_other_method_is(api):

@@ -4,16 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.kit.openstack import Openstack
 from tests.kit.served import TOKENS, served
-
-
-@pytest.fixture(scope="module")
-def openstack():
-    with served() as api:
-        yield Openstack(api.url, "--os-auth-type", "none")
 
 
 def test_networks_and_subnets(openstack):
@@ -118,10 +110,10 @@ def test_projects_quotas_and_extensions(openstack):
 
 def test_a_token_says_who_asks():
     with served(tokens=True) as api:
-        ann = Openstack(api.url, "--os-auth-type", "admin_token", "--os-token", TOKENS["ann"])
-        bob = Openstack(api.url, "--os-auth-type", "admin_token", "--os-token", TOKENS["bob"])
-        rob = Openstack(api.url, "--os-auth-type", "admin_token", "--os-token", TOKENS["rob"])
-        stranger = Openstack(api.url, "--os-auth-type", "admin_token", "--os-token", "no-such-token")
+        ann = Openstack.by_token(api.url, TOKENS["ann"])
+        bob = Openstack.by_token(api.url, TOKENS["bob"])
+        rob = Openstack.by_token(api.url, TOKENS["rob"])
+        stranger = Openstack.by_token(api.url, "no-such-token")
         assert ann("network create anns")["project_id"] == "one"
         assert [one["Name"] for one in rob("network list")] == ["anns"]
         assert bob("network list") == []
@@ -129,9 +121,8 @@ def test_a_token_says_who_asks():
         assert "401" in stranger.fails("network list") or "authentication" in stranger.fails("network list")
 
 
-def test_the_command_as_it_is_installed_does_the_same():
-    with served() as api:
-        command = [str(Path(sys.executable).with_name("openstack")), "--os-endpoint", api.url, "--os-auth-type", "none"]
-        done = subprocess.run([*command, "network", "create", "net", "-f", "json"], capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout)["name"] == "net"
+def test_the_command_as_it_is_installed_does_the_same(api):
+    command = [str(Path(sys.executable).with_name("openstack")), "--os-endpoint", api.url, "--os-auth-type", "none"]
+    done = subprocess.run([*command, "network", "create", "net", "-f", "json"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["name"] == "net"

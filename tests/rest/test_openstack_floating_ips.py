@@ -1,25 +1,17 @@
 """The real `openstack` command and openstacksdk lead outside through Hadron."""
-from collections.abc import Iterator
-
 import pytest
 from openstack import exceptions
 
-from tests.kit.openstack import Openstack
-from tests.kit.served import served
-from tests.rest.test_openstacksdk import connected
-
 
 @pytest.fixture(scope="module")
-def openstack() -> Iterator[Openstack]:
-    with served() as api:
-        run = Openstack(api.url, "--os-auth-type", "none")
-        for name, wire, block in (("ext", "wan", "203.0.113.0/24"), ("ext2", "lan", "198.51.100.0/24")):
-            run(f"network create --external --provider-network-type flat --provider-physical-network {wire} {name}")
-            run(f"subnet create --network {name} --subnet-range {block} {name}-sub")
-        run("network create web")
-        run("subnet create --network web --subnet-range 10.0.0.0/24 web-sub")
-        run("port create --network web p")
-        yield run
+def openstack(openstack):
+    for name, wire, block in (("ext", "wan", "203.0.113.0/24"), ("ext2", "lan", "198.51.100.0/24")):
+        openstack(f"network create --external --provider-network-type flat --provider-physical-network {wire} {name}")
+        openstack(f"subnet create --network {name} --subnet-range {block} {name}-sub")
+    openstack("network create web")
+    openstack("subnet create --network web --subnet-range 10.0.0.0/24 web-sub")
+    openstack("port create --network web p")
+    return openstack
 
 
 def test_the_command_leads_a_router_outside(openstack):
@@ -88,36 +80,33 @@ def test_the_command_forwards_ports(openstack):
     openstack("router delete f")
 
 
-def test_the_library_gives_a_port_a_floating_ip_and_forwards_ports():
-    with served() as api:
-        connection = connected(api.url)
-        network = connection.network
-        outside = network.create_network(name="ext", is_router_external=True, provider_network_type="flat",
-                                         provider_physical_network="wan")
-        network.create_subnet(network_id=outside.id, ip_version=4, cidr="203.0.113.0/24")
-        net = network.create_network(name="net")
-        subnet = network.create_subnet(network_id=net.id, ip_version=4, cidr="10.0.0.0/24")
-        port = network.create_port(network_id=net.id)
-        router = network.create_router(external_gateway_info={"network_id": outside.id})
-        assert router.external_gateway_info["enable_snat"] is True
-        network.add_interface_to_router(router, subnet_id=subnet.id)
-        one = network.create_ip(floating_network_id=outside.id, port_id=port.id)
-        assert (one.fixed_ip_address, one.router_id, one.port_details["mac_address"]) == (
-            "10.0.0.2", router.id, port.mac_address)
-        assert network.find_ip(one.floating_ip_address).id == one.id
-        assert [each.id for each in network.ips(port_id=port.id)] == [one.id]
-        with pytest.raises(exceptions.ConflictException, match="required by one or more floating IPs"):
-            network.update_router(router, external_gateway_info=None)
-        assert network.update_ip(one, port_id=None).port_id is None
-        made = network.create_floating_ip_port_forwarding(
-            one, internal_port_id=port.id, internal_ip_address="10.0.0.2", internal_port=22, external_port=2222, protocol="tcp")
-        assert made.external_port == 2222
-        changed = network.update_floating_ip_port_forwarding(one, made.id, external_port=2223)
-        assert (changed.external_port, network.get_floating_ip_port_forwarding(one, made.id).internal_port) == (2223, 22)
-        assert [each.id for each in network.floating_ip_port_forwardings(one)] == [made.id]
-        assert network.find_floating_ip_port_forwarding(one, made.id).id == made.id
-        network.delete_floating_ip_port_forwarding(one, made.id, ignore_missing=False)
-        network.delete_ip(one, ignore_missing=False)
-        network.remove_interface_from_router(router, subnet_id=subnet.id)
-        network.delete_router(router, ignore_missing=False)
-        connection.close()
+def test_the_library_gives_a_port_a_floating_ip_and_forwards_ports(library):
+    network = library
+    outside = network.create_network(name="library", is_router_external=True, provider_network_type="flat",
+                                     provider_physical_network="man")
+    network.create_subnet(network_id=outside.id, ip_version=4, cidr="192.0.2.0/24")
+    net = network.create_network(name="net")
+    subnet = network.create_subnet(network_id=net.id, ip_version=4, cidr="10.0.0.0/24")
+    port = network.create_port(network_id=net.id)
+    router = network.create_router(external_gateway_info={"network_id": outside.id})
+    assert router.external_gateway_info["enable_snat"] is True
+    network.add_interface_to_router(router, subnet_id=subnet.id)
+    one = network.create_ip(floating_network_id=outside.id, port_id=port.id)
+    assert (one.fixed_ip_address, one.router_id, one.port_details["mac_address"]) == (
+        "10.0.0.2", router.id, port.mac_address)
+    assert network.find_ip(one.floating_ip_address).id == one.id
+    assert [each.id for each in network.ips(port_id=port.id)] == [one.id]
+    with pytest.raises(exceptions.ConflictException, match="required by one or more floating IPs"):
+        network.update_router(router, external_gateway_info=None)
+    assert network.update_ip(one, port_id=None).port_id is None
+    made = network.create_floating_ip_port_forwarding(
+        one, internal_port_id=port.id, internal_ip_address="10.0.0.2", internal_port=22, external_port=2222, protocol="tcp")
+    assert made.external_port == 2222
+    changed = network.update_floating_ip_port_forwarding(one, made.id, external_port=2223)
+    assert (changed.external_port, network.get_floating_ip_port_forwarding(one, made.id).internal_port) == (2223, 22)
+    assert [each.id for each in network.floating_ip_port_forwardings(one)] == [made.id]
+    assert network.find_floating_ip_port_forwarding(one, made.id).id == made.id
+    network.delete_floating_ip_port_forwarding(one, made.id, ignore_missing=False)
+    network.delete_ip(one, ignore_missing=False)
+    network.remove_interface_from_router(router, subnet_id=subnet.id)
+    network.delete_router(router, ignore_missing=False)

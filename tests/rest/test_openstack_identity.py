@@ -15,9 +15,7 @@ def place():
 
 
 def command(place, name, project=None, *more, url="", password=""):
-    scope = ["--os-project-name", project, "--os-project-domain-name", "Default"] if project else []
-    return Openstack("", "--os-auth-type", "password", "--os-auth-url", url or f"{place.url}/v3", "--os-username", name,
-                     "--os-password", password or PASSWORD.format(name), "--os-user-domain-name", "Default", *scope, *more)
+    return Openstack.by_password(url or f"{place.url}/v3", name, password or PASSWORD.format(name), project, *more)
 
 
 @pytest.mark.parametrize("version", ["", "/v3"])

@@ -1,22 +1,4 @@
 """The real `openstack` command and openstacksdk say what ports may send and receive."""
-from collections.abc import Iterator
-
-import pytest
-
-from tests.kit.openstack import Openstack
-from tests.kit.served import Served, served
-from tests.rest.test_openstacksdk import connected
-
-
-@pytest.fixture(scope="module")
-def api() -> Iterator[Served]:
-    with served() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def openstack(api: Served) -> Openstack:
-    return Openstack(api.url, "--os-auth-type", "none")
 
 
 def test_the_command_makes_policies_and_gives_them_to_ports_and_networks(openstack):
@@ -41,11 +23,10 @@ def test_the_command_makes_policies_and_gives_them_to_ports_and_networks(opensta
     openstack("network qos policy delete silver")
 
 
-def test_the_library_makes_policies(api):
-    cloud = connected(api.url)
-    policy = cloud.network.create_qos_policy(name="gold")
-    rule = cloud.network.create_qos_packet_rate_limit_rule(policy, max_kpps=2, direction="ingress")
-    assert cloud.network.get_qos_packet_rate_limit_rule(rule.id, policy).max_kpps == 2
-    assert [one.type for one in cloud.network.qos_rule_types()]
-    cloud.network.delete_qos_packet_rate_limit_rule(rule.id, policy)
-    cloud.network.delete_qos_policy(policy)
+def test_the_library_makes_policies(library):
+    policy = library.create_qos_policy(name="gold")
+    rule = library.create_qos_packet_rate_limit_rule(policy, max_kpps=2, direction="ingress")
+    assert library.get_qos_packet_rate_limit_rule(rule.id, policy).max_kpps == 2
+    assert [one.type for one in library.qos_rule_types()]
+    library.delete_qos_packet_rate_limit_rule(rule.id, policy)
+    library.delete_qos_policy(policy)

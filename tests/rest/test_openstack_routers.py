@@ -1,18 +1,6 @@
 """The real `openstack` command and openstacksdk build routers through Hadron."""
-from collections.abc import Iterator
-
 import pytest
 from openstack import exceptions
-
-from tests.kit.openstack import Openstack
-from tests.kit.served import served
-from tests.rest.test_openstacksdk import connected
-
-
-@pytest.fixture(scope="module")
-def openstack() -> Iterator[Openstack]:
-    with served() as api:
-        yield Openstack(api.url, "--os-auth-type", "none")
 
 
 def test_the_command_builds_a_router(openstack):
@@ -45,32 +33,29 @@ def test_the_command_builds_a_router(openstack):
     assert openstack("router list") == []
 
 
-def test_the_library_builds_a_router():
-    with served() as api:
-        connection = connected(api.url)
-        network = connection.network
-        net = network.create_network(name="net")
-        one, six = (network.create_subnet(network_id=net.id, ip_version=version, cidr=cidr)
-                    for version, cidr in ((4, "10.0.0.0/24"), (6, "fd00::/64")))
-        router = network.create_router(name="r", description="sdk")
-        assert (router.status, router.is_admin_state_up, router.routes) == ("ACTIVE", True, [])
-        answer = network.add_interface_to_router(router, subnet=one.id)
-        assert (answer["subnet_ids"], answer["network_id"]) == ([one.id], net.id)
-        port = network.create_port(network_id=net.id, fixed_ips=[{"subnet_id": six.id}])
-        network.add_interface_to_router(router, port=port.id)
-        assert {each.device_id for each in network.ports(device_owner="network:router_interface")} == {router.id}
-        routes = [{"destination": "10.9.0.0/16", "nexthop": "10.0.0.9"}]
-        network.add_extra_routes_to_router(router, {"router": {"routes": routes}})
-        assert network.find_router("r").routes == routes
-        with pytest.raises(exceptions.ConflictException, match="required by one or more routes"):
-            network.remove_interface_from_router(router, subnet=one.id)
-        network.remove_extra_routes_from_router(router, {"router": {"routes": routes}})
-        assert network.update_router(router, routes=routes, is_admin_state_up=False).routes == routes
-        assert network.update_router(router, routes=[]).routes == []
-        with pytest.raises(exceptions.ConflictException, match="cannot be deleted directly via the port API"):
-            network.delete_port(port)
-        network.remove_interface_from_router(router, port=port.id)
+def test_the_library_builds_a_router(library):
+    network = library
+    net = network.create_network(name="net")
+    one, six = (network.create_subnet(network_id=net.id, ip_version=version, cidr=cidr)
+                for version, cidr in ((4, "10.0.0.0/24"), (6, "fd00::/64")))
+    router = network.create_router(name="r", description="sdk")
+    assert (router.status, router.is_admin_state_up, router.routes) == ("ACTIVE", True, [])
+    answer = network.add_interface_to_router(router, subnet=one.id)
+    assert (answer["subnet_ids"], answer["network_id"]) == ([one.id], net.id)
+    port = network.create_port(network_id=net.id, fixed_ips=[{"subnet_id": six.id}])
+    network.add_interface_to_router(router, port=port.id)
+    assert {each.device_id for each in network.ports(device_owner="network:router_interface")} == {router.id}
+    routes = [{"destination": "10.9.0.0/16", "nexthop": "10.0.0.9"}]
+    network.add_extra_routes_to_router(router, {"router": {"routes": routes}})
+    assert network.find_router("r").routes == routes
+    with pytest.raises(exceptions.ConflictException, match="required by one or more routes"):
         network.remove_interface_from_router(router, subnet=one.id)
-        network.delete_router(router, ignore_missing=False)
-        assert list(network.routers()) == []
-        connection.close()
+    network.remove_extra_routes_from_router(router, {"router": {"routes": routes}})
+    assert network.update_router(router, routes=routes, is_admin_state_up=False).routes == routes
+    assert network.update_router(router, routes=[]).routes == []
+    with pytest.raises(exceptions.ConflictException, match="cannot be deleted directly via the port API"):
+        network.delete_port(port)
+    network.remove_interface_from_router(router, port=port.id)
+    network.remove_interface_from_router(router, subnet=one.id)
+    network.delete_router(router, ignore_missing=False)
+    assert list(network.routers()) == []

@@ -1,25 +1,13 @@
 """openstacksdk, the library that Nova, Ansible and Terraform's relatives use, manages networks through Hadron."""
-import openstack
 import pytest
 from openstack import exceptions
 
+from tests.kit.openstack import connection
 from tests.kit.served import TOKENS, served
 
 
-def connected(url: str, token: str | None = None):
-    auth = {"endpoint": url, **({"token": token} if token else {})}
-    return openstack.connect(auth_type="admin_token" if token else "none", auth=auth, load_envvars=False, load_yaml_config=False)
-
-
-@pytest.fixture(scope="module")
-def network():
-    with served() as api:
-        connection = connected(api.url)
-        yield connection.network
-        connection.close()
-
-
-def test_a_tenants_first_day(network):
+def test_a_tenants_first_day(library):
+    network = library
     net = network.create_network(name="net", mtu=1400, description="sdk")
     four = network.create_subnet(network_id=net.id, ip_version=4, cidr="10.0.0.0/24", dns_nameservers=["9.9.9.9"])
     six = network.create_subnet(network_id=net.id, ip_version=6, cidr="fd00::/64", ipv6_address_mode="slaac", ipv6_ra_mode="slaac")
@@ -44,7 +32,8 @@ def test_a_tenants_first_day(network):
     assert network.find_network("net") is None
 
 
-def test_bulk_tags_and_revisions(network):
+def test_bulk_tags_and_revisions(library):
+    network = library
     nets = [network.create_network(name="bulk") for _ in range(2)]
     ports = list(network.create_ports([{"network_id": nets[0].id, "name": f"p{number}"} for number in range(5)]))
     assert sorted(port.name for port in ports) == [f"p{number}" for number in range(5)]
@@ -57,7 +46,8 @@ def test_bulk_tags_and_revisions(network):
     assert network.get_network(nets[1].id).description == changed.description == "a"
 
 
-def test_pages_extensions_quotas_and_errors(network):
+def test_pages_extensions_quotas_and_errors(library):
+    network = library
     net = network.create_network(name="paged")
     list(network.create_ports([{"network_id": net.id} for _ in range(25)]))
     assert len({one.id for one in network.ports(network_id=net.id, limit=4)}) == 25
@@ -75,11 +65,11 @@ def test_pages_extensions_quotas_and_errors(network):
 
 def test_a_token_says_who_asks():
     with served(tokens=True) as api:
-        ann, bob = connected(api.url, TOKENS["ann"]), connected(api.url, TOKENS["bob"])
+        ann, bob = connection(api.url, TOKENS["ann"]), connection(api.url, TOKENS["bob"])
         net = ann.network.create_network(name="anns")
         assert net.project_id == "one"
         assert bob.network.find_network("anns") is None
         with pytest.raises(exceptions.NotFoundException):
             bob.network.get_network(net.id)
         with pytest.raises(exceptions.ForbiddenException):
-            connected(api.url, TOKENS["rob"]).network.delete_network(net.id, ignore_missing=False)
+            connection(api.url, TOKENS["rob"]).network.delete_network(net.id, ignore_missing=False)

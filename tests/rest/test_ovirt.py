@@ -1,14 +1,6 @@
 """The calls that oVirt's engine makes to an external network provider, in its order and its words."""
 import pytest
 
-from tests.kit.served import served
-
-
-@pytest.fixture(scope="module")
-def client():
-    with served() as api:
-        yield api.client()
-
 
 def test_a_network_lives_from_import_to_removal(client):
     assert client.ask("GET", "/v2.0/").status == 200

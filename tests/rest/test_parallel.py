@@ -2,17 +2,7 @@
 import threading
 from collections import Counter
 
-import pytest
-
-from tests.kit.served import served
-
 CLIENTS = 8
-
-
-@pytest.fixture(scope="module")
-def api():
-    with served() as running:
-        yield running
 
 
 def at_once(api, work, times: int) -> list:

@@ -1,14 +1,6 @@
 """Quotas over HTTP: shown, set, kept and reset."""
 import pytest
 
-from tests.kit.served import served
-
-
-@pytest.fixture(scope="module")
-def client():
-    with served() as running:
-        yield running.client()
-
 
 def put(client, path, **limits):
     answer = client.ask("PUT", path, {"quota": limits})

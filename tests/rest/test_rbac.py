@@ -5,23 +5,12 @@ import pytest
 
 from tests.kit.openstack import Openstack
 from tests.kit.people import PASSWORD, town
-from tests.kit.served import served
 
 PATHS = {"network": "networks", "security_group": "security-groups", "address_scope": "address-scopes", "subnetpool": "subnetpools",
          "qos_policy": "qos/policies"}
 MEMBERS = {"qos_policy": "policy"}
 BODIES = {"address_scope": {"ip_version": 4}, "subnetpool": {"prefixes": ["10.0.0.0/16"]}}
-
-
-@pytest.fixture(scope="module")
-def api():
-    with served(tokens=True) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def people(api):
-    return {name: api.client(name) for name in ("admin", "ann", "rob", "bob", "eve")}
+SERVED = {"tokens": True}
 
 
 def made(people, kind):
@@ -107,9 +96,7 @@ def test_sharing_with_all_is_for_administrators(people):
 def test_the_command_shares_a_network():
     with town() as place:
         def command(name, project):
-            return Openstack("", "--os-auth-type", "password", "--os-auth-url", f"{place.url}/v3", "--os-username", name,
-                             "--os-password", PASSWORD.format(name), "--os-user-domain-name", "Default", "--os-project-name", project,
-                             "--os-project-domain-name", "Default")
+            return Openstack.by_password(f"{place.url}/v3", name, PASSWORD.format(name), project)
         ann, bob = command("ann", "red"), command("bob", "blue")
         network = ann("network create by-command")
         made = ann("network rbac create --type network --action access_as_shared --target-project blue by-command")

@@ -13,15 +13,7 @@ MEMBERS = {"networks": "network", "subnets": "subnet", "ports": "port", "securit
            "security-group-rules": "security_group_rule"}
 
 
-@pytest.fixture(scope="module")
-def api():
-    with served(realized=lambda timeout: timeout < 3) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def client(api):
-    return api.client()
+SERVED = {"realized": lambda timeout: timeout < 3}
 
 
 def test_the_root_names_the_version_and_where_it_is(api, client):

@@ -1,22 +1,14 @@
 """Routers over HTTP, as oVirt, Horizon and scripts ask for them."""
 import pytest
 
-from tests.kit.served import served
-
 UNKNOWN = "deadbeef-0000-4000-8000-000000000000"
+SERVED = {"tokens": True}
 
 
 @pytest.fixture(scope="module")
-def api():
-    with served(tokens=True) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def ann(api):
-    client = api.client("ann")
-    api.client("admin").ask("PUT", "/v2.0/quotas/one", {"quota": {"router": -1, "network": -1, "subnet": -1}})
-    return client
+def ann(ann, admin):
+    admin.ask("PUT", "/v2.0/quotas/one", {"quota": {"router": -1, "network": -1, "subnet": -1}})
+    return ann
 
 
 def subnet(client, cidr="10.0.0.0/24"):

@@ -1,26 +1,5 @@
 """Segments of networks and ranges of their numbers, over HTTP and by the openstack command and library."""
-import pytest
-
-from tests.kit.openstack import Openstack
 from tests.kit.served import served
-from tests.rest.test_openstacksdk import connected
-
-
-@pytest.fixture(scope="module")
-def api():
-    with served() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def client(api):
-    return api.client()
-
-
-@pytest.fixture(scope="module")
-def openstack(api):
-    return Openstack(api.url, "--os-auth-type", "none")
-
 
 WIRED = {"provider:network_type": "vlan", "provider:physical_network": "physnet1"}
 
@@ -116,9 +95,8 @@ def test_the_command_builds_segments(openstack, client):
     openstack("network delete routed")
 
 
-def test_the_library_builds_segments(api):
-    connection = connected(api.url)
-    network = connection.network
+def test_the_library_builds_segments(library):
+    network = library
     net = network.create_network(name="n", provider_network_type="vlan", provider_physical_network="physnet1",
                                  provider_segmentation_id=61)
     segment = network.create_segment(network_id=net.id, network_type="vlan", physical_network="physnet2", segmentation_id=62,
@@ -130,7 +108,6 @@ def test_the_library_builds_segments(api):
     network.delete_subnet(subnet)
     network.delete_segment(segment, ignore_missing=False)
     network.delete_network(net)
-    connection.close()
 
 
 def test_networks_of_a_project_get_numbers_of_its_ranges(client):
@@ -154,11 +131,9 @@ def test_the_command_builds_ranges(openstack):
     openstack("network segment range delete s")
 
 
-def test_the_library_builds_ranges(api):
-    connection = connected(api.url)
-    made = connection.network.create_network_segment_range(
+def test_the_library_builds_ranges(library):
+    made = library.create_network_segment_range(
         name="r", network_type="vlan", physical_network="physnet9", minimum=5, maximum=9)
-    assert connection.network.update_network_segment_range(made, maximum=6).available == [5, 6]
-    connection.network.delete_network_segment_range(made, ignore_missing=False)
-    assert [one.name for one in connection.network.network_segment_ranges(network_type="vlan")] == []
-    connection.close()
+    assert library.update_network_segment_range(made, maximum=6).available == [5, 6]
+    library.delete_network_segment_range(made, ignore_missing=False)
+    assert [one.name for one in library.network_segment_ranges(network_type="vlan")] == []

@@ -1,20 +1,6 @@
 """Subnet pools and address scopes over HTTP and by the openstack command and library."""
-import pytest
-
 from tests.kit.openstack import Openstack
 from tests.kit.served import served
-from tests.rest.test_openstacksdk import connected
-
-
-@pytest.fixture(scope="module")
-def api():
-    with served() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def client(api):
-    return api.client()
 
 
 def pool(client, *prefixes, **more):
@@ -93,7 +79,7 @@ def test_an_address_scope_keeps_pools_apart(client):
 
 def test_the_command_manages_pools_and_scopes():
     with served() as api:
-        openstack = Openstack(api.url, "--os-auth-type", "none")
+        openstack = Openstack.by_token(api.url)
         openstack("address scope create --ip-version 4 apart")
         openstack("address scope set --name scope apart")
         made = openstack("subnet pool create --pool-prefix 10.0.0.0/16 --pool-prefix 10.1.0.0/16 --default-prefix-length 24 "
@@ -124,20 +110,17 @@ def test_the_command_manages_pools_and_scopes():
         assert openstack("address scope list") == openstack("subnet pool list") == []
 
 
-def test_the_library_manages_pools_and_scopes():
-    with served() as api:
-        connection = connected(api.url)
-        network = connection.network
-        scope = network.create_address_scope(name="scope", ip_version=6)
-        one = network.create_subnet_pool(name="pool", prefixes=["fd00::/48"], address_scope_id=scope.id, default_quota=2)
-        assert (one.ip_version, one.default_prefix_length, one.minimum_prefix_length) == (6, 64, 64)
-        net = network.create_network(name="net")
-        made = network.create_subnet(network_id=net.id, ip_version=6, subnet_pool_id=one.id, prefix_length=64)
-        assert (made.cidr, made.subnet_pool_id) == ("fd00::/64", one.id)
-        assert network.get_network(net.id).ipv6_address_scope_id == scope.id
-        assert network.update_subnet_pool(one, prefixes=["fd00::/47"]).prefixes == ["fd00::/47"]
-        assert network.get_network_ip_availability(net.id).total_ips == 2**64 - 2
-        for delete, each in ((network.delete_subnet, made), (network.delete_subnet_pool, one),
-                             (network.delete_address_scope, scope)):
-            delete(each, ignore_missing=False)
-        connection.close()
+def test_the_library_manages_pools_and_scopes(library):
+    network = library
+    scope = network.create_address_scope(name="scope", ip_version=6)
+    one = network.create_subnet_pool(name="pool", prefixes=["fd00::/48"], address_scope_id=scope.id, default_quota=2)
+    assert (one.ip_version, one.default_prefix_length, one.minimum_prefix_length) == (6, 64, 64)
+    net = network.create_network(name="net")
+    made = network.create_subnet(network_id=net.id, ip_version=6, subnet_pool_id=one.id, prefix_length=64)
+    assert (made.cidr, made.subnet_pool_id) == ("fd00::/64", one.id)
+    assert network.get_network(net.id).ipv6_address_scope_id == scope.id
+    assert network.update_subnet_pool(one, prefixes=["fd00::/47"]).prefixes == ["fd00::/47"]
+    assert network.get_network_ip_availability(net.id).total_ips == 2**64 - 2
+    for delete, each in ((network.delete_subnet, made), (network.delete_subnet_pool, one),
+                         (network.delete_address_scope, scope)):
+        delete(each, ignore_missing=False)

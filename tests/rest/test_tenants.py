@@ -1,21 +1,11 @@
 """Projects are strangers to each other: what is another's is not there, and who may only read changes nothing."""
 import pytest
 
-from tests.kit.served import Client, served
+from tests.kit.served import Client
 
 KINDS = {"network": "networks", "subnet": "subnets", "port": "ports", "security_group": "security-groups",
          "security_group_rule": "security-group-rules"}
-
-
-@pytest.fixture(scope="module")
-def api():
-    with served(tokens=True) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def people(api):
-    return {name: api.client(name) for name in ("admin", "ann", "rob", "bob", "eve")}
+SERVED = {"tokens": True}
 
 
 @pytest.fixture(scope="module")

@@ -1,21 +1,6 @@
 """Trunks and networks that carry tags, over HTTP and by the openstack command and library."""
-import pytest
-
-from tests.kit.openstack import Openstack
 from tests.kit.served import served
 from tests.rest.fabric import fabric, two_tenants
-from tests.rest.test_openstacksdk import connected
-
-
-@pytest.fixture(scope="module")
-def api():
-    with served() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def client(api):
-    return api.client()
 
 
 def port(client, **more):
@@ -94,8 +79,7 @@ def test_other_projects_see_nothing_of_a_trunk():
         assert rob.ask("PUT", f"{path}/remove_subports", {"sub_ports": []}).status == 403
 
 
-def test_the_command_builds_trunks(client, api):
-    openstack = Openstack(api.url, "--os-auth-type", "none")
+def test_the_command_builds_trunks(client, openstack):
     ids = {name: port(client, name=name) for name in ("parent", "one", "two")}
     made = openstack("network trunk create --parent-port parent --subport port=one,segmentation-type=vlan,"
                      "segmentation-id=10 --description first t1")
@@ -113,9 +97,8 @@ def test_the_command_builds_trunks(client, api):
     assert openstack("port show two")["device_owner"] == ""
 
 
-def test_the_library_builds_trunks(client, api):
-    connection = connected(api.url)
-    network = connection.network
+def test_the_library_builds_trunks(client, library):
+    network = library
     ids = [port(client) for _ in range(3)]
     trunk = network.create_trunk(port_id=ids[0], sub_ports=[sub_port(ids[1], 10)], name="by library")
     network.add_trunk_subports(trunk, [sub_port(ids[2], 20)])
@@ -126,4 +109,3 @@ def test_the_library_builds_trunks(client, api):
     assert network.update_trunk(trunk, is_admin_state_up=False).is_admin_state_up is False
     network.update_trunk(trunk, is_admin_state_up=True)
     network.delete_trunk(trunk, ignore_missing=False)
-    connection.close()

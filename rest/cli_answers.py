@@ -30,15 +30,16 @@ def ports(answer: Answer, page: Page) -> int:
     rows = []
     for one in answer["ports"]:
         network = one["network"] or {}
-        row = [f"{one['name']}\n{one['id'][:8]}".strip(), one["project_id"],
-               network.get("name") or network.get("id", "")[:8], "\n".join([*one["addresses"], one["mac_address"]])]
+        row = [f"{one['name']}\n{one['id'][:8]}".strip(),
+               f"{network.get('name') or network.get('id', '')[:8]}\n{one['project_id']}",
+               "\n".join([*one["addresses"], one["mac_address"]])]
         if "host" in one:
-            where = f"{one['host']}, port {one['ofport']}\n{one['switch']}" if one["host"] else \
+            where = f"{one['host']}\n{one['switch']}\nport {one['ofport']}" if one["host"] else \
                 f"not on {one['bound_to']}" if one["bound_to"] else ""
             row.append(where)
         rows.append((*row, one["status"], one["packets"]))
     admin = any("host" in one for one in answer["ports"])
-    page.table(("PORT", "PROJECT", "NETWORK", "ADDRESSES", *(("WHERE",) if admin else ()), "STATUS", "PACKETS"), rows)
+    page.table(("PORT\nID", "NETWORK\nPROJECT", "ADDRESSES\nMAC", *(("HOST\nSWITCH",) if admin else ()), "STATUS", "PACKETS"), rows)
     for one in answer["ports"]:
         if one.get("error"):
             page.text(f"port {one['name'] or one['id']}: a switch refuses its flow: {one['error']}", indent="  ", first="")

@@ -85,10 +85,16 @@ def _cell(text: str, width: int) -> list[str]:
 
 
 def _widths(rows: Sequence[Sequence[str]], limit: int | None) -> list[int]:
-    """How wide each column is: as its longest line, the widest ones narrower until all fit."""
-    widths = [max(1, *(len(line) for cell in column for line in cell.split("\n"))) for column in zip(*rows, strict=True)]
+    """How wide each column is: as its longest line, narrower until all fit: the widest first of those whose words stay
+    whole, then, where that is not enough, of all.
+    """
+    columns = [[line for cell in column for line in cell.split("\n")] for column in zip(*rows, strict=True)]
+    widths = [max(1, *map(len, lines)) for lines in columns]
+    words = [max([_NARROWEST, *(len(word) for line in lines for word in line.split())]) for lines in columns]
     while limit is not None and sum(widths) + _GAP * (len(widths) - 1) > limit and max(widths) > _NARROWEST:
-        widths[widths.index(max(widths))] -= 1
+        room = [width if width > word else 0 for width, word in zip(widths, words, strict=True)]
+        narrowed = room if any(room) else widths
+        widths[narrowed.index(max(narrowed))] -= 1
     return widths
 
 

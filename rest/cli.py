@@ -152,6 +152,7 @@ def _forget(one: argparse.ArgumentParser) -> None:
 
 def _pipeline(one: argparse.ArgumentParser) -> None:
     one.add_argument("--dot", action="store_true", help="as a graph for Graphviz: hadron pipeline --dot | dot -Tsvg")
+    one.add_argument("--brief", action="store_true", help="only what each table asks, and where it leads")
     one.add_argument("--into", metavar="FILE", help="put it between <!-- pipeline --> and <!-- /pipeline --> of a page")
     one.add_argument("--config", metavar="FILE", help="configuration that names more apps")
 
@@ -293,7 +294,7 @@ def pipeline(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(found, indent=2))
         return FINE
-    text = dot(found) if arguments.dot else drawing(found)
+    text = dot(found) if arguments.dot else drawing(found, brief=arguments.brief)
     if arguments.into:
         return _put_into(Path(arguments.into), text)
     plain = (sys.stdout.encoding or "ascii").lower().replace("-", "") not in ("utf8", "utf16")

@@ -20,12 +20,14 @@ def ascii_only(text: str) -> str:
     return text.translate(_PLAIN)
 
 
-def drawing(pipeline: Mapping[str, Any]) -> str:
-    """The pipeline (rest.inspect_pipeline.described) as text."""
+def drawing(pipeline: Mapping[str, Any], *, brief: bool = False) -> str:
+    """The pipeline (rest.inspect_pipeline.described) as text; `brief`: only what each table asks and leads to."""
     lines = _Lines(pipeline["tables"])
     found = [lines.row("a packet comes in"), lines.row("  │"), lines.row("  ▼")]
     for table in pipeline["tables"]:
-        found += _table(table, lines)
+        found += _table(table, lines, brief)
+    if brief:
+        return _page(found)
     found += ["Registers"]
     for one in pipeline["registers"]:
         found += textwrap.wrap(f"{one['name']} ({one['field']}): {one['purpose']}", WIDTH, initial_indent="  ",
@@ -33,7 +35,11 @@ def drawing(pipeline: Mapping[str, Any]) -> str:
     if pipeline["silent"]:
         names = ", ".join(one["rule"] for one in pipeline["silent"])
         found += ["", *textwrap.wrap(f"Not drawn, because the example has nothing for them: {names}", WIDTH)]
-    return "\n".join(line.rstrip() for line in found) + "\n"
+    return _page(found)
+
+
+def _page(lines: list[str]) -> str:
+    return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
 class _Lines:
@@ -92,7 +98,7 @@ class _Lines:
         return "".join(cells)
 
 
-def _table(table: Mapping[str, Any], lines: _Lines) -> Iterator[str]:
+def _table(table: Mapping[str, Any], lines: _Lines, brief: bool) -> Iterator[str]:
     arrival = lines.arrive(table["name"])
     head = f"{table['number']:>3} {table['name']:<10} "
     room = WIDTH - lines.width - 1
@@ -102,7 +108,7 @@ def _table(table: Mapping[str, Any], lines: _Lines) -> Iterator[str]:
         yield lines.row(" " * len(head) + line)
     if table["name"] in lines.again:
         yield lines.row(f"{'from':>8}{'':<{_INDENT - 8}}{', '.join(lines.again[table['name']])}, again")
-    for word, said in _details(table):
+    for word, said in () if brief else _details(table):
         for place, line in enumerate(textwrap.wrap(said, room - _INDENT)):
             yield lines.row(f"{word if not place else '':<{_INDENT}}{line}")
     if table["to"]:

@@ -5,8 +5,8 @@ from controller.openflow.actions import resubmit, set_field
 from controller.packet import arp, ethernet, icmp6, icmp_errors, ipv6
 
 
-def tell_outside(world, router, gates, to, seen, frame, mtu):
-    """To who is outside that the packet is too big: translated back as an answer of who is within, by the floating address if it has one."""
+def tell_outside(world, router, gates, to, seen, frame, why):
+    """To who is outside why the packet goes no further: translated back as an answer of who is within, by the floating address if it has one."""
     for gate in gates:
         held = world.find("port", "network_id+mac_address", (gate.network_id, to))
         if not held:
@@ -14,7 +14,7 @@ def tell_outside(world, router, gates, to, seen, frame, mtu):
         floating = world.get("floatingip", held[0].device_id)
         whole = floating is not None and floating.fixed_ip_address == seen.destination
         own = [seen.destination] if whole else [fixed.ip_address for fixed in gate.fixed_ips]
-        if error := icmp_errors.error(frame, own, icmp_errors.too_big(mtu)):
+        if error := icmp_errors.error(frame, own, why):
             yield set_field({ROUTER: router.key, SENDER: gate.key, GATE: gate.key if whole else 0}) + resubmit(ROUTE), error
 
 

@@ -96,7 +96,7 @@ LEAVE = table(
     levels={"never": 200, "new": 100, "known": 50})
 NAT_IN = table(
     33, "nat_in", "If it is from outside: whose is it within?",
-    levels={"own": 100, "plain": 20, "untold": 10, "closed": 5})
+    levels={"expired": 200, "own": 100, "plain": 20, "untold": 10, "closed": 5})
 ROUTE = table(
     34, "route", "Which network does the router send it to, and to which next hop?",
     levels={"answer": 2000, "own": 1900, "expired": 1800, "route": 100, "none": 1})

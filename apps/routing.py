@@ -332,20 +332,16 @@ def say_why(world, router, frame):
     if seen is None:
         return ()
     network = world.get("network", leaving.network_id) if leaving else None
-    if network is not None and len(frame) > network.mtu + ETHERNET:
-        why: icmp_errors.Why | None = icmp_errors.too_big(network.mtu)
-        if entered is None:
-            return tuple(tell_outside(world, router, gates, to, seen, frame, network.mtu))
-    elif entered is None:
-        return ()
-    elif seen.destination in own_addresses(world, router.id):
+    large = network is not None and len(frame) > network.mtu + ETHERNET
+    why = icmp_errors.too_big(network.mtu) if large else icmp_errors.HOST_UNREACHABLE if leaving else \
+        icmp_errors.TIME_EXCEEDED if seen.left < 2 else icmp_errors.NO_ROUTE
+    if entered is None:
+        return tuple(tell_outside(world, router, gates, to, seen, frame, why)) if leaving else ()
+    if not large and seen.destination in own_addresses(world, router.id):
         why = icmp_errors.PORT_UNREACHABLE if seen.protocol not in (ICMP, ICMPV6) else None
-    elif leaving:                                                     # it had been on its way out already
+    elif why is icmp_errors.HOST_UNREACHABLE:                         # it had been on its way out already
         if asked := tuple(ask_owners(world, router, leaving, seen.destination)):
             return asked
-        why = icmp_errors.HOST_UNREACHABLE
-    else:
-        why = icmp_errors.TIME_EXCEEDED if seen.left < 2 else icmp_errors.NO_ROUTE
     beside = [port for port in ports if port.network_id == entered.network_id and port.id != entered.id]
     own = [ip for port in (entered, *beside) for ip in addresses(port)]
     error = icmp_errors.error(frame, own, why) if why else None

@@ -10,9 +10,9 @@ from apps.pipeline import METERS
 from controller.packet import icmp_errors
 from tests.apps.cases import FAMILIES
 from tests.kit import frames
-from tests.kit.journey import Journey, put_in
+from tests.kit.journey import answers, put_in
 from tests.kit.net import Net, Port, Thing
-from tests.kit.router import Router, address, aged, number_of, ping, tcp, udp
+from tests.kit.router import Router, address, number_of, ping, tcp, udp
 from tests.kit.talk import Said, packet_of
 
 ROUTING = apps.routing.APP
@@ -118,14 +118,6 @@ def told(net: Net, said: Said) -> dict[str, Any]:
     journey = net.send(said).asks_controller(ROUTING)
     ((actions, error),) = answers(net, journey, said.frame)
     return put_in(net, net.place(said.sender)[0], actions, packet_of(error)).reaches(said.sender).arrived
-
-
-def answers(net: Net, journey: Journey, frame: bytes) -> tuple[Any, ...]:
-    """What the controller makes of the packet: with the MACs that it had when it was given up, and its time to live."""
-    found = journey.punts[0].packet
-    raw = b"".join(found[name].to_bytes(6, "big") for name in ("eth_dst", "eth_src")) + frame[12:]
-    rule, (id, *_) = net.compiler.punts[journey.punts[0].cookie]
-    return tuple(rule.answers(net.compiler.world, net.model.get(rule.per, id), aged(raw, found["nw_ttl"])))
 
 
 def unreachable(v: int, code4: int, code6: int, gateway: Port) -> dict[str, int]:

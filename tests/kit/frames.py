@@ -225,6 +225,14 @@ def redirect(from_mac: str, from_ip: str, to_mac: str, to_ip: str, target: str, 
 # ---- transport
 
 
+def aged(frame: bytes, left: int) -> bytes:
+    """The frame with this time to live."""
+    if frame[12:14] == b"\x86\xdd":
+        return frame[:21] + bytes((left,)) + frame[22:]
+    header = frame[14:22] + bytes((left,)) + frame[23:24] + b"\0\0" + frame[26:34]
+    return frame[:14] + header[:10] + checksum(header).to_bytes(2, "big") + header[12:] + frame[34:]
+
+
 def udp(
     from_mac: str,
     to_mac: str,

@@ -12,6 +12,7 @@ from controller.openflow.actions import PORT_CONTROLLER, PORT_LOCAL
 from controller.openflow.fields import FIELDS, number
 from controller.openflow.packets import HEADERS
 from controller.openflow.walk import Punt, walk
+from tests.kit import frames
 from tests.kit.wires import PRESENT, Outsider, across, uplink_at
 from topology.binding import holder
 
@@ -188,6 +189,14 @@ def _onto_wire(net: Any, journey: Journey, here: str, uplink: Any, frame: dict[s
     entering, heard = across(net, uplink.physical_network, frame, sender=here)
     journey.arrivals += [(one.name, frame) for one in heard]
     return entering
+
+
+def answers(net: Any, journey: Journey, frame: bytes) -> tuple[Any, ...]:
+    """What the controller makes of a packet that it was handed: with the MACs that it had then, and its time to live."""
+    found = journey.punts[0].packet
+    raw = b"".join(found[name].to_bytes(6, "big") for name in ("eth_dst", "eth_src")) + frame[12:]
+    rule, (id, *_) = net.compiler.punts[journey.punts[0].cookie]
+    return tuple(rule.answers(net.compiler.world, net.model.get(rule.per, id), frames.aged(raw, found["nw_ttl"])))
 
 
 def put_in(net: Any, switch: str, actions: bytes, packet: dict[str, Any], in_port: int = PORT_CONTROLLER) -> Journey:

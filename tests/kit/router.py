@@ -72,14 +72,6 @@ def address(port: Port, v: int = 4) -> str:
     return port.ip6 if v == 6 else port.ip
 
 
-def aged(frame: bytes, left: int) -> bytes:
-    """The frame with this time to live."""
-    if frame[12:14] == b"\x86\xdd":
-        return frame[:21] + bytes((left,)) + frame[22:]
-    header = frame[14:22] + bytes((left,)) + frame[23:24] + b"\0\0" + frame[26:34]
-    return frame[:14] + header[:10] + frames.checksum(header).to_bytes(2, "big") + header[12:] + frame[34:]
-
-
 def number_of(ip: str) -> int:
     return int.from_bytes(frames.raw_ip(ip), "big")
 
@@ -93,7 +85,7 @@ def _ends(sender: Port, gateway: Port, receiver: Port | str, v: int) -> tuple[st
 
 
 def ping(sender: Port, gateway: Port, receiver: Port | str, *, v: int = 4, reply: bool = False, left: int = 64) -> Said:
-    return Said(sender, aged(frames.echo(*_ends(sender, gateway, receiver, v), reply=reply), left))
+    return Said(sender, frames.aged(frames.echo(*_ends(sender, gateway, receiver, v), reply=reply), left))
 
 
 def tcp(
@@ -110,4 +102,4 @@ def tcp(
 
 
 def udp(sender: Port, gateway: Port, receiver: Port | str, port: int = 33434, *, v: int = 4, left: int = 64) -> Said:
-    return Said(sender, aged(frames.udp(*_ends(sender, gateway, receiver, v), 40000, port), left))
+    return Said(sender, frames.aged(frames.udp(*_ends(sender, gateway, receiver, v), 40000, port), left))

@@ -15,7 +15,8 @@ from typing import Any
 from scenarios.host import Host
 from tests.scenarios.site import Machine, Site, Wish
 
-WORLD = "203.0.113.0/24"
+WORLD, WORLD6 = "203.0.113.0/24", "2001:db8:f00d::/64"
+AWAY, AWAY6 = "203.0.113.1", "2001:db8:f00d::1"
 # Says who it is to everybody who connects, and from which address they came.
 SERVER = """
 import socket, sys
@@ -86,14 +87,17 @@ print(heard, round(longest, 3), flush=True)
 
 
 class Outside:
-    """A site whose external network leads to one machine outside, `away`."""
+    """A site whose external network leads to one machine outside, `away`; with `six`, by IPv6 too."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, *, six: bool = False) -> None:
         self.site = site
         self.world = site.create("network", **{"name": "world", "provider:network_type": "flat",
                                                "provider:physical_network": "physnet1", "router:external": True})
         site.create("subnet", network_id=self.world["id"], ip_version=4, cidr=WORLD, gateway_ip="203.0.113.1", enable_dhcp=False)
-        self.away = site.cloud.external("away", "203.0.113.1/24")
+        self.away = site.cloud.external("away", f"{AWAY}/24")
+        if six:
+            site.create("subnet", network_id=self.world["id"], ip_version=6, cidr=WORLD6, gateway_ip=AWAY6, enable_dhcp=False)
+            self.away.address(f"{AWAY6}/64")
         self._servers: list[subprocess.Popen[bytes]] = []
         self._echoing: subprocess.Popen[bytes] | None = None
 
@@ -122,13 +126,18 @@ class Outside:
     def floating(self, machine: Machine, project: str = "red") -> dict[str, Any]:
         return self.site.create("floatingip", floating_network_id=self.world["id"], project_id=project, port_id=machine.id)
 
-    def forward(self, machine: Machine, project: str, outside: int, inside: int) -> str:
-        """A new address outside, of which a TCP port leads to one of a machine's."""
+    def forward(self, machine: Machine, project: str, *ports: tuple[str, int, int]) -> str:
+        """A new address outside, of which these ports lead to some of a machine's: (protocol, outside, within) each."""
         made = self.site.create("floatingip", floating_network_id=self.world["id"], project_id=project)
-        self.site.ask("POST", f"/v2.0/floatingips/{made['id']}/port_forwardings", {"port_forwarding": {
-            "protocol": "tcp", "external_port": outside, "internal_port": inside, "internal_port_id": machine.id,
-            "internal_ip_address": machine.ip}})
+        for protocol, port, within in ports:
+            self.lead(made, machine, protocol, port, within)
         return str(made["floating_ip_address"])
+
+    def lead(self, address: dict[str, Any], machine: Machine, protocol: str, port: int, within: int) -> None:
+        """A port of an address outside leads to one of a machine's."""
+        self.site.ask("POST", f"/v2.0/floatingips/{address['id']}/port_forwardings", {"port_forwarding": {
+            "protocol": protocol, "external_port": port, "internal_port": within, "internal_port_id": machine.id,
+            "internal_ip_address": machine.ip}})
 
     def serve(self, start: Callable[..., subprocess.Popen[bytes]], port: int, name: str) -> None:
         server = start([sys.executable, "-c", SERVER, str(port), name])

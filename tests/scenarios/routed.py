@@ -105,8 +105,8 @@ class Tenant:
                                  name=f"{self.name}-{number}", project_id=self.name)
         return Net(number, made)
 
-    def router(self, name: str) -> Router:
-        return Router(self.site, self.site.create("router", name=name, project_id=self.name))
+    def router(self, name: str, **more: Any) -> Router:
+        return Router(self.site, self.site.create("router", name=name, project_id=self.name, **more))
 
     def machines(self, *places: Place, addresses: bool = True) -> list[Machine]:
         """Machines with their addresses and default routes; everything is open to them if nothing else is said."""

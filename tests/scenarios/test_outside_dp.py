@@ -101,9 +101,7 @@ def test_ports_of_one_address_are_services_of_two_machines(outside, red):
     address = outside.site.create("floatingip", floating_network_id=outside.world["id"], project_id="green")
     for machine, port in ((first, 8001), (second, 8002)):
         outside.serve(machine.vm.start, 9000, machine.name)
-        outside.site.ask("POST", f"/v2.0/floatingips/{address['id']}/port_forwardings", {"port_forwarding": {
-            "protocol": "tcp", "external_port": port, "internal_port": 9000, "internal_port_id": machine.id,
-            "internal_ip_address": machine.ip}})
+        outside.lead(address, machine, "tcp", port, 9000)
     for machine, port in ((first, 8001), (second, 8002)):
         assert connect(outside.away.run, address["floating_ip_address"], port) == (1, f"{machine.name} 203.0.113.1")
     assert connect(outside.away.run, address["floating_ip_address"], 8003) == (0, "")
@@ -150,7 +148,7 @@ def test_source_ports_may_be_used_again_and_again(outside, red, blue, floating, 
             "fixed_ips": [{"ip_address": "10.0.0.77"}], "security_groups": red[1][0].port["security_groups"]}))[0]
         machine.vm.run(["ip", "route", "replace", "default", "via", "10.0.0.1"])
         outside.serve(machine.vm.start, 22, "again")
-        run, address, port = outside.away.run, outside.forward(machine, "red", 2200, 22), 2200
+        run, address, port = outside.away.run, outside.forward(machine, "red", ("tcp", 2200, 22)), 2200
         wait(lambda: connect(run, address, port)[0], "what is forwarded is not reached")
     assert connect(run, address, port, first=20000, count=300, rounds=3)[0] == 900
     assert all(host.pid() for host in outside.site.cloud.hosts), "every ovs-vswitchd lives"

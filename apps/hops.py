@@ -5,7 +5,7 @@ packet that its sender knows (RFC 5508 §7), whatever the address stands for. It
 """
 from apps.gateways import where_entered
 from apps.outside import family_of, outside
-from apps.pipeline import FORWARD, NAT_IN, NETWORK, ROUTE, ROUTER, SENDER
+from apps.pipeline import FORWARD, METERS, NAT_IN, NETWORK, ROUTE, ROUTER, SENDER
 from apps.routing import ICMP, ICMPV6, RATE, addresses
 from controller.app import answers, flows
 from controller.openflow.actions import controller, meter, resubmit, set_field
@@ -14,17 +14,16 @@ from controller.openflow.match import match
 from controller.packet import icmp_errors
 
 APP = 22
-METERS = 0x0d000000                # + the key of the gateway's port
 
 
 @flows(per="port", on=where_entered)
 def expire(world, port):
     router, network = outside(world, port)
-    yield Meter(METERS + port.key, pps=RATE, burst=RATE)
+    yield Meter(METERS["hops"] + port.key, pps=RATE, burst=RATE)
     for family in sorted({family_of(ip) for ip in addresses(port)}):
         for left in (0, 1):
             yield NAT_IN, "expired", match({ROUTER: router.key, NETWORK: network.key, "eth_type": family, "nw_ttl": left}), (
-                meter(METERS + port.key), controller())
+                meter(METERS["hops"] + port.key), controller())
 
 
 @answers(of=expire)

@@ -182,6 +182,7 @@ METERS = {
     "claims": 10 << 24,
     "circuits": 11 << 24,                                                  # + the circuit's key twice, and the direction
     "links": 12 << 24,                                                     # + OpenFlow port
+    "hops": 13 << 24,
     "overheard": (16 << 24) - 1,                                           # one on each switch
     "discovery": 16 << 24,                                                 # + OpenFlow port
     "stations": 32 << 24,

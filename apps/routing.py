@@ -332,16 +332,15 @@ def say_why(world, router, frame):
     if seen is None:
         return ()
     network = world.get("network", leaving.network_id) if leaving else None
-    large = network is not None and len(frame) > network.mtu + ETHERNET
-    why = icmp_errors.too_big(network.mtu) if large else icmp_errors.HOST_UNREACHABLE if leaving else \
-        icmp_errors.TIME_EXCEEDED if seen.left < 2 else icmp_errors.NO_ROUTE
+    large = icmp_errors.too_big(network.mtu) if network and len(frame) > network.mtu + ETHERNET else None
+    why: icmp_errors.Why | None = large or (icmp_errors.HOST_UNREACHABLE if leaving else
+                                            icmp_errors.TIME_EXCEEDED if seen.left < 2 else icmp_errors.NO_ROUTE)
     if entered is None:
         return tuple(tell_outside(world, router, gates, to, seen, frame, why)) if leaving else ()
     if not large and seen.destination in own_addresses(world, router.id):
         why = icmp_errors.PORT_UNREACHABLE if seen.protocol not in (ICMP, ICMPV6) else None
-    elif why is icmp_errors.HOST_UNREACHABLE:                         # it had been on its way out already
-        if asked := tuple(ask_owners(world, router, leaving, seen.destination)):
-            return asked
+    elif why is icmp_errors.HOST_UNREACHABLE and (asked := tuple(ask_owners(world, router, leaving, seen.destination))):
+        return asked                                                  # it had been on its way out already
     beside = [port for port in ports if port.network_id == entered.network_id and port.id != entered.id]
     own = [ip for port in (entered, *beside) for ip in addresses(port)]
     error = icmp_errors.error(frame, own, why) if why else None

@@ -17,11 +17,6 @@ def ips(port: Any) -> list[str]:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
 def network(world: World) -> Any:
     return world.network("10.0.0.0/24")
 

@@ -10,11 +10,6 @@ from controller.errors import Invalid, Missing
 from tests.kit.worlds import ANN, BOB, World, refused
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def act(world: World, group: Any, name: str, *addresses: str, by: Any = ANN) -> Any:
     return world.writer.act(by, "address_group", group.id, name, {"addresses": list(addresses)})[0]
 

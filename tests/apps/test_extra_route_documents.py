@@ -8,11 +8,6 @@ from tests.kit.routers import act, join, leave, routes, subnet
 from tests.kit.worlds import ADMIN, World, refused
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def test_routes_are_set_added_and_removed(world: World) -> None:
     router = world.make("router")
     join(world, router, subnet(world, "10.0.0.0/24"))

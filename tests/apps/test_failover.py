@@ -6,13 +6,7 @@ from tests.kit.leading import WORLD, WORLD6, Leading, number
 from tests.kit.told import Told
 
 HOSTS = ("host1", "host2", "host3")
-
-
-@pytest.fixture
-def net():
-    made = Told()
-    yield made
-    made.check()
+NET = Told
 
 
 @pytest.fixture

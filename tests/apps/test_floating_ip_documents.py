@@ -7,7 +7,7 @@ import pytest
 
 from controller.errors import Conflict, Forbidden, Invalid, Missing, Unsupported
 from tests.derived.bodies import state
-from tests.kit.outside import behind, external, leading, reached
+from tests.kit.outside import bad, behind, external, floating, leading, reached
 from tests.kit.routers import join, subnet
 from tests.kit.worlds import ADMIN, ANN, BOB, World, refused
 
@@ -15,32 +15,8 @@ DEAD = "deadbeef-0000-4000-8000-000000000000"
 FLOATING = "network:floatingip"
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def network(world: World) -> Any:
-    return external(world)
-
-
-@pytest.fixture
-def port(world: World, network: Any) -> Any:
-    """Behind a router that leads outside."""
-    return behind(world, leading(world, network))
-
-
-def floating(world: World, network: Any, **more: Any) -> Any:
-    return world.make("floatingip", floating_network_id=network.id, **more)
-
-
 def held(world: World, one: Any) -> Any:
     return world.model.find("port", "device_id+device_owner", (one.id, FLOATING))[0]
-
-
-def bad(text: str, of: str = "floatingip") -> Any:
-    return pytest.raises(Invalid, match=f"^Bad {of} request: {text}")
 
 
 # ---- the address outside

@@ -14,13 +14,7 @@ from tests.kit.wires import unwire, wire
 from tests.kit.worlds import ADMIN
 
 HOSTS = ("host1", "host2", "host3")
-
-
-@pytest.fixture
-def net():
-    made = Told()
-    yield made
-    made.check()
+NET = Told
 
 
 @pytest.fixture

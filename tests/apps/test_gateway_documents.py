@@ -15,11 +15,6 @@ DEAD = "deadbeef-0000-4000-8000-000000000000"
 GATEWAY = "network:router_gateway"
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def gateway(world: World, router: Any) -> Any:
     return world.model.find("port", "device_id+device_owner", (router.id, GATEWAY))[0]
 

@@ -7,35 +7,11 @@ import pytest
 
 from controller.errors import Invalid, Missing, Unsupported
 from tests.derived.bodies import state
-from tests.kit.outside import behind, external, leading
+from tests.kit.outside import bad, behind, floating, leading
 from tests.kit.routers import leave
 from tests.kit.worlds import ADMIN, ANN, BOB, World, refused
 
 DEAD = "deadbeef-0000-4000-8000-000000000000"
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def network(world: World) -> Any:
-    return external(world)
-
-
-@pytest.fixture
-def port(world: World, network: Any) -> Any:
-    """Behind a router that leads outside."""
-    return behind(world, leading(world, network))
-
-
-def floating(world: World, network: Any, **more: Any) -> Any:
-    return world.make("floatingip", floating_network_id=network.id, **more)
-
-
-def bad(text: str) -> Any:
-    return pytest.raises(Invalid, match=f"^Bad port_forwarding request: {text}")
 
 
 def forward(world: World, one: Any, port: Any, **more: Any) -> Any:
@@ -67,10 +43,10 @@ def test_ranges_are_forwarded_one_to_one_or_to_one(world: World, network: Any, p
     made = forward(world, one, port, internal_port_range="80:89", external_port_range="8080:8089", **ranges)
     assert (made.internal_port, made.external_port) == (None, None)
     forward(world, one, port, internal_port=22, external_port=None, external_port_range="9000:9009")
-    with bad("The relation between internal and external ports does not match the pattern 1:N and N:N"):
+    with bad("The relation between internal and external ports does not match the pattern 1:N and N:N", "port_forwarding"):
         forward(world, one, port, internal_port_range="80:90", external_port_range="7080:7089", **ranges)
     for clash in ("8000:8080", "8085", "8089:9000"):
-        with bad("A duplicate port forwarding entry with same attributes already exists"):
+        with bad("A duplicate port forwarding entry with same attributes already exists", "port_forwarding"):
             forward(world, one, port, external_port=None, external_port_range=clash)
     with pytest.raises(Invalid, match="^external_port_range: cannot be given together with external_port"):
         forward(world, one, port, external_port_range="80:90")
@@ -102,7 +78,7 @@ def test_a_floating_ip_forwards_or_stands_for_a_port(world: World, network: Any,
 def test_one_router_forwards_for_a_floating_ip(world: World, network: Any, port: Any) -> None:
     one, far = floating(world, network), behind(world, leading(world, network), "10.7.0.0/24")
     made = forward(world, one, port)
-    with bad(f"The Floating IP {one.id} had been set on router .* {far.id} can not reach it"):
+    with bad(f"The Floating IP {one.id} had been set on router .* {far.id} can not reach it", "port_forwarding"):
         forward(world, one, far, external_port=9)
     assert world.change(made, internal_port_id=far.id).internal_ip_address == "10.7.0.2"
     with refused("RouterInterfaceInUseByFloatingIP"):

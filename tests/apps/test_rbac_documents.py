@@ -18,11 +18,6 @@ EVE = Context(project_id="e" * 32, roles=frozenset({"member"}), user="eve")
 SHARED = [one.kind for one in core().values() if one.shares]
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def share(world: World, row: Any, target: str, by: Context = ANN, action: str = "access_as_shared") -> Any:
     return world.make("rbac_policy", by, object_type=row.KIND, object_id=row.id, action=action, target_tenant=target)
 

@@ -12,11 +12,6 @@ from tests.kit.worlds import ADMIN, ANN, BOB, World, refused
 INTERFACE = "network:router_interface"
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def subnets(world: World, *cidrs: str, by: Any = ANN) -> list[Any]:
     """Each on a network of its own."""
     return [world.make("subnet", by, network_id=world.make("network", by).id, cidr=cidr,

@@ -15,11 +15,6 @@ DEAD = "deadbeef-0000-4000-8000-000000000000"
 INTERFACE = "network:router_interface"
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def bad(text: str) -> Any:
     return pytest.raises(Invalid, match=f"Bad router request: {text}")
 

@@ -11,11 +11,6 @@ from tests.kit.worlds import ADMIN, ANN, BOB, World
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
 def group(world: World) -> Any:
     return world.make("security_group", name="web")
 

@@ -13,11 +13,6 @@ ONE = {"provider:network_type": "vlan", "provider:physical_network": "physnet1",
 OTHER = {"provider:network_type": "vlan", "provider:physical_network": "physnet2", "provider:segmentation_id": 202}
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def wired(world: World, vlan: int = 101, **more: Any) -> Any:
     return world.make("network", ADMIN, provider__network_type="vlan", provider__physical_network="physnet1",
                       provider__segmentation_id=vlan, **more)

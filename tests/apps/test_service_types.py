@@ -10,11 +10,6 @@ from controller.errors import Forbidden, Invalid
 from tests.kit.worlds import ADMIN, World, refused
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def network(world: World, *subnets: tuple[str, list[str]], **more: Any) -> Any:
     made = world.make("network")
     for cidr, types in subnets:

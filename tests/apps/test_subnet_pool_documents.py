@@ -13,11 +13,6 @@ from tests.kit.worlds import ADMIN, ANN, BOB, Context, World, refused
 DEAD = "deadbeef-0000-4000-8000-000000000000"
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def pool(world: World, *prefixes: str, by: Context = ANN, **more: Any) -> Any:
     return world.make("subnetpool", by, **{"name": "pool", "prefixes": list(prefixes or ("10.0.0.0/16",)), **more})
 

@@ -13,11 +13,6 @@ from tests.kit.worlds import ADMIN, ANN, BOB, World, refused
 ONE, OTHER = {"segmentation_type": "vlan", "segmentation_id": 100}, {"segmentation_type": "vlan", "segmentation_id": 200}
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def port(world: World, by: Any = ANN, network: Any = None, **more: Any) -> Any:
     return world.make("port", by, network_id=(network or world.make("network", by)).id, **more)
 

@@ -3,6 +3,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from controller.errors import Invalid
 from tests.kit.routers import join, subnet
 from tests.kit.worlds import ADMIN, ANN, Context, World
 
@@ -27,6 +30,15 @@ def behind(world: World, router: Any, cidr: str = "10.0.0.0/24", by: Context = A
     one = subnet(world, cidr, by=by)
     join(world, router, one, by)
     return world.make("port", by, network_id=one.network_id, **more)
+
+
+def floating(world: World, network: Any, **more: Any) -> Any:
+    return world.make("floatingip", floating_network_id=network.id, **more)
+
+
+def bad(text: str, of: str = "floatingip") -> Any:
+    """A request about a floating IP or a port forwarding is refused with these words."""
+    return pytest.raises(Invalid, match=f"^Bad {of} request: {text}")
 
 
 def reached(world: World, network: Any) -> None:

@@ -5,18 +5,17 @@ is translated too.
 """
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
 
 from tests.scenarios.leading import AWAY, AWAY6, Outside
 from tests.scenarios.routed import Place, Tenant, complaint, traced
-from tests.scenarios.site import Machine, Site, wait
+from tests.scenarios.site import Machine, wait
 
 pytestmark = pytest.mark.root
+SIX = True
 BOTH = pytest.mark.parametrize("v", [4, 6], ids=["IPv4", "IPv6"])
 NOBODY, NOBODY6 = "198.51.100.9", "2001:db8:bad::9"          # behind the machine outside, which knows no way there
 SMALL, SMALL6 = "192.0.2.9", "2001:db8:cafe::9"              # … and here by a link for packets of 1300 bytes
@@ -62,14 +61,8 @@ class World(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    if os.geteuid() != 0:
-        pytest.skip("makes network namespaces")
-    with Site(hosts=3, external=True) as site, Outside(site, six=True) as outside:
-        yield _world(site, outside)
-
-
-def _world(site: Site, outside: Outside) -> World:
+def world(outside: Outside) -> World:
+    site = outside.site
     tenant = Tenant(site, "acme")
     red = tenant.network(1)
     router = tenant.router("edge", external_gateway_info={"network_id": outside.world["id"]}).join(red)

@@ -1,10 +1,8 @@
 """Gateway hosts that die and come back, and a controller that restarts, under real traffic through NAT."""
 from __future__ import annotations
 
-import os
 import re
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,20 +10,13 @@ import pytest
 from tests.faults.fabric import Written
 from tests.kit import frames
 from tests.scenarios.leading import Outside
-from tests.scenarios.site import Machine, Site, Wish, wait
+from tests.scenarios.site import Machine, Wish, wait
 
 pytestmark = pytest.mark.root
 FAILOVER, SETTLE = 2, 4         # seconds, as configured
+SITE = {"failover_seconds": FAILOVER, "settle_seconds": SETTLE}
 SLOW = 6                        # more seconds that a busy machine may need
 Tenant = tuple[dict[str, Any], list[Machine]]
-
-
-@pytest.fixture(scope="module")
-def outside() -> Iterator[Outside]:
-    if os.geteuid() != 0:
-        pytest.skip("makes network namespaces")
-    with Site(hosts=3, external=True, failover_seconds=FAILOVER, settle_seconds=SETTLE) as site, Outside(site) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,6 @@
 """The way outside with real packets: SNAT, floating addresses, port forwarding, and who may not come in."""
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,16 +9,9 @@ from scenarios.sockets import Nic
 from tests.kit import frames
 from tests.scenarios.leading import Outside, connect
 from tests.scenarios.routed import TUNNELS, between
-from tests.scenarios.site import Machine, Site, Wish, wait
+from tests.scenarios.site import Machine, Wish, wait
 
 pytestmark = pytest.mark.root
-@pytest.fixture(scope="module")
-def outside() -> Iterator[Outside]:
-    if os.geteuid() != 0:
-        pytest.skip("makes network namespaces")
-    with Site(hosts=3, external=True) as site, Outside(site) as made:
-        made.serve(made.away.start, 80, "away")
-        yield made
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +156,6 @@ def test_a_floating_address_moves_between_hosts_in_less_than_a_second(outside):
     said = pinging.communicate(timeout=30)[0].decode()
     received = int(said.split(" received")[0].split()[-1])
     assert received >= 150 - 50, f"lost more than a second of pings: {said[-300:]}"
-
 
 
 

@@ -128,6 +128,7 @@ ASKS: dict[str, set[str]] = {
     "apps.gateways": {"apps.routing"},
     "apps.address_scopes": {"apps.routing", "apps.gateways"},
     "apps.floating_nat": {"apps.routing"},
+    "apps.hops": {"apps.routing", "apps.gateways"},
 }
 # Only these files import what is outside and has a life of its own.
 ONLY = {

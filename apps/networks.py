@@ -86,7 +86,7 @@ def _choose_provider(write: Any, document: dict[str, Any], asked: Mapping[str, A
         if document[name] is not None and kind is None:
             raise Invalid(KIND, f"is needed together with {name}")
     if kind is None:
-        kind = document[KIND] = write.settings["network_type"]
+        kind = _default_provider(write, document)
     if kind in PHYSICAL:
         document[KEY] = wires.place(write, kind, document[WIRE], document[KEY], document["project_id"], said=provider)
     elif document[WIRE] is not None:
@@ -95,6 +95,13 @@ def _choose_provider(write: Any, document: dict[str, Any], asked: Mapping[str, A
         _choose_key(write, document, kind)
     elif document[KEY] > segment_ranges.LARGEST[kind]:
         raise Invalid(KEY, f"must be between 1 and {segment_ranges.LARGEST[kind]} for {kind}")
+
+
+def _default_provider(write: Any, document: dict[str, Any]) -> str:
+    """How a network is carried that does not say it: in tunnels, unless it leads outside and there is a wire for that."""
+    outside = write.settings["external_physical_network"] if document["router:external"] else None
+    document[KIND], document[WIRE] = ("vlan", outside) if outside else (write.settings["network_type"], None)
+    return str(document[KIND])
 
 
 def _choose_key(write: Any, document: dict[str, Any], kind: str) -> None:
@@ -127,7 +134,8 @@ def largest_mtu(settings: Mapping[str, Any], network_type: str) -> int:
 def _check_external(write: Any, document: Mapping[str, Any], before: Any) -> None:
     """Only a physical network leads outside; and it stays so while somebody goes out through it."""
     if document["router:external"] and document[KIND] not in PHYSICAL:
-        raise Unsupported("router:external", "only flat and vlan networks lead outside")
+        raise Unsupported("router:external", "only flat and vlan networks lead outside: say provider:physical_network, or set "
+                          "external_physical_network in the configuration")
     if document["router:external"] and write.count("segment", "network_id", document["id"]) > 1:
         raise Unsupported("router:external", "a network of several segments does not lead outside")
     if before is None or document["router:external"] or not before.router_external:

@@ -65,6 +65,8 @@ class Routes:
             if one.also is not None:
                 alias = replace(one, name=one.also[0], plural=one.also[0] + "s", path=one.also[1], parent=None, also=None)
                 self._top[self.prefix(alias)] = alias
+        self._tagged = {one.path.rpartition("/")[2]: one for one in resources.values()
+                        if one.parent is None and not one.proton and "/" in one.path and "tags" in one.attributes}
         for one in resources.values():
             if one.parent is not None:
                 self._inside[self.prefix(resources[one.parent]), one.path] = one
@@ -88,7 +90,15 @@ class Routes:
             resource = self._top.get((*path[:length - 1], last))
             if resource is not None:
                 return self._below(resource, path[:length], path[length:])
-        raise no_such_address()
+        return self._tags(path)
+
+    def _tags(self, path: list[str]) -> Route:
+        """Neutron's address for tags leaves the beginning of a path out: /v2.0/policies/ID/tags for one of qos/policies."""
+        resource = self._tagged.get(path[1]) if len(path) in (4, 5) and path[0] == VERSION and path[3] == "tags" else None
+        route = _within(resource, path[2:]) if resource is not None else None
+        if route is None:
+            raise no_such_address()
+        return route
 
     def _below(self, resource: Resource, prefix: list[str], rest: list[str]) -> Route:
         """What is under a collection: an object, its tags, or a collection inside it, and so on once more."""

@@ -23,7 +23,7 @@ def read_list(body: Any) -> tuple[str, ...]:
 
 
 def checked(tags: Sequence[Any]) -> tuple[str, ...]:
-    """The tags in order, each once, or Refused (400)."""
+    """The tags in alphabetical order, as clients expect to read them, each once, or Refused (400)."""
     for number, tag in enumerate(tags):
         if not isinstance(tag, str) or not tag:
             raise bad_request(f"tags[{number}]: must be a string of at least one character")
@@ -31,7 +31,7 @@ def checked(tags: Sequence[Any]) -> tuple[str, ...]:
             raise bad_request(f"tags[{number}]: must not be longer than {LONGEST} characters")
         if "," in tag or any(ord(c) < 32 or ord(c) == 127 for c in tag):
             raise bad_request(f"tags[{number}]: must not hold commas or control characters")
-    whole = tuple(dict.fromkeys(tags))
+    whole = tuple(sorted(set(tags)))
     if len(whole) > MOST:
         raise bad_request(f"tags: must not be more than {MOST}")
     return whole

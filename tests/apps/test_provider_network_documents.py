@@ -29,6 +29,19 @@ def test_a_vlan_network_and_a_flat_one_live_on_a_physical_network() -> None:
     assert place(world.make("network")) == ("vxlan", None, 1)
 
 
+def test_an_external_network_that_says_no_more_is_a_vlan_of_the_wire_that_is_set_for_that() -> None:
+    world = World(settings={"external_physical_network": "outer", "vlan_ranges": {"outer": [100, 101]}})
+    outside = {"router__external": True}
+    assert place(world.make("network", ADMIN, **outside)) == ("vlan", "outer", 100)
+    assert place(world.make("network", ADMIN, **outside)) == ("vlan", "outer", 101)
+    with pytest.raises(Exhausted, match="all VLANs of outer"):
+        world.make("network", ADMIN, **outside)
+    assert place(world.make("network"))[0] == "vxlan"
+    assert place(on_wire(world, "flat", wire="other", **outside)) == ("flat", "other", None)
+    with pytest.raises(Unsupported, match="router:external: .*external_physical_network"):
+        World().make("network", ADMIN, **outside)
+
+
 @pytest.mark.parametrize("kind", ("vlan", "flat"))
 def test_the_mtu_is_that_of_the_wire(kind: str) -> None:
     world = World(settings={"underlay_mtu": 9000, "tunnel_overhead_ipv6": True})

@@ -21,20 +21,26 @@ is not. An attribute of an extension that is not served is refused by name (400 
 """
 
 
-def aliases() -> set[str]:
-    found = set()
+def aliases() -> dict[str, str]:
+    """The aliases that neutron-lib knows, and their names."""
+    found = {}
     for module in pkgutil.iter_modules(neutron_lib.api.definitions.__path__):
         if not module.name.startswith("_") and module.name != "base":
-            alias = getattr(importlib.import_module(f"neutron_lib.api.definitions.{module.name}"), "ALIAS", None)
-            if alias:
-                found.add(alias)
+            definition = importlib.import_module(f"neutron_lib.api.definitions.{module.name}")
+            if getattr(definition, "ALIAS", None):
+                found[definition.ALIAS] = definition.NAME
     return found
 
 
+def test_an_extension_has_the_name_by_which_clients_look_for_it() -> None:
+    known = aliases()
+    assert {alias: one.name for alias, one in EXTENSIONS.items() if known.get(alias, one.name) != one.name} == {}
+
+
 def test_every_extension_is_served_or_refused_with_a_reason_and_not_both() -> None:
-    assert sorted(aliases() - EXTENSIONS.keys() - UNSERVED.keys()) == []
+    assert sorted(aliases().keys() - EXTENSIONS.keys() - UNSERVED.keys()) == []
     assert sorted(EXTENSIONS.keys() & UNSERVED.keys()) == []
-    assert sorted(UNSERVED.keys() - aliases()) == [], "reasons for what neutron-lib does not know"
+    assert sorted(UNSERVED.keys() - aliases().keys()) == [], "reasons for what neutron-lib does not know"
 
 
 def test_the_page_says_what_is_served_and_what_is_not(request: pytest.FixtureRequest) -> None:

@@ -67,6 +67,7 @@ REASONS: dict[tuple[str, str, str], str] = {
     ("network", "provider:physical_network", "put"): NO_RENUMBER,
     ("network", "provider:segmentation_id", "put"): NO_RENUMBER,
     ("network", "segments", "put"): NO_RENUMBER,
+    ("network_segment_range", "default", "post"): "openstacksdk sends false, which is what it is",
     ("address_group", "addresses", "default"): "an empty list, which is what Neutron makes of it",
     ("address_group", "shared", "visible"): "says whether others may use it, as other kinds do",
     ("segment", "name", "default"): "an empty string, as for every object",

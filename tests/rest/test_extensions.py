@@ -239,10 +239,10 @@ def test_a_write_can_insist_on_the_revision_that_was_seen(client, net, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_tags_are_replaced_added_removed_and_filtered_by(client, net, kind):
     one, path = made(client, net, kind)
-    assert client.ask("PUT", f"{path}/tags", {"tags": ["red", "green", "red"]}).body == {"tags": ["red", "green"]}
+    assert client.ask("PUT", f"{path}/tags", {"tags": ["red", "green", "red"]}).body == {"tags": ["green", "red"]}
     assert client.ask("PUT", f"{path}/tags/blue").status == 201
-    assert client.get(f"{path}/tags") == {"tags": ["red", "green", "blue"]}
-    assert client.get(path)[kind]["tags"] == ["red", "green", "blue"]
+    assert client.get(f"{path}/tags") == {"tags": ["blue", "green", "red"]}
+    assert client.get(path)[kind]["tags"] == ["blue", "green", "red"]
     assert client.ask("GET", f"{path}/tags/blue").status == 204
     for query, found in (("tags=red,blue", True), ("tags=red,none", False), ("tags-any=none,blue", True),
                          ("not-tags=red,none", True), ("not-tags=red,blue", False), ("not-tags-any=none", True),
@@ -255,6 +255,16 @@ def test_tags_are_replaced_added_removed_and_filtered_by(client, net, kind):
     assert client.ask("GET", f"{path}/tags/red").status == 404
     assert client.ask("DELETE", f"{path}/tags").status == 204
     assert client.get(f"{path}/tags") == {"tags": []}
+
+
+def test_a_policys_tags_are_at_neutrons_address_too(client):
+    made = client.create("policy", "qos/policies", name="tagged")
+    path = f"/v2.0/policies/{made['id']}/tags"
+    assert client.ask("PUT", path, {"tags": ["blue"]}).body == {"tags": ["blue"]}
+    assert client.get(f"/v2.0/qos/policies/{made['id']}")["policy"]["tags"] == ["blue"] == client.get(path)["tags"]
+    assert client.ask("DELETE", f"{path}/blue").status == 204 and client.get(path) == {"tags": []}
+    for wrong in (f"/v2.0/policies/{made['id']}", "/v2.0/policies", f"{path}/a/b", "/v2.0/speakers/x/tags"):
+        assert client.ask("GET", wrong).status == 404
 
 
 def test_several_tags_are_added_at_once(client, net):

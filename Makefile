@@ -29,8 +29,8 @@ lint: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 
-bench: setup           ## figures as JSON
-	$(PY) -m tests.bench
+bench: setup           ## figures as JSON, and their growth as a picture: build/bench.json, build/growth.svg
+	$(PY) -m tests.bench --into build
 
 setup: system venv
 

@@ -2,7 +2,9 @@
 from apps.places import plugged
 from controller.app import query
 from topology.paths import wires
-from topology.reservations import Asked, reserve
+from topology.reservations import Asked, Reserved, reserve
+
+NOBODY = Reserved({}, {})
 
 
 def seat(world, circuit, end):
@@ -40,7 +42,7 @@ def reserved(world, asked):
 def shares(world):
     """What all circuits get."""
     found = [one for row in world.find("circuit", "all", True) if (one := world.ask(wish, row.id)) is not None]
-    return reserved(world, tuple(sorted(found)))
+    return reserved(world, tuple(sorted(found))) if found else NOBODY
 
 
 @query

@@ -5,6 +5,8 @@ The choice is made where a frame comes in, while its addresses can still be seen
 (topology/equal.py). Switches on the way see labels only, and hold nothing more for it. Copies of a broadcast all take the
 shortest path. Around a link that breaks they go like everything else, until the controller has heard of it.
 """
+from functools import lru_cache
+
 from apps.pipeline import EGRESS, PATHS, VIA, WRAP
 from apps.places import plugged, region, routed, tunnel_address
 from apps.transport import LABEL_BITS, labels_of_all, to_switches
@@ -12,7 +14,7 @@ from controller.app import flows, query, tally
 from controller.openflow.actions import group, resubmit, set_field
 from controller.openflow.group import Group
 from controller.openflow.match import match
-from topology.equal import equal_paths
+from topology.equal import Choice
 from topology.trees import trees
 
 APP = 61
@@ -39,18 +41,26 @@ def partners(world, switch_id):
 
 
 @query
-def equal(world, source, target):
-    return equal_paths(world.ask(trees), source, target, world.setting("equal_paths"))
+def equal(world, switch_id):
+    """The equal paths from a switch to each of its partners."""
+    now, targets, most = world.ask(trees), world.ask(partners, switch_id), world.setting("equal_paths")
+    once = world.known(equal, switch_id)
+    return once.after(now, targets, most) if once is not None else Choice.over(now, switch_id, targets, most)
 
 
 @flows(per="switch", on=to_switches)
 def spread_out(world, switch):
     """To each switch to which there are several paths, by a group of them."""
     labels = world.ask(labels_of_all)
-    for target in world.ask(partners, switch.id):
-        paths = [path for path in world.ask(equal, switch.id, target) if path.via in labels] if target in labels else ()
-        if len(paths) > 1:
+    for target, paths in world.ask(equal, switch.id).paths.items():
+        vias = tuple(labels[path.via] for path in paths if path.via in labels) if target in labels else ()
+        if len(vias) > 1:
             number = GROUPS + labels[target]
-            yield Group(number, "select", [
-                (1, None, (set_field({VIA: labels[path.via]}), resubmit(WRAP))) for path in paths])
+            yield one_of(number, vias)
             yield PATHS, "several", match({EGRESS: (labels[target], LABEL_BITS), "eth_dst": TO_ONE}), (group(number),)
+
+
+@lru_cache(8192)
+def one_of(number, vias):
+    """The group that takes one of these ways."""
+    return Group(number, "select", [(1, None, (set_field({VIA: via}), resubmit(WRAP))) for via in vias])

@@ -14,16 +14,16 @@ from typing import Any
 from apps.bandwidth import taken
 from apps.pipeline import EGRESS, LABELS, NETWORK, PATHS, VIA, WRAP
 from apps.places import on_wire, reach
-from apps.transport import MPLS, labels_of_all, send_on
+from apps.transport import MPLS, NOWHERE, labels_of_all
 from apps.ways import label_of
 from controller.app import flows, query
 from controller.errors import Invalid
 from controller.openflow.actions import drop, move, set_field
-from controller.openflow.flow import Flow
+from controller.openflow.flow import Why
 from controller.openflow.match import match
 from controller.types import Type
 from topology.paths import COST, wires
-from topology.trees import Trees
+from topology.trees import Steps, Trees
 
 APP = 62
 DEAR = 1000                             # a link that is not preferred costs as much as so many that are
@@ -101,15 +101,29 @@ def everywhere(world, policy):
     return world.ask(wires)
 
 
+@query
+def steps_of(world, policy_id, switch_id):
+    return Steps(switch_id, world.ask(trees_of, policy_id))
+
+
+@query
+def onward(world, policy_id, switch_id):
+    """By which port frames of the plane go on to each other switch."""
+    plane = world.need("path_policy", policy_id).plane
+    return (world.known(onward, policy_id, switch_id) or NOWHERE).after(
+        world.ask(steps_of, policy_id, switch_id), world.ask(labels_of_all), frozenset(world.ask(taken, switch_id)), "policy",
+        Why(APP, policy_id, f"{__name__}.carry"), lambda label: framed(plane, label))
+
+
+def framed(plane, label):
+    return match(eth_type=MPLS, mpls_label=label, eth_dst=(plane << IN_FRAME, ALL << IN_FRAME))
+
+
 @flows(per="path_policy", on=everywhere, each=True, staged=True)
 def carry(world, policy, switch_id):
     """The ways of the plane; strict policies end the others here."""
-    ways, labels = world.ask(trees_of, policy.id), world.ask(labels_of_all)
-    steps, limited = ways.steps.get(switch_id, {}), world.ask(taken, switch_id)
-    for target, label in labels.items():
-        framed = match(eth_type=MPLS, mpls_label=label, eth_dst=(policy.plane << IN_FRAME, ALL << IN_FRAME))
-        if target in steps:
-            yield Flow(LABELS, LABELS.levels["policy"], framed, send_on(steps[target], steps[target] in limited),
-                       stage=ways.hops(switch_id, target))
-        elif policy.strict and target != switch_id:
-            yield LABELS, "policy", framed, (drop("its path policy leaves no way"),)
+    ways = world.ask(onward, policy.id, switch_id)
+    yield ways.entries
+    if policy.strict:
+        for target in ways.labels.keys() - ways.ports.keys() - {switch_id}:
+            yield LABELS, "policy", framed(policy.plane, ways.labels[target]), (drop("its path policy leaves no way"),)

@@ -14,7 +14,11 @@ So a switch on the way holds one flow for each other switch, and none for any po
 The outermost Ethernet header is nobody's: its source is the switch that made it, its destination names the switch that
 the frame is for once more, so that it may be sent to another one first and go on from there (VIA).
 """
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 from apps.bandwidth import taken
 from apps.limits import at_once
@@ -58,9 +62,9 @@ from controller.openflow.actions import (
 from controller.openflow.flow import Flow, Why
 from controller.openflow.group import Group, Meter
 from controller.openflow.match import match
-from topology.detours import detour
+from topology.detours import detours_at
 from topology.paths import adjacent, wires
-from topology.trees import steps, trees
+from topology.trees import Steps, steps
 
 APP = 60
 MPLS, MPLS_TYPE, ETHERNET_TYPE = 0x8847, 0x18847, 0
@@ -141,26 +145,53 @@ def choose(world, switch):
 
 # ---- on the way
 
+class Onward(NamedTuple):
+    """The entries by which a switch sends on to each other one: by these ports, some of which circuits limit."""
+    ports: Mapping[str, int]
+    labels: Mapping[str, int]
+    limited: frozenset[int]
+    entries: dict[tuple, Flow]
+
+    def after(self, ways: Steps, labels: Mapping[str, int], limited: frozenset[int], level: str, why: Why,
+              fields: Callable[[int], bytes]) -> Onward:
+        """What it does now, at the cost of what has changed; `fields` is what a label's frames match. A new way is made
+        from its end on: the stage is what is left of it."""
+        once = self if labels == self.labels else NOWHERE
+        number, entries, held = LABELS.levels[level], dict(once.entries), once.ports.get
+        for target in (once.ports.keys() - ways.ports.keys()) & labels.keys():
+            del entries[LABELS.number, number, fields(labels[target])]
+        toggled = limited ^ once.limited
+        changed = [target for target, port in ways.ports.items() if held(target) != port or toggled and port in toggled]
+        for target in changed:
+            if target in labels:
+                port = ways.ports[target]
+                made = Flow(LABELS, number, fields(labels[target]), send_on(port, port in limited), why, stage=ways.hops(target))
+                entries[made.key] = made
+        return Onward(ways.ports, labels, limited, entries)
+
+
+NOWHERE = Onward({}, {}, frozenset(), {})
+
+
+@query
+def onward(world, switch_id):
+    """By which port it goes on to each other switch."""
+    return (world.known(onward, switch_id) or NOWHERE).after(
+        world.ask(steps, switch_id), world.ask(labels_of_all), frozenset(world.ask(taken, switch_id)), "switch",
+        Why(APP, switch_id, f"{__name__}.carry"), lambda label: match(eth_type=MPLS, mpls_label=label))
+
+
 @flows(per="switch", on=to_switches, staged=True)
 def carry(world, switch):
-    """By which port it goes on to each other switch. A new way is made from its end on: the stage is what is left of it."""
-    ways, labels, limited = world.ask(trees), world.ask(labels_of_all), world.ask(taken, switch.id)
-    for port, left in limited.items():
+    for port, left in world.ask(taken, switch.id).items():
         yield Meter(METERS["links"] + port, kbps=left, burst=at_once(left))
-    for target, port in world.ask(steps, switch.id).items():
-        if target in labels:
-            yield onward(switch.id, labels[target], port, ways.hops(switch.id, target), port in limited)
+    yield world.ask(onward, switch.id).entries
 
 
+@lru_cache(4096)
 def send_on(port, limited):
     """Out by a port; held to what circuits leave of its link."""
     return (*((meter(METERS["links"] + port),) if limited else ()), FORGET_IN_PORT, dec_mpls_ttl(), group(GROUPS + port))
-
-
-@lru_cache(1 << 19)
-def onward(switch_id, label, port, stage, limited):
-    return Flow(LABELS, LABELS.levels["switch"], match(eth_type=MPLS, mpls_label=label),
-                send_on(port, limited), Why(APP, switch_id, f"{__name__}.carry"), stage=stage)
 
 
 @flows(per="link", on=sender, staged=True)
@@ -170,7 +201,7 @@ def leave(world, link):
     yield ADMIT, "known", match(in_port=port, eth_type=MPLS), (LABELLED,)
     yield PATHS, "never", match(in_port=port), (drop("what came over a link is not sent over links again"),)
     buckets = [(None, port, (output(port),))]
-    around = world.ask(detour, link.source_switch_id, port) if world.setting("path_protection") else None
+    around = detour(world, link)
     if around is not None:
         first, *rest = around.wires
         mark = (push_mpls(), set_field(mpls_label=DETOUR), set_field(eth_src=broken(world, link))) if rest else ()
@@ -183,16 +214,21 @@ def broken(world, link):
     return AROUND | world.need("switch", link.source_switch_id).label << 16 | link.source_port & 0xFFFF
 
 
+def detour(world, link):
+    """The path around a link; None if there is none, or none is wanted."""
+    return world.ask(detours_at, link.source_switch_id).get(link.source_port) if world.setting("path_protection") else None
+
+
 def around(world, link):
     """The switches that lead around a link, but for those at its ends."""
-    path = world.ask(detour, link.source_switch_id, link.source_port)
-    return path.switches[1:-1] if path is not None and sender(world, link) and world.setting("path_protection") else ()
+    path = detour(world, link)
+    return path.switches[1:-1] if path is not None and sender(world, link) else ()
 
 
 @flows(per="link", on=around, each=True, staged=True)
 def lead_around(world, link, switch_id):
     """The last switch takes the label off again: to the switch behind the link nothing has happened."""
-    path = world.ask(detour, link.source_switch_id, link.source_port)
+    path = detour(world, link)
     wire = next((wire for wire in path.wires if wire.source == switch_id), None) if path is not None else None
     if wire is None:                    # it led this way, and is asked before it is known that it does no more
         return

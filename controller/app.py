@@ -16,7 +16,7 @@
     @keeps("port", per="interface") documents that follow from what is seen
 
 A rule yields flows as (table, level, match, actions): the level is one of the table's named priorities; or a
-Group, a Meter or a whole Flow. Rules are pure: they read only through `world`, and import no os_ken, time, random or socket.
+Group, a Meter or a whole Flow; or a dict of many of these by their keys, that a query keeps. Rules are pure: they read only through `world`, and import no os_ken, time, random or socket.
 """
 from __future__ import annotations
 
@@ -125,10 +125,20 @@ class Rule:
         self.flood: int | None = None
 
     def __call__(self, world: Any, *args: str) -> Mapping[tuple, Any]:
-        return {entry.key: entry for entry in self.entries(world, *args)}
+        found: dict[tuple, Any] = {}
+        for said in self._said(world, *args):
+            if said.__class__ is dict:
+                found.update(said)
+            else:
+                found[said.key] = said
+        return found
 
     def entries(self, world: Any, *args: str) -> Iterator[Any]:
         """What it wants for one object (on one switch), each with who asked for it."""
+        for said in self._said(world, *args):
+            yield from said.values() if said.__class__ is dict else (said,)
+
+    def _said(self, world: Any, *args: str) -> Iterator[Any]:
         row = world.get(self.per, args[0])
         if row is None:
             return
@@ -140,7 +150,7 @@ class Rule:
                 number = table.levels[level] if level.__class__ is str else priority(table, level)
                 yield Flow(table, number, fields, do, why, whose)
             else:
-                yield entry.explained(why)
+                yield entry if entry.__class__ is dict else entry.explained(why)
 
     def __repr__(self) -> str:
         return self.name

@@ -149,7 +149,9 @@ class Compiler:
         elif not new:
             changed = old
         else:
-            changed = [key for key in old.keys() | new.keys() if old.get(key) != new.get(key)]
+            changed = [key for key, entry in new.items() if (had := old.get(key)) is not entry and had != entry]
+            if len(old) + sum([key not in old for key in changed]) > len(new):
+                changed += [key for key in old if key not in new]
         claims = self.claims
         for key in changed:
             if key not in new:
@@ -180,7 +182,7 @@ class Compiler:
         rule, args = unit
         before, after = was.switches(), now.switches()
         if rule.staged:
-            delta.late.update(old.keys() if before - after else old.keys() - new.keys())
+            delta.late.update(old if before - after else [key for key in changed if key not in new])
         concerned: set[str] = set()
         for keys, switches, had, has in ((changed, before & after, old, new), (new, after - before, NO_ENTRIES, new),
                                          (old, before - after, old, NO_ENTRIES)):

@@ -7,10 +7,11 @@ so both directions of a connection may be given one path by one symmetric choice
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
-from topology.paths import COST, Path, joined
+from topology.paths import COST, Path, Wire, joined
 from topology.trees import Trees
 
 MOST_TRIED = 64             # switches between the two that are tried
@@ -20,6 +21,48 @@ class Equal(NamedTuple):
     """One of several paths: the switch to send to first, and how many links it has."""
     via: str
     hops: int
+
+
+class Choice:
+    """The equal paths from one switch to others, and the trees they were found on. Two that offer the same are equal."""
+
+    __slots__ = ("source", "paths", "_trees")
+
+    def __init__(self, trees: Trees, source: str, paths: Mapping[str, tuple[Equal, ...]]) -> None:
+        self.source, self.paths, self._trees = source, paths, trees
+
+    @classmethod
+    def over(cls, trees: Trees, source: str, targets: Iterable[str], most: int) -> Choice:
+        """Those to these switches, from nothing; up to so many to each."""
+        return cls(trees, source, {target: equal_paths(trees, source, target, most) for target in targets})
+
+    def after(self, trees: Trees, targets: Iterable[str], most: int) -> Choice:
+        """The same on other trees: looked for anew only where a wire that is gone, or has come, is on a path of least cost."""
+        gone, come = _between_trees(self._trees, trees)
+        kept, known = set(targets) & self.paths.keys(), self.paths
+        for old, wires in ((self._trees, gone), (trees, come)):
+            for wire in wires if kept else ():
+                kept -= _ends_of_paths_over(old, wire, self.source, kept)
+        return Choice(trees, self.source, {target: known[target] if target in kept else equal_paths(
+            trees, self.source, target, most) for target in targets})
+
+    def __eq__(self, other: object) -> bool:
+        return other.__class__ is Choice and self.paths == other.paths
+
+
+@lru_cache(1)
+def _between_trees(old: Trees, new: Trees) -> tuple[tuple[Wire, ...], tuple[Wire, ...]]:
+    gone, come = new.other_than(old)
+    return tuple(gone), tuple(come)
+
+
+def _ends_of_paths_over(trees: Trees, wire: Wire, source: str, targets: Iterable[str]) -> set[str]:
+    """The targets to which a path of least cost leads over a wire. It is as far there as it is back."""
+    near, far = trees.distance.get(source, {}), trees.distance[wire.target]
+    if wire.source not in near:
+        return set()
+    so_far = (near[wire.source] >> COST) + (wire.weight >> COST)
+    return {target for target in targets if target in near and so_far + (far[target] >> COST) == near[target] >> COST}
 
 
 def equal_paths(trees: Trees, source: str, target: str, most: int) -> tuple[Equal, ...]:

@@ -12,7 +12,7 @@ b is the path from b to a, and it does not depend on the order in which links we
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2s
 from typing import Any, NamedTuple
@@ -43,8 +43,13 @@ class Wire(NamedTuple):
     def at(self) -> tuple[str, int]:
         return self.source, self.port
 
+    @property
+    def turned(self) -> Wire:
+        """The other direction."""
+        return self._replace(source=self.target, port=self.target_port, target=self.source, target_port=self.port)
 
-Around = Mapping[str, tuple[Wire, ...]]
+
+Around = Mapping[str, Sequence[Wire]]
 Allowed = Callable[[Wire], bool]
 
 

@@ -7,7 +7,7 @@ breaks, or comes back, is one of these.
 """
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -56,16 +56,16 @@ def room(wire: Wire, slowest: int, most: int | None) -> int:
 @lru_cache(16)
 def reserve(wires: tuple[Wire, ...], asked: tuple[Asked, ...], share: float, slowest: int, most: int | None) -> Reserved:
     """Give each circuit what can be given. Of a link, `share` may be committed."""
-    around: dict[str, tuple[Wire, ...]] = {}
+    around: dict[str, list[Wire]] = {}
     for wire in wires:
-        around[wire.source] = (*around.get(wire.source, ()), wire)
+        around.setdefault(wire.source, []).append(wire)
     speed = {wire.at: room(wire, slowest, most) for wire in wires}
     free = {at: int(whole * share) for at, whole in speed.items()}
     given = {one.key: _place(around, free, one) for one in sorted(asked, key=lambda one: one.turn)}
     return _rates(asked, given, speed)
 
 
-def _place(around: Mapping[str, tuple[Wire, ...]], free: dict[tuple[str, int], int], one: Asked) -> Given:
+def _place(around: Mapping[str, Sequence[Wire]], free: dict[tuple[str, int], int], one: Asked) -> Given:
     """Find a path, and take what it needs."""
     def fits(wire: Wire) -> bool:
         return min(free[wire.at], free.get(wire.back, 0)) >= one.committed

@@ -36,15 +36,19 @@ class Trees:
 
     def after(self, around: Around) -> Trees:
         """The trees over other wires; what they have in common with these stays."""
-        wires = {wire.at: wire for held in around.values() for wire in held}
-        gone = {wire.at: wire for wire in self.wires.values() if wires.get(wire.at) != wire}
-        come = [wire for wire in wires.values() if self.wires.get(wire.at) != wire]
+        gone, come = _difference(self.around, around)
+        wires = {**{at: wire for at, wire in self.wires.items() if at not in gone}, **{wire.at: wire for wire in come}}
         if not gone and not come and around.keys() == self.around.keys():
             return self
         change = _Change(self, around, wires)
         for target in around:
             change.mend(target, gone, come)
         return change.done()
+
+    def other_than(self, old: Trees) -> tuple[list[Wire], list[Wire]]:
+        """The wires that are no more, and those that have come, since there were other trees."""
+        gone, come = _difference(old.around, self.around)
+        return list(gone.values()), come
 
     def hops(self, source: str, target: str) -> int:
         """How many wires the path has."""
@@ -60,6 +64,13 @@ class Trees:
             found.append(self.wires[source, port])
             source = found[-1].target
         return joined(found)
+
+
+def _difference(old: Around, new: Around) -> tuple[dict[Port, Wire], list[Wire]]:
+    """The wires that are gone, and those that have come; where a switch's are the same tuple, nothing is looked at."""
+    differ = [switch for switch in {**old, **new} if old.get(switch) is not new.get(switch)]
+    before, after = ({wire for switch in differ for wire in around.get(switch, ())} for around in (old, new))
+    return {wire.at: wire for wire in sorted(before - after)}, sorted(after - before)
 
 
 class _Change:
@@ -168,7 +179,23 @@ def trees(world):
     return _last
 
 
+class Steps:
+    """By which port a switch sends what is for each other one that it can reach. Two that say the same ports are equal."""
+
+    __slots__ = ("switch", "ports", "_trees")
+
+    def __init__(self, switch: str, trees: Trees) -> None:
+        self.switch, self.ports, self._trees = switch, trees.steps.get(switch, {}), trees
+
+    def __eq__(self, other: object) -> bool:
+        return other.__class__ is Steps and (self.ports is other.ports or self.ports == other.ports)
+
+    def hops(self, target: str) -> int:
+        """How many wires lie before a switch."""
+        return self._trees.hops(self.switch, target)
+
+
 @query
 def steps(world, switch_id):
-    """{switch: port}: by which port a switch sends what is for each other one that it can reach."""
-    return world.ask(trees).steps.get(switch_id, {})
+    """The steps of one switch: another answer only if it sends otherwise than before."""
+    return Steps(switch_id, world.ask(trees))

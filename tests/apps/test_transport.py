@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from typing import Any
 
 import networkx
 import pytest
 
-from apps.transport import GROUPS
+from apps.transport import GROUPS, carry
 from controller.openflow.actions import FORGET_IN_PORT, dec_mpls_ttl, group
 from controller.openflow.flow import Flow
 from tests.kit.links import bridges, cut, ends, lose, member, meshed
@@ -204,4 +205,21 @@ def test_parts_that_no_link_joins_any_more_keep_to_themselves() -> None:
     net.send(raw(red[0], red[1])).reaches(red[1])
     net.send(raw(red[0], red[4])).reaches_nobody("no way over links leads to that switch")
     net.send(broadcast(red[3])).reaches(red[2], red[4])
+    net.check()
+
+
+def test_a_change_makes_those_entries_anew_that_it_changes_and_no_others() -> None:
+    """Whatever the size of the fabric: a way on that stays is the same object, on every switch."""
+    net = meshed(networkx.random_regular_graph(4, 24, seed=2))
+
+    def ways() -> dict[tuple, Any]:
+        return {(args, key): entry for (rule, args), (held, _) in net.compiler.units.items() if rule is carry
+                for key, entry in held.items()}
+
+    before, (link, *_) = ways(), net.model.find("link", "source_switch_id", dpid(1))
+    lose(net, 1, int(link.target_switch_id, 16))
+    after = ways()
+    anew = {place for place, entry in after.items() if before.get(place) is not entry}
+    assert before.keys() == after.keys() and 0 < len(anew) < len(after) / 5
+    assert all(before[place] != after[place] for place in anew)
     net.check()

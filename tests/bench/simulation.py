@@ -1,7 +1,8 @@
 """More switches than this machine can run: fake ones that speak real OpenFlow, a controller in a process of its own.
 
 A random graph in which every switch has eight wires. Measured: how long until discovery has seen all of them, processor time
-and memory of the controller then and later on, and how long after a wire has broken every switch has what it needs.
+and memory of the controller then and later on, the processor time that a wire costs which breaks, and what of that is for
+paths alone (recompute.py).
 """
 from __future__ import annotations
 
@@ -16,6 +17,8 @@ from typing import Any
 import networkx
 
 from scenarios.controller import Hadron, free_port
+from tests.bench import recompute
+from tests.bench.growth import svg
 from tests.kit.fake_switch import FakeSwitches
 from tests.kit.fake_wires import Wires
 
@@ -26,20 +29,22 @@ CUTS = 10
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
+FIGURES = {"discovered_seconds": "all links discovered after, s", "cut_ms": "paths after a cut, ms of CPU",
+           "cpu_ms_for_a_cut": "… and told to all switches, ms of CPU", "memory_mb": "memory, MB",
+           "entries_on_a_switch": "entries on a switch"}
+
+
 def run(*, quick: bool = False) -> dict[str, Any]:
     rows = []
     for switches in (20,) if quick else (62, 125, 250, 500):
-        rows.append(measure(switches, quiet=2 if quick else QUIET))
+        rows.append(measure(switches, quiet=2 if quick else QUIET) | recompute.measured(switches))
         print(f"  {rows[-1]}", file=sys.stderr, flush=True)
-    for name in ("discovered_seconds", "memory_mb"):
-        print(plot(name, rows), file=sys.stderr, flush=True)
     return {"growth": rows}
 
 
-def plot(name: str, rows: list[dict[str, Any]]) -> str:
-    """How a figure grows with the switches."""
-    most = max(row[name] for row in rows) or 1
-    return "\n".join([f"  {name}", *(f"  {row['switches']:5} {'#' * round(50 * row[name] / most)} {row[name]}" for row in rows)])
+def pictures(found: dict[str, Any]) -> dict[str, str]:
+    """The growth, drawn: {name of a file: SVG}."""
+    return {"growth.svg": svg(found["growth"], FIGURES)}
 
 
 def until(condition: Callable[[], Any], what: str) -> None:

@@ -1,0 +1,18 @@
+"""What `make bench` says of a fabric that grows, and the picture that it draws of it."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+from tests.bench import recompute, simulation
+
+
+def test_the_time_for_paths_after_a_cut_is_measured_and_its_growth_is_drawn() -> None:
+    rows = [{"switches": count, **recompute.measured(count)} for count in (10, 20)]
+    for row in rows:
+        assert 0 < row["cut_ms"] <= row["cut_most_ms"] and row["cut_entries"] >= 4
+    missing = {name: 1.0 for name in simulation.FIGURES}
+    pictures = simulation.pictures({"growth": [missing | row for row in rows]})
+    drawn = ElementTree.fromstring(pictures["growth.svg"])
+    assert len(drawn.findall(".//{*}polyline")) == len(simulation.FIGURES)
+    assert {text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")} >= {"10", "20", *simulation.FIGURES.values()}

@@ -11,7 +11,7 @@ def test_the_time_for_paths_after_a_cut_is_measured_and_its_growth_is_drawn() ->
     rows = [{"switches": count, **recompute.measured(count)} for count in (10, 20)]
     for row in rows:
         assert 0 < row["cut_ms"] <= row["cut_most_ms"] and row["cut_entries"] >= 4
-    missing = {name: 1.0 for name in simulation.FIGURES}
+    missing = dict.fromkeys(simulation.FIGURES, 1.0)
     pictures = simulation.pictures({"growth": [missing | row for row in rows]})
     drawn = ElementTree.fromstring(pictures["growth.svg"])
     assert len(drawn.findall(".//{*}polyline")) == len(simulation.FIGURES)

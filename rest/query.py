@@ -175,15 +175,13 @@ def page(rows: list[Any], query: Query, resource: Resource) -> tuple[list[Any], 
 
 def _conditions(resource: Resource, grouped: Mapping[str, list[str]], value: Value, hidden: Container[str]) -> tuple[Condition, ...]:
     found: list[Condition] = []
-    merged: dict[str, list[str]] = {}
     for key, texts in grouped.items():
         if key in _TAG_FILTERS and "tags" in resource.attributes:
             found.append(_tag_condition(key, texts))
-        elif key == "changed_since" and "updated_at" in resource.attributes:
+            continue
+        if key == "changed_since" and "updated_at" in resource.attributes:
             found.append(_changed_since(texts))
-        else:
-            merged.setdefault(resource.aliases.get(key, key), []).extend(texts)
-    for key, texts in merged.items():
+            continue
         attribute = _visible(resource, key, hidden)
         if attribute is None:
             raise bad_request(f"{key}: is not an attribute of {resource.name} to filter by")

@@ -69,11 +69,12 @@ def truth(document: dict, filters) -> bool:
     """What the filters mean, said as plainly as possible."""
     grouped: dict[str, list[str]] = {}
     for key, text in filters:
-        grouped.setdefault("project_id" if key == "tenant_id" else key, []).append(text)
+        grouped.setdefault(key, []).append(text)
     return all(_one_key(document, key, texts) for key, texts in grouped.items())
 
 
 def _one_key(document, key, texts) -> bool:
+    key = "project_id" if key == "tenant_id" else key
     if "tags" in key:
         wanted, has = set(",".join(texts).split(",")), set(document["tags"])
         return {"tags": wanted <= has, "tags-any": bool(wanted & has), "not-tags": not wanted <= has,

@@ -51,7 +51,7 @@ PARTS: dict[str, tuple[int, bytes]] = {
     "instruction of length 0 (CVE-2024-34487)": (1, flow_stats(pack("HHI", 4, 0, 0))),
     "action of length 0": (1, flow_stats(pack("HHI", 4, 16, 0) + pack("HHI", 0, 0, 0))),
     "bucket of length 0 (CVE-2024-34483)": (7, group_desc(pack("HHII", 0, 0, 0, 0) + bytes(4))),
-    "action of length 0 in a bucket": (7, group_desc(pack("HHII", 24, 0, 0, 0) + bytes(4) + pack("HHI", 0, 0, 0))),
+    "action of length 0 in a bucket (CVE-2024-34484)": (7, group_desc(pack("HHII", 24, 0, 0, 0) + bytes(4) + pack("HHI", 0, 0, 0))),
     "group-desc of length 0": (7, group_desc(b"", length=0)),
     "group-stats of length 0": (6, bytes(40)),
     "meter-stats of length 0": (9, bytes(40)),
@@ -78,6 +78,10 @@ AFTER_GREETING = {
     "a flow-mod from a switch": message(14, bytes(48)),
     "a message of no known type": message(77, bytes(8)),
     "length below the header's": message(2, length=7),
+    "flow-mod with an instruction of length 0": message(14, bytes(40) + MATCH + pack("HHI", 4, 0, 0)),
+    "configuration of queues, one of length 0 (CVE-2020-35141)": message(23, pack("II", 1, 0) + bytes(16)),
+    "configuration of queues, a property of length 0 (CVE-2024-34486)": message(
+        23, pack("II", 1, 0) + pack("IIH", 1, 1, 24) + bytes(6) + bytes(8)),
     "barrier reply of 65535 bytes": message(21, length=65535),
     "packet-in cut short": message(10, bytes(26)),
     "packet-in with a match past its end": message(10, pack("IHBBQ", 0, 60, 1, 0, 0) + pack("HH", 1, 600) + bytes(70)),
@@ -90,10 +94,14 @@ AFTER_GREETING = {
     "forwarded group-mod with a bucket of length 0": message(
         32, message(15, bytes(8) + bytes(16))),
     "async property of length 0": message(27, bytes(8)),
-    "bundle control of 16 bytes with a property of length 0": message(33, bytes(8) + bytes(8)),
+    "bundle control with a property of length 0 (CVE-2020-35139)": message(33, bytes(8) + bytes(8)),
     "multipart reply of 12 bytes": message(19, bytes(4)),
     "garbage": bytes(range(256)),
 }
+# As they were first reported.
+AFTER_GREETING |= {f"{what}, as OpenFlow 1.3": message(19, pack("HHI", kind, 0, 0) + body, version=4)
+                   for what, (kind, body) in PARTS.items() if "CVE" in what}
+AFTER_GREETING |= {f"{what}, as OpenFlow 1.3": b"\4" + said[1:] for what, said in AFTER_GREETING.items() if said[:2] == b"\5\x17"}
 
 
 @pytest.fixture(scope="module")

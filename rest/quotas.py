@@ -17,6 +17,8 @@ from rest.render import dumps
 
 KIND = "quota"
 _OWN = ("tenant", "project")
+_HOW = ("check_limit", "force")
+"""Beside the limits, a request may say whether they are to be held against what is used; force stands for not."""
 
 
 class _NoQuota(Refused):
@@ -91,9 +93,12 @@ class Quotas:
         for name in _of(project):
             if whole[KIND].get(name, project) != project:
                 raise bad_request(f"{name}: must be the one in the address, or be left out")
-        asked = {name: value for name, value in whole[KIND].items() if name not in _of(project)}
+        asked = {name: value for name, value in whole[KIND].items() if name not in (*_of(project), *_HOW)}
+        checks = _checks(whole[KIND])
 
         def work() -> None:
+            if checks:
+                self._check_used(project, asked)
             if self._writer.latest.get(KIND, project) is None:
                 self._writer.create(SYSTEM, KIND, [{"project_id": project, **asked}])
             else:
@@ -101,6 +106,13 @@ class Quotas:
 
         self._call(work)
         return self._show(context, project)
+
+    def _check_used(self, project: str, asked: dict[str, Any]) -> None:
+        """Refused if a limit would be below what the project has already."""
+        used = {kind: one["used"] for kind, one in self._details(project).items()}
+        for kind, limit in asked.items():
+            if type(limit) is int and 0 <= limit < used.get(kind, 0):
+                raise bad_request(f"Quota limit {limit} for {kind} must be greater than or equal to already used {used[kind]}")
 
     def _delete(self, context: Any, project: str) -> Answer:
         self._may(context, "delete", project)
@@ -119,6 +131,14 @@ class Quotas:
         return {one.kind: {"limit": self._writer.quota(one, project), "reserved": 0,
                            "used": self._model.count(one.kind, one.attributes[one.owner].field, project)}
                 for one in self._counted if one.owner}
+
+
+def _checks(asked: dict[str, Any]) -> bool:
+    """Whether a request wants its limits to be held against what is used."""
+    for name in _HOW:
+        if not isinstance(asked.get(name, False), bool):
+            raise bad_request(f"{name}: must be true or false")
+    return bool(asked.get("check_limit", False)) and not asked.get("force", False)
 
 
 def _of(project: str) -> dict[str, str]:

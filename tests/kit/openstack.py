@@ -33,17 +33,21 @@ class Openstack:
 
     def __call__(self, line: str, *more: str) -> Any:
         """What a command prints, as JSON where it shows or lists something."""
-        words = [*line.split(), *more]
-        shows = any(one in words for one in _SHOWS)
-        status, out, wrong = self._run([*words, *(["-f", "json"] if shows else [])])
+        status, shown, wrong = self.run(*line.split(), *more)
         assert status == 0, f"{line}: {wrong}"
-        return json.loads(out) if shows and out.strip() else out
+        return shown
 
     def fails(self, line: str) -> str:
         """What a command that fails says."""
-        status, out, wrong = self._run(line.split())
-        assert status != 0, out
+        status, shown, wrong = self.run(*line.split())
+        assert status != 0, shown
         return wrong
+
+    def run(self, *words: str) -> tuple[int, Any, str]:
+        """Exit status, what it prints (as JSON where it shows or lists something), and what it says is wrong."""
+        shows = any(one in words for one in _SHOWS)
+        status, out, wrong = self._run([*words, *(["-f", "json"] if shows else [])])
+        return status, json.loads(out) if shows and not status and out.strip() else out, wrong
 
     def _run(self, words: list[str]) -> tuple[int, str, str]:
         for known in vars(ClientManager).values():

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.kit.served import TOKENS, Client, Served, served
+from tests.rest.devstack import Devstack
+from tests.rest.devstack import devstack as running_devstack
 from tests.rest.fabric import Fabric, fabric, two_tenants
 
 if TYPE_CHECKING:
@@ -20,6 +22,13 @@ def cloud() -> Iterator[Fabric]:
     with fabric() as running:
         two_tenants(running)
         yield running
+
+
+@pytest.fixture(scope="module")
+def devstack() -> Iterator[Devstack]:
+    """One with an identity endpoint and nothing in it."""
+    with running_devstack() as one:
+        yield one
 
 
 @pytest.fixture(scope="module")

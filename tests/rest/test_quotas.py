@@ -42,3 +42,15 @@ def test_quota_details_count_what_is_used(client):
     details = client.get("/v2.0/quotas/counting/details.json")["quota"]
     assert details["network"] == {"limit": 100, "used": 3, "reserved": 0}
     assert details["port"] == {"limit": 500, "used": 0, "reserved": 0}
+
+
+def test_a_limit_may_be_held_against_what_is_used(client):
+    client.create("network", project_id="checked")
+    path = "/v2.0/quotas/checked"
+    refused = client.ask("PUT", path, {"quota": {"network": 0, "check_limit": True}})
+    assert refused.status == 400 and "already used 1" in refused.error["message"]
+    assert client.get(path)["quota"]["network"] == 100
+    assert put(client, path, network=1, subnet=0, port=-1, check_limit=True)["network"] == 1
+    assert put(client, path, network=0, check_limit=True, force=True)["network"] == 0
+    assert put(client, path, network=0, check_limit=False)["network"] == 0
+    assert "check_limit" in client.ask("PUT", path, {"quota": {"check_limit": "yes"}}).error["message"]

@@ -2,44 +2,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import openstack
 import pytest
 import yaml
 
 from rest.extensions import EXTENSIONS
-from rest.passwords import hashed
 from rest.unserved import UNSERVED
 from tests.kit import sdk_suite
-from tests.kit.people import CHEAP
-from tests.rest.fabric import Fabric, fabric
+from tests.rest.devstack import PASSWORD, Devstack
 
-PASSWORD = "as many tests as there are"
 TABLE = Path(__file__).with_name("sdk_functional.yaml")
-SETTINGS = {"external_physical_network": "outer", "vlan_ranges": {"outer": [100, 199]}}
-_ROLES: dict[str, dict[str, Any]] = {
-    "demo": {"projects": {"demo": ["member"]}}, "alt": {"projects": {"alt": ["member"]}},
-    "root": {"projects": {"admin": ["admin"], "demo": ["admin"]}, "system": ["admin"]}}
 
 
 @pytest.fixture(scope="module")
-def devstack() -> Iterator[Fabric]:
-    """A cloud like the one that the tests are written for: one host, and a network that leads outside."""
-    users = [{"name": name, "password": hashed(PASSWORD, CHEAP), **entry} for name, entry in _ROLES.items()]
-    with fabric(identity="127.0.0.1:0", auth={"mode": "identity", "users": users}, settings=SETTINGS) as running:
-        running.host("host1")
-        for number, wire in enumerate(("public", "outer"), 1):
-            running.learn("host1", ("uplink", {"id": f"host1/{wire}", "host_id": "host1-id", "switch_id": "00000000000000a1",
-                                               "physical_network": wire, "ofport": 65100 + number}))
-        yield running
-
-
-@pytest.fixture(scope="module")
-def outcomes(devstack: Fabric, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    url = f"http://127.0.0.1:{devstack.hadron.identity.port}"
+def outcomes(devstack: Devstack, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    url = devstack.auth_url
     said = sdk_suite.clouds(url, PASSWORD)["clouds"]["devstack-admin"]
     with openstack.connect(load_envvars=False, load_yaml_config=False, **said) as cloud:
         public = cloud.network.create_network(name="public", is_router_external=True, provider_network_type="flat",

@@ -285,12 +285,12 @@ class Stream(threading.Thread):
         while self.sent < count:
             time.sleep(0.01)
 
-    def end(self, seconds: float = 2.0) -> list[int]:
-        """End it, and wait for what is still on its way: the numbers of the frames that did not come."""
+    def end(self, seconds: float = 10.0) -> list[int]:
+        """End it, and wait for what is still on its way, the last one: the numbers of the frames that did not come."""
         self._stop_asked.set()
         self.join()
         deadline = time.monotonic() + seconds
-        while (missing := self.missing()) and time.monotonic() < deadline:
+        while (missing := self.missing()) and missing[-1] == self.sent - 1 and time.monotonic() < deadline:
             time.sleep(0.01)
         return missing
 

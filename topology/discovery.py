@@ -70,7 +70,7 @@ def refuse(world, switch, frame):
         seen, told = world.get("interface", f"{switch.id}:{port}"), lldp.read(frame)
         if seen is not None and takes_part(world, seen):
             return hear(world, seen, frame)
-        if told is None or told.proof is None:
+        if seen is None or told is None or told.proof is None:      # a port that has gone meanwhile accuses nobody
             return ()
         return (Alarm(WHAT, {"because": "a tenant's port says it is switch port " + named(told)}),)
     return (FromPort(at),)

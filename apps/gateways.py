@@ -253,6 +253,7 @@ def answer_outside(world, port):
 
 
 @every(60, per="port", to=by_wire, at_once=True)
+@only(is_gateway)
 def announce(world, port):
     """The router's addresses are here: told when another host becomes the gateway host, and again in its turn."""
     return announcement(world, port, addresses(port)) if on_gateway(world, port) else Said()
@@ -291,6 +292,7 @@ def upstream(world, port):
 
 
 @every(30, per="port", to=by_wire)
+@only(is_gateway)
 def keep_asking(world, port):
     """The next hops are asked for now and again: their MACs may change, and the first packet should not wait."""
     if not on_gateway(world, port):

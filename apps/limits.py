@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from apps.guards import is_held
 from apps.pipeline import ACCESS_IN, HAND_OVER, METERS
+from apps.places import home
 from controller.app import query
 from controller.openflow import Meter, meter
 
@@ -47,13 +48,12 @@ def at_once(kbps: int) -> int:
     return max(int(kbps * _SECONDS), _FRAMES_KBIT)
 
 
-@query
-def policy_of(world: Any, port_id: str) -> str | None:
+def policy_of(world: Any, port: Any) -> str | None:
     """The policy that applies to a port: its own, or its network's unless the port is some service's."""
-    port = world.need("port", port_id)
     if port.qos_policy_id is not None or port.device_owner.startswith(SERVICE):
         return port.qos_policy_id
-    return world.need("network", port.network_id).qos_policy_id
+    network = world.get("network", port.network_id)
+    return network.qos_policy_id if network else None
 
 
 @query
@@ -77,8 +77,15 @@ _NONE = Limits()
 @query
 def limits_of(world: Any, port_id: str) -> Limits:
     """What applies to a port."""
-    policy = world.ask(policy_of, port_id)
+    port = world.get("port", port_id)
+    policy = policy_of(world, port) if port else None
     return world.ask(limits_by, policy) if policy is not None else _NONE
+
+
+def limited(world: Any, port: Any) -> tuple:
+    """Where the port is, if anything limits it or holds it back."""
+    free = world.ask(limits_of, port.id) == _NONE and not world.ask(is_held, port.network_id)
+    return () if free else home(world, port)
 
 
 @query

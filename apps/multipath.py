@@ -8,9 +8,9 @@ shortest path. Around a link that breaks they go like everything else, until the
 from functools import lru_cache
 
 from apps.pipeline import EGRESS, PATHS, VIA, WRAP
-from apps.places import plugged, region, routed, tunnel_address
+from apps.places import networks_on, region, routed, tunnel_address
 from apps.transport import LABEL_BITS, labels_of_all, to_switches
-from controller.app import flows, query, tally
+from controller.app import flows, query
 from controller.openflow.actions import group, resubmit, set_field
 from controller.openflow.group import Group
 from controller.openflow.match import match
@@ -22,18 +22,10 @@ GROUPS = 1 << 25                        # + label of the switch that frames are 
 TO_ONE = ("00:00:00:00:00:00", "01:00:00:00:00:00")
 
 
-@tally(per="port")
-def inhabitants(world, port):
-    """Switches gather the networks that live on them."""
-    seen = world.ask(plugged, port.id)
-    if seen:
-        yield seen.switch_id, port.network_id
-
-
 @query
 def partners(world, switch_id):
     """The switches to which machines here may send over links, in order."""
-    found = {switch for network in world.gathered(inhabitants, switch_id)
+    found = {switch for network in networks_on(world, switch_id)
              for switch in world.ask(region, *world.ask(routed, network))}
     tunnelled = world.ask(tunnel_address, switch_id) is not None
     return tuple(sorted(switch for switch in found - {switch_id}

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from apps import dns_names
 from apps.places import SERVICE_IP, SERVICE_IP6
-from controller.app import Ask, Service, tally
+from controller.app import Ask, Service, only, tally
 from controller.packet import dns, ipv4, ipv6, udp
 from controller.values import prefix
 
@@ -50,9 +50,10 @@ def domain(world: Any, network: Any) -> str:
 # ---- what the model says
 
 @tally(per="port")
+@only(lambda port: "." in port.dns_name)
 def branches(world: Any, port: Any) -> Iterator[tuple[Any, str]]:
     """Networks gather what is between their names and the domain: `b` of a port called a.b is no name, and yet there."""
-    for _, rest in dns_names.splits(port.dns_name) if "." in port.dns_name else ():
+    for _, rest in dns_names.splits(port.dns_name):
         if rest:
             yield port.network_id, rest
 

@@ -9,7 +9,7 @@ from apps.pipeline import ANSWER, BACK, FORWARD, ND_REPLY, NETWORK, SENDER
 from apps.places import everywhere, home, is_contested, network_wide
 from controller.app import flows
 from controller.openflow.actions import drop, move, set_field
-from controller.openflow.match import match
+from controller.openflow.match import match, shape
 
 APP = 4
 ARP, IPV6, ICMPV6 = 0x806, 0x86dd, 58
@@ -18,33 +18,40 @@ SOLICITED_OVERRIDE = 0x60000000          # flags of the advertisement, RFC 4861 
 TARGET_LINK_LAYER, NOT_TAGGED = 2, 0     # option type, RFC 4861 §4.6.1
 
 
+WHO_HAS = shape(NETWORK, "arp_tpa", vlan_vid=NOT_TAGGED, eth_dst=TO_ALL, eth_type=ARP, arp_op=1)
+SOLICITED = shape(NETWORK, "nd_target", vlan_vid=NOT_TAGGED, eth_dst=TO_GROUP, eth_type=IPV6, ip_proto=ICMPV6, icmpv6_type=135)
+TO_SENDER = move("eth_src", "eth_dst")
+REPLY, SENDER_IS_TARGET, FROM_TARGET = set_field(arp_op=2), move("arp_sha", "arp_tha"), move("arp_spa", "arp_tpa")
+ADVERTISE = (set_field(icmpv6_type=136), set_field(nd_reserved=SOLICITED_OVERRIDE), set_field(nd_options_type=TARGET_LINK_LAYER),
+             ND_REPLY)
+TO_SENDERS_IP = move("ipv6_src", "ipv6_dst")
+
+
 @flows(per="port", on=network_wide)
 def answer(world, port):
-    network = world.need("network", port.network_id)
-    asked = {NETWORK: network.key, "vlan_vid": NOT_TAGGED}
-    for ip in dict.fromkeys(fixed.ip_address for fixed in port.fixed_ips):
+    network, mac = world.need("network", port.network_id), port.mac_address
+    for ip in dict.fromkeys([fixed.ip_address for fixed in port.fixed_ips]):
         if is_contested(world, network.id, ip):
             continue
         if ":" in ip:
-            yield ANSWER, "known", match({**asked, "eth_dst": TO_GROUP, "eth_type": IPV6,
-                                          "ip_proto": ICMPV6, "icmpv6_type": 135, "nd_target": ip}), (
-                move("eth_src", "eth_dst"), set_field(eth_src=port.mac_address),
-                move("ipv6_src", "ipv6_dst"), set_field(ipv6_src=ip), set_field(icmpv6_type=136),
-                set_field(nd_reserved=SOLICITED_OVERRIDE), set_field(nd_options_type=TARGET_LINK_LAYER), ND_REPLY)
+            yield ANSWER, "known", SOLICITED(network.key, ip), (
+                TO_SENDER, set_field(eth_src=mac), TO_SENDERS_IP, set_field(ipv6_src=ip), *ADVERTISE)
         else:
-            yield ANSWER, "known", match({**asked, "eth_dst": TO_ALL, "eth_type": ARP, "arp_op": 1, "arp_tpa": ip}), (
-                move("eth_src", "eth_dst"), set_field(eth_src=port.mac_address), set_field(arp_op=2),
-                move("arp_sha", "arp_tha"), set_field(arp_sha=port.mac_address),
-                move("arp_spa", "arp_tpa"), set_field(arp_spa=ip), *BACK)
+            yield ANSWER, "known", WHO_HAS(network.key, ip), (
+                TO_SENDER, set_field(eth_src=mac), REPLY, SENDER_IS_TARGET, set_field(arp_sha=mac),
+                FROM_TARGET, set_field(arp_spa=ip), *BACK)
+
+
+PROBE = shape(SENDER, "arp_tpa", eth_type=ARP, arp_op=1)
 
 
 @flows(per="port", on=home)
 def announce(world, port):
     """Probes for the port's own addresses and announcements of them are for the others."""
-    for ip in dict.fromkeys(fixed.ip_address for fixed in port.fixed_ips if ":" not in fixed.ip_address):
+    for ip in dict.fromkeys([fixed.ip_address for fixed in port.fixed_ips if ":" not in fixed.ip_address]):
         if is_contested(world, port.network_id, ip):
             continue                                   # that is not answered, and is heard of by claims.py
-        yield ANSWER, "probe", match({SENDER: port.key, "eth_type": ARP, "arp_op": 1, "arp_tpa": ip}), (FORWARD,)
+        yield ANSWER, "probe", PROBE(port.key, ip), (FORWARD,)
 
 
 @flows(per="switch", on=everywhere)

@@ -45,7 +45,7 @@ def plugged(world, port_id):
         return None
     if not port.admin_state_up or not world.need("network", port.network_id).admin_state_up:
         return None
-    carried = world.ask(carrier_of, port_id)
+    carried = carrier_of(world, port_id)
     seen = world.ask(interface_of, carried[0] if carried else port_id)
     if seen is None or carried and not carrier_up(world, *carried):
         return None
@@ -68,11 +68,12 @@ def home(world, port):
 
 @tally(per="port")
 def homes(world, port):
-    """Networks gather the switches they live on, and each of those its ports there."""
+    """Networks gather the switches they live on, and each of those its ports there; switches gather the networks of ports."""
     seen = world.ask(plugged, port.id)
     if seen:
         yield port.network_id, seen.switch_id
         yield (port.network_id, seen.switch_id), port.id
+        yield ("networks", seen.switch_id), port.network_id
     elif switch := outlet(world, port):
         yield port.network_id, switch                  # an external network lives where something leads to it
 
@@ -80,6 +81,11 @@ def homes(world, port):
 def switches_of(world, network_id):
     """The switches with a port of the network."""
     return world.gathered(homes, network_id)
+
+
+def networks_on(world, switch_id):
+    """The networks that have ports on one switch."""
+    return world.gathered(homes, ("networks", switch_id))
 
 
 def ports_on(world, network_id, switch_id):

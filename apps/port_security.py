@@ -9,7 +9,7 @@ from apps.pipeline import ANSWER, GUARD, ND_GUARD, ND_TARGET, SENDER
 from apps.places import everywhere, home
 from controller.app import flows
 from controller.openflow.actions import drop
-from controller.openflow.match import match
+from controller.openflow.match import match, shape
 from controller.values import eui64
 
 APP = 3
@@ -56,36 +56,45 @@ def guard(world, port):
     yield from guard_ipv6(port, macs, [pair for pair in own if ":" in pair[1]])
 
 
+MAC = shape(SENDER, "eth_src")
+MAC_ARP = shape(SENDER, "eth_src", "arp_sha", eth_type=ARP)
+
+
 def guard_mac(port):
-    mac = {SENDER: port.key, "eth_src": port.mac_address}
-    yield GUARD, "own", match({**mac, "eth_type": ARP, "arp_sha": port.mac_address}), (ANSWER,)
-    yield GUARD, "any", match(mac), (ANSWER,)
+    mac = port.mac_address
+    yield GUARD, "own", MAC_ARP(port.key, mac, mac), (ANSWER,)
+    yield GUARD, "any", MAC(port.key, mac), (ANSWER,)
+
+
+OWN_ARP = shape(SENDER, "eth_src", "arp_sha", "arp_spa", eth_type=ARP)
+OWN_IPV4 = shape(SENDER, "eth_src", "ipv4_src", eth_type=IPV4)
+PROBE = shape(SENDER, "eth_src", "arp_sha", eth_type=ARP, arp_op=1, arp_spa="0.0.0.0")
+DISCOVER = shape(SENDER, "eth_src", eth_type=IPV4, ipv4_src="0.0.0.0", ip_proto=UDP, udp_src=68, udp_dst=67)
 
 
 def guard_ipv4(port, macs, own):
     for mac, ip in own:
-        sender = {SENDER: port.key, "eth_src": mac}
-        yield GUARD, "own", match({**sender, "eth_type": ARP, "arp_sha": mac, "arp_spa": ip}), (ANSWER,)
-        yield GUARD, "own", match({**sender, "eth_type": IPV4, "ipv4_src": ip}), (ANSWER,)
+        yield GUARD, "own", OWN_ARP(port.key, mac, mac, ip), (ANSWER,)
+        yield GUARD, "own", OWN_IPV4(port.key, mac, ip), (ANSWER,)
     for mac in macs:
-        sender = {SENDER: port.key, "eth_src": mac}
         # Is an address free (RFC 5227)? Asked before one has any; so is the first DHCP question.
-        yield GUARD, "own", match({**sender, "eth_type": ARP, "arp_op": 1, "arp_sha": mac, "arp_spa": "0.0.0.0"}), (ANSWER,)
-        yield GUARD, "own", match({**sender, "eth_type": IPV4, "ipv4_src": "0.0.0.0", "ip_proto": UDP,
-                                   "udp_src": 68, "udp_dst": 67}), (ANSWER,)
+        yield GUARD, "own", PROBE(port.key, mac, mac), (ANSWER,)
+        yield GUARD, "own", DISCOVER(port.key, mac), (ANSWER,)
+
+
+OWN_IPV6 = shape(SENDER, "eth_src", "ipv6_src", eth_type=IPV6)
+# Duplicate address detection (RFC 4862 §5.4): from nobody, about one's own address.
+IS_IT_FREE = shape(SENDER, "eth_src", "nd_target", eth_type=IPV6, ipv6_src="::", ip_proto=ICMPV6, icmpv6_type=SOLICITATION)
+SPEAK_FOR = shape(SENDER, "nd_target", eth_type=IPV6, ip_proto=ICMPV6, icmpv6_type=ADVERTISEMENT)
+ASK_AS = shape(SENDER, "nd_sll", eth_type=IPV6, ip_proto=ICMPV6, icmpv6_type=SOLICITATION)
+SPEAK_AS = shape(SENDER, "nd_tll", eth_type=IPV6, ip_proto=ICMPV6, icmpv6_type=ADVERTISEMENT)
 
 
 def guard_ipv6(port, macs, own):
-    own = list(dict.fromkeys([*own, *((mac, eui64(LINK_LOCAL, mac)) for mac in macs)]))
-    for mac, ip in own:
-        sender = {SENDER: port.key, "eth_src": mac, "eth_type": IPV6}
-        yield GUARD, "own", match({**sender, "ipv6_src": ip}), (ND_GUARD,)
-        # Duplicate address detection (RFC 4862 §5.4): from nobody, about one's own address.
-        yield GUARD, "own", match({**sender, "ipv6_src": "::", "ip_proto": ICMPV6, "icmpv6_type": SOLICITATION,
-                                   "nd_target": ip}), (ANSWER,)
-        yield ND_TARGET, "own", match({SENDER: port.key, "eth_type": IPV6, "ip_proto": ICMPV6,
-                                       "icmpv6_type": ADVERTISEMENT, "nd_target": ip}), (ANSWER,)
+    for mac, ip in dict.fromkeys([*own, *[(mac, eui64(LINK_LOCAL, mac)) for mac in macs]]):
+        yield GUARD, "own", OWN_IPV6(port.key, mac, ip), (ND_GUARD,)
+        yield GUARD, "own", IS_IT_FREE(port.key, mac, ip), (ANSWER,)
+        yield ND_TARGET, "own", SPEAK_FOR(port.key, ip), (ANSWER,)
     for mac in macs:
-        neighbour = {SENDER: port.key, "eth_type": IPV6, "ip_proto": ICMPV6}
-        yield ND_GUARD, "own", match({**neighbour, "icmpv6_type": SOLICITATION, "nd_sll": mac}), (ANSWER,)
-        yield ND_GUARD, "own", match({**neighbour, "icmpv6_type": ADVERTISEMENT, "nd_tll": mac}), (ND_TARGET,)
+        yield ND_GUARD, "own", ASK_AS(port.key, mac), (ANSWER,)
+        yield ND_GUARD, "own", SPEAK_AS(port.key, mac), (ND_TARGET,)

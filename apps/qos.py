@@ -12,9 +12,9 @@ from __future__ import annotations
 from typing import Any
 
 from apps.guards import first_judge, is_held
-from apps.limits import counted, limits_of, meters
+from apps.limits import counted, limited, limits_of, meters
 from apps.pipeline import HAND_OVER, POLICE, RECEIVER, SENDER
-from apps.places import here, home
+from apps.places import here
 from apps.seats import carried_by
 from controller.app import flows
 from controller.openflow import match, set_field
@@ -24,7 +24,7 @@ APP = 50
 IPV4, IPV6 = 0x800, 0x86dd
 
 
-@flows(per="port", on=home)
+@flows(per="port", on=limited)
 def police(world: Any, port: Any) -> Any:
     """What the port sends: counted, marked, and on to where it is judged."""
     limits = world.ask(limits_of, port.id)
@@ -40,7 +40,7 @@ def police(world: Any, port: Any) -> Any:
     yield POLICE, "port", match({SENDER: port.key}), (*bits, onward)
 
 
-@flows(per="port", on=home)
+@flows(per="port", on=limited)
 def receive(world: Any, port: Any) -> Any:
     """What the port receives: its bits are counted by themselves where packets are counted, or rules asked, before."""
     limits = world.ask(limits_of, port.id)

@@ -1,7 +1,6 @@
 """Seats: where a port takes part. Ports of a trunk share an interface, and only tags tell their frames apart."""
 from typing import NamedTuple
 
-from controller.app import query
 from controller.openflow.actions import output, pop_vlan, push_vlan, set_field
 
 TAGGED = 0x1000                    # the bit of vlan_vid that says that there is a tag
@@ -29,7 +28,6 @@ def carried_by(tag, send):
     return (push_vlan(), set_field(vlan_vid=TAGGED | tag), send, pop_vlan()) if tag else (send,)
 
 
-@query
 def carrier_of(world, port_id):
     """(parent port, tag, trunk) of a sub-port of a trunk; None for any other port."""
     for trunk in world.find("trunk", "sub_ports.port_id", port_id):

@@ -40,7 +40,7 @@ from apps.places import (
 )
 from apps.seats import TAGGED
 from apps.ways import label_of, way_to
-from controller.app import flows, query, spread, tally
+from controller.app import flows, only, query, spread, tally
 from controller.openflow.actions import drop, output, pop_vlan, resubmit, set_field
 from controller.openflow.match import match
 
@@ -139,12 +139,17 @@ def send_through_tunnel(world, port):
 
 # ---- broadcast, multicast, unknown
 
+def may_wander(port):
+    """Whether a port may own MAC addresses which are not in the model."""
+    return not port.port_security_enabled or any(pair.mac_address != port.mac_address for pair in port.allowed_address_pairs)
+
+
 @tally(per="port")
+@only(may_wander)
 def wanderers(world, port):
-    """Ports that may own MAC addresses which are not in the model, by network and by (network, switch)."""
+    """Ports that may own more MAC addresses than we know, by network and by (network, switch)."""
     seen = world.ask(plugged, port.id)
-    foreign = any(pair.mac_address != port.mac_address for pair in port.allowed_address_pairs)
-    if seen and (foreign or not port.port_security_enabled):
+    if seen:
         yield port.network_id, seen.switch_id
         yield (port.network_id, seen.switch_id), port.id
 

@@ -37,7 +37,7 @@ def refuse_double_tags(world, trunk):
 @flows(per="trunk", on=parents_home)
 def deliver_tagged(world, trunk):
     for id in (trunk.port_id, *(one.port_id for one in trunk.sub_ports)):
-        seen, carried = world.ask(plugged, id), world.ask(carrier_of, id)
+        seen, carried = world.ask(plugged, id), carrier_of(world, id)
         if seen and trunk.id == (carried[2] if carried else trunk.id):
             yield from deliver(world, world.need("port", id), seen)
 

@@ -71,9 +71,12 @@ class Announcements:
     def _renew(self, unit: Unit, tell: bool) -> None:
         saying, (id,) = unit
         row = self.model.get(saying.per, id)
+        speaks = row is not None and saying.concerns(row)
+        if not speaks and not self.world.has_asked(saying, id):
+            return
         was = self.said.pop(unit, saying.nothing)
-        now = self.world.ask(saying, id) if row is not None else saying.nothing
-        if row is None:
+        now = self.world.ask(saying, id) if speaks else saying.nothing
+        if not speaks:
             self.world.forget(unit)
         second = crc32(id.encode()) % saying.seconds
         if now.frames:

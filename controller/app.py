@@ -4,7 +4,7 @@
     @tally(per="port")              pairs (key, value) that a row adds to a gathering; world.gathered reads it
     @flows(per="port", on=home)     for each object of a kind these flows, on these switches
     @flows(…, each=True)            … with flows of their own on every switch: rule(world, row, switch)
-    @only(is_interface)             above a rule's, a tally's or `on`'s function: the others have nothing to do with it
+    @only(is_interface)             above the function of a rule, a tally, a saying or `on`: the others have nothing to do with it
     @flows(…, staged=True)          … that hang together across switches: the new before the old goes
     @answers(of=rule)               what a packet that the rule's flows sent to us is answered with: frames, back to
                                     where it came from; (port or actions, frame), elsewhere; Fact(kind, document), what
@@ -21,7 +21,7 @@ Group, a Meter or a whole Flow; or a dict of many of these by their keys, that a
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -51,7 +51,7 @@ def query(ask: Callable) -> Callable:
 
 
 def only(concerns: Callable[[Any], bool]) -> Callable[[Callable], Callable]:
-    """Declare that a tally, a rule or a function `on` has something to say of rows only of which this is true, by what they
+    """Declare that a tally, a rule, a saying or a function `on` has something to say of rows only of which this is true, by what they
     say themselves: of the others it is never asked. Few ports are a router's."""
     def declare(ask: Callable) -> Callable:
         ask.concerns = concerns         # type: ignore[attr-defined]
@@ -124,33 +124,26 @@ class Rule:
         self.answers: Callable | None = None
         self.flood: int | None = None
 
-    def __call__(self, world: Any, *args: str) -> Mapping[tuple, Any]:
-        found: dict[tuple, Any] = {}
-        for said in self._said(world, *args):
-            if said.__class__ is dict:
-                found.update(said)
-            else:
-                found[said.key] = said
-        return found
-
-    def entries(self, world: Any, *args: str) -> Iterator[Any]:
+    def __call__(self, world: Any, id: str, *switch: str) -> Mapping[tuple, Any]:
         """What it wants for one object (on one switch), each with who asked for it."""
-        for said in self._said(world, *args):
-            yield from said.values() if said.__class__ is dict else (said,)
-
-    def _said(self, world: Any, *args: str) -> Iterator[Any]:
-        row = world.get(self.per, args[0])
+        row = world.get(self.per, id)
         if row is None:
-            return
-        why = Why(self.app, args[0], self.name)
+            return NO_FLOWS
+        wanted: dict[tuple, Any] = {}
+        why = Why(self.app, id, self.name)
         whose = cookie_of(why)
-        for entry in self.make(world, row, *args[1:]):
-            if entry.__class__ is tuple:
-                table, level, fields, do = entry
+        for said in self.make(world, row, *switch):
+            if said.__class__ is tuple:
+                table, level, fields, do = said
                 number = table.levels[level] if level.__class__ is str else priority(table, level)
-                yield Flow(table, number, fields, do, why, whose)
+                entry = Flow(table, number, fields, do, why, whose)
+            elif said.__class__ is dict:
+                wanted.update(said)
+                continue
             else:
-                yield entry if entry.__class__ is dict else entry.explained(why)
+                entry = said.explained(why)
+            wanted[entry.key] = entry
+        return wanted or NO_FLOWS
 
     def __repr__(self) -> str:
         return self.name
@@ -305,6 +298,7 @@ class Saying:
     def __init__(self, say: Callable, seconds: int, per: str, to: Callable, eager: int, at_once: bool) -> None:
         self.say, self.seconds, self.per, self.to, self.eager, self.at_once = say, seconds, per, to, eager, at_once
         self.name = f"{say.__module__}.{say.__name__}"
+        self.concerns: Callable[[Any], bool] = getattr(say, "concerns", _any)
 
     def __call__(self, world: Any, id: str) -> Said:
         row = world.get(self.per, id)

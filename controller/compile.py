@@ -44,21 +44,21 @@ class Compiler:
         self.model, self.world = model, World(model, strict=strict)
         self.rules_of: defaultdict[str, list] = defaultdict(list)
         self.tallies_of: defaultdict[str, list] = defaultdict(list)
-        self._wheres_of: defaultdict[str, dict[Any, None]] = defaultdict(dict)
+        self._wheres_of: defaultdict[str, dict[Any, dict[Any, None]]] = defaultdict(dict)   # by which rows they concern
         self._rules_at: defaultdict[Any, list] = defaultdict(list)     # question where -> the rules that ask it
         self._choosy: defaultdict[str, list] = defaultdict(list)       # rules for some objects of a kind only
         for rule in rules:
             self.rules_of[rule.per].append(rule)
             if rule.only is not None:
                 self._choosy[rule.per].append(rule)
-            self._wheres_of[rule.per][rule.where] = None
+            self._wheres_of[rule.per].setdefault(rule.where.concerns, {})[rule.where] = None
             self._rules_at[rule.where].append(rule)
         for tally in tallies:
             self.tallies_of[tally.per].append(tally)
         self.units: dict[Unit, tuple[Mapping[Key, Any], Spread]] = {}
         self.claims: dict[Key, Unit | Several] = {}
         self.spread: dict[Unit, Spread] = {}               # rules with one unit per switch: where they are now
-        self._under: defaultdict[frozenset, dict[Unit, int]] = defaultdict(dict)
+        self._under: defaultdict[frozenset, dict[Unit, tuple[Mapping[Key, Any], Spread]]] = defaultdict(dict)
         self._sets_of: defaultdict[str, dict[frozenset, None]] = defaultdict(dict)
         self.punts: dict[int, Unit] = {}                   # cookie -> the unit whose flow sends packets to us
         self.counted: dict[str, int] = {}                  # how many entries a switch should hold, once `desired` was asked
@@ -70,9 +70,10 @@ class Compiler:
         altered: dict[Unit, None] = {}
         news: dict[Unit, None] = {}
         facts: dict[Any, None] = {}
-        for kind, id, *_, touched in changes:
-            facts.update(dict.fromkeys(touched))
-            self._appear_or_go(kind, id, moved, facts)
+        for kind, id, before, _, touched in changes:
+            if touched:
+                facts.update(dict.fromkeys(touched))
+            self._appear_or_go(kind, id, before is None, moved, facts)
         answered = {"where": moved, "flows": altered, "said": news, "kept": news}
         for asked in self.world.refresh(facts):
             if asked[0].role in answered:
@@ -87,18 +88,23 @@ class Compiler:
                 self._settle(unit, self.units[unit][1], delta if tell else None)
         return delta
 
-    def _appear_or_go(self, kind: str, id: str, moved: dict, facts: dict) -> None:
-        row = self.model.rows[kind].get(id)
+    def _appear_or_go(self, kind: str, id: str, new: bool, moved: dict, facts: dict) -> None:
+        """Of what is new nothing has been asked yet."""
+        row, args = self.model.rows[kind].get(id), (id,)
         for tally in self.tallies_of.get(kind, ()):
             change = self.world.count if row is not None and tally.concerns(row) else self.world.drop
-            facts.update(dict.fromkeys(change(tally, id)))
-        for where in self._wheres_of.get(kind, ()):
-            if self.world.has_asked(where, id) != (row is not None and bool(where.concerns(row))):
-                moved[where, (id,)] = None
-
+            if changed := change(tally, id):
+                facts.update(dict.fromkeys(changed))
+        for concerns, wheres in self._wheres_of[kind].items():
+            wanted = row is not None and bool(concerns(row))
+            for where in wheres if wanted or not new else ():
+                if self.world.has_asked(where, id) != wanted:
+                    moved[where, args] = None
+        if row is None or new:
+            return
         for rule in self._choosy.get(kind, ()):
-            if row is not None and bool(rule.only(row)) != ((rule, (id,)) in self.units):
-                moved[rule.where, (id,)] = None
+            if bool(rule.only(row)) != ((rule, args) in self.units):
+                moved[rule.where, args] = None
 
     def _move(self, asked: tuple, delta: Delta | None) -> None:
         """An object belongs elsewhere, or has come or gone: so do the flows of all rules that ask this question."""
@@ -140,9 +146,9 @@ class Compiler:
             new = self.world.ask(rule, *args)
             self.units[unit] = new, now
         else:
-            self.world.forget((rule, args))
-        if was.sets != now.sets:
-            self._register(unit, was, now)
+            self.world.forget(unit)
+        self._register(unit, was, now)
+        if was.sets != now.sets and old:
             self._move_claims(unit, old.keys() & new.keys())
         if not old:
             changed: Iterable[Key] = new
@@ -165,17 +171,18 @@ class Compiler:
 
     def _register(self, unit: Unit, was: Spread, now: Spread) -> None:
         """Keep the two indexes: set of switches -> units, switch -> sets of switches."""
-        for switches in was.sets:
-            under = self._under.get(switches)
-            if under is not None and under.pop(unit, None) is not None and not under:
-                del self._under[switches]
-                for switch in switches:
-                    self._sets_of[switch].pop(switches, None)
+        if was.sets != now.sets:
+            for switches in was.sets:
+                under = self._under.get(switches)
+                if under is not None and under.pop(unit, None) is not None and not under:
+                    del self._under[switches]
+                    for switch in switches:
+                        self._sets_of[switch].pop(switches, None)
         for switches in now.sets:
             if switches not in self._under:
                 for switch in switches:
                     self._sets_of[switch][switches] = None
-            self._under[switches][unit] = 1
+            self._under[switches][unit] = self.units[unit]
 
     def _tell(self, unit: Unit, old: Mapping, was: Spread, new: Mapping, now: Spread, changed: list, delta: Delta) -> None:
         """Note, per switch, the keys on which this unit has something new to say."""
@@ -287,20 +294,17 @@ class Compiler:
         """All that a switch should hold: {key: entry}."""
         wanted: dict[Key, Any] = {}
         contested: set[Key] = set()
-        for unit in self._here(switch):
-            for key, entry in self.units[unit][0].items():
-                if wanted.setdefault(key, entry) is not entry:
-                    contested.add(key)
+        for switches in self._sets_of.get(switch, ()):
+            for entries, place in self._under[switches].values():
+                if switch not in place.but:
+                    more = len(wanted) + len(entries)
+                    wanted.update(entries)
+                    if len(wanted) < more:                 # some are said by another unit, too
+                        contested.update(entries)
         for key in contested:
             wanted[key] = self.holder(switch, key)
         self.counted[switch] = len(wanted)
         return wanted
-
-    def _here(self, switch: str) -> Iterator[Unit]:
-        for switches in self._sets_of.get(switch, ()):
-            for unit in self._under[switches]:
-                if switch not in self.units[unit][1].but:
-                    yield unit
 
     def switches(self) -> set[str]:
         """Every switch that should hold something."""

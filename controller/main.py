@@ -46,6 +46,7 @@ from controller.switch.ovsdb import OvsdbServer
 from controller.switch.switches import Switches
 from controller.switch.tls import server_context
 from controller.times import utc
+from controller.world import Glance
 from controller.write import Writer
 from rest.api import Api
 from rest.inspect import Inspect
@@ -80,7 +81,7 @@ def _import_file(file: Path) -> None:
 
 
 class Hadron:
-    """One running controller. `start` returns once everything listens; `close` leaves all flows as they are."""
+    """One running controller. `start` returns once all is compiled; `close` leaves all flows as they are."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -131,7 +132,8 @@ class Hadron:
 
     def _home(self, port_id: str) -> str | None:
         from apps.places import plugged
-        seen = self.compiler.world.known(plugged, port_id)
+        asked = Glance(self.model).ask if self._compiling else self.compiler.world.known
+        seen = asked(plugged, port_id)
         return seen.switch_id if seen else None
 
     def _heard(self, switch: Any) -> str | None:
@@ -146,7 +148,10 @@ class Hadron:
         return (seen.switch_id, b"".join(seen.out) if seen.tag else seen.ofport) if seen else None
 
     def start(self) -> Hadron:
-        """Load, listen, compile, serve. Switches and hosts find their way here meanwhile; the desk hears of them after."""
+        """Load, listen, serve, compile. Who reads is answered meanwhile, and who writes waits; switches say what they hold.
+
+        Hosts find their way here too; what they say can wait longest, because what they said last is known.
+        """
         began = time.monotonic()
         with loading():
             self.writer.load()
@@ -157,18 +162,23 @@ class Hadron:
             self._keep_key()
             self._compiling = True
             self._listen()
+            self._serve()
             self.control.load()
             self._compiling = False
         log.info("compiled %d rows in %.2f s", sum(map(len, self.model.rows.values())), time.monotonic() - began)
         self.desk.start()
         self._clock.start()
+        self.ovsdb.start()
+        return self
+
+    def _serve(self) -> None:
+        """Answer clients."""
         self.rest.start()
         if self.identity is not None:
             self.identity.start()
             log.info("identity on %s:%d", self.identity.address, self.identity.port)
         log.info("REST on %s:%d, OpenFlow on %s:%d, OVSDB on %s:%d", self.rest.address, self.rest.port,
                  self.config.openflow.address, self.config.openflow.port, self.config.ovsdb.address, self.config.ovsdb.port)
-        return self
 
     def _hear(self, event: Any) -> None:
         """What the switches' thread tells the desk."""
@@ -181,7 +191,6 @@ class Hadron:
         self.switches.listen(self.config.openflow.address, self.config.openflow.port, tls_context(self.config.openflow))
         self.switches.start()
         self.ovsdb.listen(self.config.ovsdb.address, self.config.ovsdb.port, tls=tls_context(self.config.ovsdb))
-        self.ovsdb.start()
 
     def _next_generation(self) -> int:
         """A number above that of every controller before on this store, or on others: switches refuse to be taken over

@@ -38,11 +38,11 @@ class World:
     """The model as rules read it. Only `refresh`, `forget` and `drop` are for the compiler."""
 
     def __init__(self, model: Any, *, strict: bool = False) -> None:
-        self._model, self._strict = model, strict
+        self._model, self._rows, self._strict = model, model.rows, strict
         self._answers: dict[tuple, tuple[Any, tuple]] = {}        # (question, args) -> answer, what it read
         self._readers: defaultdict[Hashable, set] = defaultdict(set)
         self._own: defaultdict[str, dict[Any, None]] = defaultdict(dict)      # kind -> questions about one row of it
-        self._asking: list[set] = []
+        self._reads: set | None = None                              # what is read for the question being answered
         self._counts: defaultdict[tuple, dict[Any, int]] = defaultdict(dict)   # (tally, key) -> value -> how often
         self._gathered: dict[tuple, frozenset] = {}
         self.broken: dict[tuple, str] = {}                         # questions that raised: no flows, and why
@@ -55,9 +55,9 @@ class World:
 
     def get(self, kind: str, id: str) -> Any:
         """The row, or None."""
-        if self._asking:
-            self._asking[-1].add((kind, id))
-        return self._model.rows[kind].get(id)
+        if self._reads is not None:
+            self._reads.add((kind, id))
+        return self._rows[kind].get(id)
 
     def need(self, kind: str, id: str | None) -> Any:
         """The row; without it the asking rule has nothing to say (and is asked again when it appears)."""
@@ -68,15 +68,15 @@ class World:
 
     def find(self, kind: str, index: str, key: Any) -> list:
         """The rows under one key of an index, in order of their ids."""
-        if self._asking:
-            self._asking[-1].add((kind, index, key))
+        if self._reads is not None:
+            self._reads.add((kind, index, key))
         return self._model.find(kind, index, key)
 
     def gathered(self, tally: Any, key: Any) -> frozenset:
         """The values that all rows tallied under `key`."""
         fact = (tally, key)
-        if self._asking:
-            self._asking[-1].add(fact)
+        if self._reads is not None:
+            self._reads.add(fact)
         found = self._gathered.get(fact)
         if found is None:
             counts = self._counts.get(fact)
@@ -86,8 +86,8 @@ class World:
     def ask(self, question: Any, *args: Any) -> Any:
         """A question's answer, remembered until something that it read changes."""
         asked = (question, args)
-        if self._asking:
-            self._asking[-1].add(asked)
+        if self._reads is not None:
+            self._reads.add(asked)
         known = self._answers.get(asked)
         return self._answer(asked) if known is None else known[0]
 
@@ -168,13 +168,17 @@ class World:
     def drop(self, tally: Any, id: str) -> list[tuple]:
         """A row with a tally went; returns the gatherings that changed."""
         asked = (tally, (id,))
-        before = self._answers[asked][0] if asked in self._answers else ()
+        if asked not in self._answers:
+            return []
+        before = self._answers[asked][0]
         self.forget(asked)
         return self._recount(tally, before, ())
 
     def _recount(self, tally: Any, before: Iterable, now: Iterable) -> list[tuple]:
-        old, new = set(before), set(now)
         changed: list[tuple] = []
+        if not (before or now):
+            return changed
+        old, new = set(before), set(now)
         for key, value in old - new:
             fact = (tally, key)
             counts = self._counts[fact]
@@ -225,8 +229,9 @@ class World:
     def _ask(self, asked: tuple) -> tuple[Any, set]:
         """The answer, and what was read for it."""
         question, args = asked
+        outer = self._reads
         reads: set = set()
-        self._asking.append(reads)
+        self._reads = reads
         try:
             return question(self, *args), reads
         except Missing:
@@ -239,7 +244,7 @@ class World:
             self.broken[asked] = f"{type(error).__name__}: {error}"
             return question.nothing, reads
         finally:
-            self._asking.pop()
+            self._reads = outer
 
     def _unread(self, fact: Hashable, asked: tuple) -> None:
         readers = self._readers.get(fact)

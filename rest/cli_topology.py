@@ -7,8 +7,6 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-import networkx
-
 from rest.cli_client import Failed
 from rest.cli_rails import TooDense, drawn
 from rest.cli_show import Page
@@ -52,6 +50,7 @@ def show(answer: Answer, page: Page, arguments: argparse.Namespace) -> int:
 
 def graph_of(answer: Answer) -> Any:
     """networkx.MultiGraph of a view: nodes with `kind` and `label`, wires with what is known of them."""
+    import networkx  # takes long to load: not for every command
     found = networkx.MultiGraph()
     (_physical if answer["view"] == "physical" else _logical)(answer, found)
     return found
@@ -113,6 +112,7 @@ def _quoted(text: str) -> str:
 
 def graphml(graph: Any) -> str:
     """GraphML, as networkx writes it."""
+    import networkx
     file = io.BytesIO()
     networkx.write_graphml_xml(graph, file)
     return file.getvalue().decode()

@@ -27,7 +27,12 @@ def takes_part(world, seen):
     return bool(here(world, seen)) and seen.link_state == "up" and world.ask(tenant, seen.id) is None
 
 
-@only(lambda seen: seen.host_id is None)
+def is_bare(seen):
+    """Whether it is on a switch without host."""
+    return seen.host_id is None
+
+
+@only(is_bare)
 def here(world, seen):
     return (seen.switch_id,) if seen.host_id is None and seen.switch_id and seen.ofport else ()
 
@@ -37,6 +42,7 @@ def port_of(world, seen):
 
 
 @every(EVERY, per="interface", to=port_of, eager=5, at_once=True)
+@only(is_bare)
 def speak(world, seen):
     if not takes_part(world, seen) or not here(world, seen):
         return Said()

@@ -3,8 +3,6 @@
 A fact `link` is one direction of a wire, as discovery has seen it. A wire of which one direction alone is seen carries
 nothing: what goes into it may never come back, and its sender would not hear if it broke.
 """
-import networkx
-
 from controller.app import query
 
 
@@ -15,6 +13,7 @@ def graph(world):
     Edges have `port` and `target_port` (OpenFlow numbers), `speed` (Mbit/s or None) and `latency` (µs or None). It is
     the same object until a switch or a link changes: do not alter it, copy it.
     """
+    import networkx  # takes long to load, and few ask: not at every start
     found = networkx.MultiDiGraph()
     found.add_nodes_from(switch.id for switch in world.find("switch", "all", True))
     links = {link.id: link for link in world.find("link", "all", True)}

@@ -7,8 +7,6 @@ hosts do is not known here: tunnels are taken for whole as long as both hosts ar
 from collections import defaultdict
 from itertools import combinations
 
-import networkx
-
 from apps.places import gateway_switch, plugged, routed, tunnel_address
 from topology.graph import graph
 
@@ -33,6 +31,7 @@ def cut(world, model, links, switches):
 
 def parts(found):
     """The part of the graph that each switch is in, as a number."""
+    import networkx  # see topology/graph.py
     return {switch: number for number, part in enumerate(networkx.weakly_connected_components(found)) for switch in part}
 
 

@@ -91,8 +91,10 @@ def set_field(fields: Mapping[str, Any] | None = None, /, **more: Any) -> bytes:
     if not wanted:
         raise ValueError("set_field: name a field")
     try:
-        made = [_sets[name][value] for name, value in wanted.items()]
-        return made[0] if len(made) == 1 else b"".join(made)
+        if len(wanted) == 1:
+            for name, value in wanted.items():
+                return _sets[name][value]
+        return b"".join([_sets[name][value] for name, value in wanted.items()])
     except KeyError as unknown:
         raise ValueError(f"{unknown.args[0]} is not a field") from None
 

@@ -84,7 +84,9 @@ class OvsdbServer:
             self._thread.join()
 
     def peers(self) -> list[HostState]:
-        """All connections; may be asked from any thread while the server runs. Raises TimeoutError."""
+        """All connections; may be asked from any thread, and before `start` there are none. Raises TimeoutError."""
+        if not self._thread.is_alive():
+            return []
         answer: Future[list[HostState]] = Future()
         self._loop.call(lambda: answer.set_result([self._state(each) for each in self._sessions]))
         return sorted(answer.result(timeout=5), key=lambda each: each.address)

@@ -17,7 +17,7 @@ from tests.laws.operations import Batch
 from topology import stations
 
 SEEDS, LENGTH = 24, 120  # 2 880 operations
-NOTE = "self._asking[-1].add("
+NOTE = "self._reads.add("
 
 
 def incremental_is_from_scratch(history: Sequence[Batch]) -> None:

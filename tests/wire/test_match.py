@@ -35,7 +35,7 @@ from controller.openflow import (
 )
 from controller.openflow.fields import Field, number, value_and_mask
 from controller.openflow.flow import checksum, resource_number
-from controller.openflow.match import varying
+from controller.openflow.match import shape
 from tests.wire.corpus import FIRST, LAST, NETWORK, SECOND, with_needs
 
 SIMPLE = [field for field in FIELDS.values() if field.name not in ("packet_type",
@@ -212,10 +212,25 @@ def test_resubmit_and_encap_name_what_they_mean() -> None:
     assert decode.read_actions(resubmit(SECOND) + encap(0x18847), 0, 32) == (decode.Resubmit(10), decode.Encap(0x18847))
 
 
-@pytest.mark.parametrize("fields", [{}, {"eth_type": 0x800}, {"eth_type": 0x86DD, "ipv6_src": "fe80::/64"},
-                                    {"eth_type": 0x800, "ip_proto": 6, "tcp_dst": (0x1F90, 0xFFF0)}])
-def test_matches_that_vary_in_one_register_are_those_that_match_itself_makes(fields: dict) -> None:
-    made = varying("reg5", tuple(fields.items()))
-    for key in (0, 1, 77, 0xA5A5A5A5, 0xFFFFFFFF):
-        assert made(key) == match(reg5=key, **fields)
-    assert varying("reg5", tuple(fields.items())) is made
+@pytest.mark.parametrize("fixed", [{}, {"eth_type": 0x800}, {"eth_type": 0x86DD, "ipv6_src": "fe80::/64"},
+                                   {"eth_type": 0x800, "ip_proto": 6, "tcp_dst": (0x1F90, 0xFFF0)}])
+def test_matches_of_a_shape_are_those_that_match_itself_makes(fixed: dict) -> None:
+    made = shape("reg5", "eth_src", **fixed)
+    for key, mac in ((0, "fa:16:3e:00:00:01"), ((0, 0), "fa:16:3e:00:00:01"), (77, ("02:00:00:00:00:00", "02:00:00:00:00:00")),
+                     (0xFFFFFFFF, (0, 0))):
+        assert made(key, mac) == match(reg5=key, eth_src=mac, **fixed)
+
+
+@pytest.mark.parametrize(("free", "fixed"), [
+    (["reg5", "ip_proto"], {"eth_type": 0x800, "tcp_dst": 80}), (["reg5"], {"tcp_dst": 80}), (["nothing"], {}),
+    (["reg5"], {"eth_type": 0x86DD, "ipv4_src": "10.0.0.1"}), (["packet_type"], {}), (["xxreg0"], {})])
+def test_a_shape_is_refused_that_cannot_be_right_for_every_value(free: list[str], fixed: dict) -> None:
+    with pytest.raises(ValueError):
+        shape(*free, **fixed)
+
+
+def test_a_value_that_does_not_fit_into_a_shape_is_refused() -> None:
+    made = shape("reg5", "eth_src")
+    for wrong in ((1,), (1, "fa:16:3e:00:00:01", 2), (1 << 32, "fa:16:3e:00:00:01"), (1, "10.0.0.1")):
+        with pytest.raises(ValueError):
+            made(*wrong)

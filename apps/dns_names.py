@@ -75,11 +75,17 @@ def hostname(port: Any, address: str) -> str:
 
 def full_name(settings: Mapping[str, Any], network: Any, port: Any, address: str) -> str:
     """The same with its domain, without the last dot."""
-    own = hostname(port, address)
-    if own.endswith("."):
-        return own[:-1]
-    domain = port.dns_domain.removesuffix(".") or domain_of(settings, network)
-    return f"{own}.{domain}" if domain else own
+    return whole(hostname(port, address), port.dns_domain.removesuffix(".") or domain_of(settings, network))
+
+
+def whole(name: str, domain: str) -> str:
+    """A name with its domain, without the last dot; one that has a dot at its end is whole already."""
+    return f"{name}.{domain}" if name and domain and not name.endswith(".") else name.removesuffix(".")
+
+
+def name_of_floating(settings: Mapping[str, Any], network: Any, floating: Any) -> str:
+    """What a floating IP of a network is called, without the last dot; "" without a name."""
+    return whole(floating.dns_name, floating.dns_domain.removesuffix(".") or domain_of(settings, network))
 
 
 def assignment(model: Any, port: Any) -> list[dict[str, str]]:
@@ -125,6 +131,29 @@ def address_of_pointer(name: str) -> str | None:
 
 # ---- what may be set
 
+def check_floating(write: Any, document: Mapping[str, Any], network: Any) -> None:
+    """A floating IP's name and domain: short enough together, and no other's of the project."""
+    name, domain = document["dns_name"], document["dns_domain"]
+    if domain and not name:
+        raise Invalid("dns_domain", "is the domain of a name: give dns_name too")
+    if not name:
+        return
+    within = domain.removesuffix(".") or domain_of(write.settings, network)
+    _check_whole(name, within)
+    for other in write.find("floatingip", "project_id", document["project_id"]):
+        there = write.need("network", other.floating_network_id)
+        if name_of_floating(write.settings, there, other) == whole(name, within):
+            raise Conflict("DuplicateRecordSet", f"dns_name: name {name} is duplicated: floating IP {other.id} has it; "
+                                                 "choose another")
+
+
+def _check_whole(name: str, domain: str) -> None:
+    if name.endswith(".") and not name[:-1].endswith(f".{domain}"):
+        raise Invalid("dns_name", f"a name with a dot at its end must be within the domain {domain}.")
+    if len(name if name.endswith(".") else f"{name}.{domain}") > _LONGEST:
+        raise Invalid("dns_name", f"must not be longer than {_LONGEST} characters together with the domain {domain}")
+
+
 def check(write: Any, document: Mapping[str, Any], before: Any = None) -> None:
     """A port's name and domain: short enough together, within the domain if the name is whole, and nobody else's."""
     name, domain = document["dns_name"], document["dns_domain"]
@@ -132,10 +161,7 @@ def check(write: Any, document: Mapping[str, Any], before: Any = None) -> None:
         return
     network = write.need("network", document["network_id"])
     within = domain.removesuffix(".") or domain_of(write.settings, network)
-    if name.endswith(".") and not name[:-1].endswith(f".{within}"):
-        raise Invalid("dns_name", f"a name with a dot at its end must be within the domain {within}.")
-    if len(name if name.endswith(".") else f"{name}.{within}") > _LONGEST:
-        raise Invalid("dns_name", f"must not be longer than {_LONGEST} characters together with the domain {within}")
+    _check_whole(name, within)
     for port in write.find("port", INDEX, (document["network_id"], name)):
         machine = document["device_id"] and port.device_id == document["device_id"]
         if port.id != document["id"] and not machine:

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from apps import addresses
+from apps import addresses, dns_names
 from apps.addresses import FLOATING
+from apps.networks import in_use
 from apps.router_ports import (
     BY_OWNER,
     UNSERVED,
@@ -37,6 +38,7 @@ def create(write: Any, document: dict[str, Any], asked: Mapping[str, Any], befor
     network = write.need("network", document["floating_network_id"])
     if not network.router_external:
         raise _bad(f"Network {network.id} is not a valid external network")
+    dns_names.check_floating(write, document, network)
     fixed = _take(write, document, network)
     document["floating_ip_address"], document["subnet_id"] = fixed.ip_address, fixed.subnet_id
     _associate(write, document, asked)
@@ -143,6 +145,15 @@ def release_port(write: Any, document: Mapping[str, Any], asked: Mapping[str, An
                                            f"has device owner {FLOATING}.")
     for floating in write.find("floatingip", "port_id", before.id):
         write.update("floatingip", floating, {"port_id": None}, by=SYSTEM)
+
+
+def leave_network(write: Any, document: Mapping[str, Any], asked: Mapping[str, Any], before: Any) -> None:
+    """A network that leads outside no more takes the floating IPs with it that nobody uses; the others keep it."""
+    if before.router_external and not document["router:external"]:
+        for floating in write.find("floatingip", "floating_network_id", before.id):
+            if floating.router_id is not None:
+                raise in_use(before)
+            write.remove("floatingip", floating)
 
 
 # ---- what answers show

@@ -1,13 +1,14 @@
 """Names: the DNS of every network, at its services' address (services.py), made of the model alone.
 
-A machine hears the names of its own network's ports, whole or without the domain, and which name an address there has.
-The network's domain is ours: what is not there does not exist. What is nobody's here goes to the forwarders, if there
+A machine hears the names of its own network's ports, whole or without the domain, and which name an address there has;
+and so of its project's on networks that a router joins, and of floating IPs (`known_names.py`). The domains of all these
+networks are ours: what is not there does not exist. What is nobody's here goes to the forwarders, if there
 are any and the machine wants it; without them it is refused. Over TCP as over UDP; a connection has one question.
 """
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from apps import dns_names
+from apps import dns_names, known_names
 from apps.places import SERVICE_IP, SERVICE_IP6
 from controller.app import Ask, Service, only, tally
 from controller.packet import dns, ipv4, ipv6, udp
@@ -58,22 +59,32 @@ def branches(world: Any, port: Any) -> Iterator[tuple[Any, str]]:
             yield port.network_id, rest
 
 
-def look_up(world: Any, network: Any, query: dns.Query) -> Found | None:
-    """What the network's ports say to a question; None if it is not about them."""
-    zone = dns_names.domain_of(world.settings, network)
+def look_up(world: Any, network: Any, query: dns.Query, project: str) -> Found | None:
+    """What those say to a question of whom a project's machine on the network may hear; None if it is not about them."""
     pointed = dns_names.address_of_pointer(query.name)
+    around = [(one, dns_names.domain_of(world.settings, one)) for one in
+              (network, *known_names.joined(world, network, project))]
     if pointed is not None:
-        return _pointer(world, network, query, pointed, zone)
-    named = _addresses(world, network, query.name, zone)
-    if named is not None:
-        return Found(dns.NO_ERROR, tuple(_records(named, query.type)), zone)
+        return _pointer(world, around, query, pointed, project)
+    for one, zone in around:
+        named = _addresses(world, one, query.name, zone)
+        if named is not None:
+            return Found(dns.NO_ERROR, tuple(_records(named, query.type)), zone)
+    if known := known_names.everywhere(world, project, query.name):
+        return Found(dns.NO_ERROR, tuple(_records(known, query.type)), query.name.partition(".")[2])
     if not query.name:
         return NOT_OURS                 # the root
-    if query.name == zone:
-        start = (dns.soa(zone, TTL),) if query.type in (dns.SOA, dns.ANY) else ()
-        return Found(dns.NO_ERROR, start, zone)
-    if query.name.endswith(f".{zone}") and zone:
-        within = query.name.removesuffix(f".{zone}") in world.gathered(branches, network.id)
+    return _of_domain(world, around, query)
+
+
+def _of_domain(world: Any, around: list[tuple[Any, str]], query: dns.Query) -> Found | None:
+    """Of a name that nobody has: it may be a domain of ours or within one, and then it is there or not."""
+    if any(query.name == zone for _, zone in around):
+        start = (dns.soa(query.name, TTL),) if query.type in (dns.SOA, dns.ANY) else ()
+        return Found(dns.NO_ERROR, start, query.name)
+    for zone in dict.fromkeys(zone for _, zone in around if zone and query.name.endswith(f".{zone}")):
+        name = query.name.removesuffix(f".{zone}")
+        within = any(name in world.gathered(branches, one.id) for one, its in around if its == zone)
         return Found(dns.NO_ERROR if within else dns.NO_SUCH_NAME, (), zone)
     return Found(dns.NO_SUCH_NAME) if "." not in query.name else NOT_OURS
 
@@ -102,21 +113,28 @@ def _records(addresses: tuple[str, ...], wanted: int) -> Iterator[dns.Record]:
             yield None, dns.A, ipv4.address(address)
 
 
-def _pointer(world: Any, network: Any, query: dns.Query, address: str, zone: str) -> Found | None:
-    """Whose address it is, if it is one of the network's."""
-    for port in world.find("port", "network_id+ip_address", (network.id, address)):
-        name = dns_names.full_name(world.settings, network, port, address)
+def _pointer(world: Any, around: list[tuple[Any, str]], query: dns.Query, address: str, project: str) -> Found | None:
+    """Whose address it is, if it is one of theirs."""
+    def named(names: Iterable[str], zone: str) -> Found:
         wanted = query.type in (dns.PTR, dns.ANY)
-        return Found(dns.NO_ERROR, ((None, dns.PTR, dns.name(name)),) if wanted else (), zone)
-    subnets = world.find("subnet", "network_id", network.id)
-    return Found(dns.NO_SUCH_NAME, (), zone) if any(address in prefix(one.cidr) for one in subnets) else NOT_OURS
+        return Found(dns.NO_ERROR, tuple((None, dns.PTR, dns.name(one)) for one in names) if wanted else (), zone)
+
+    for network, zone in around:
+        for port in world.find("port", "network_id+ip_address", (network.id, address)):
+            return named([dns_names.full_name(world.settings, network, port, address)], zone)
+    if known := known_names.everywhere(world, project, address):
+        return named(known, known[0].partition(".")[2])
+    for network, zone in around:
+        if any(address in prefix(one.cidr) for one in world.find("subnet", "network_id", network.id)):
+            return Found(dns.NO_SUCH_NAME, (), zone)
+    return NOT_OURS
 
 
 # ---- answers
 
-def reply(world: Any, network: Any, raw: bytes, limit: int | None) -> bytes | Ask | None:
-    """The answer to a message, or whom to ask for it; None for silence. `limit`: bytes that a datagram may have, None
-    over TCP."""
+def reply(world: Any, port: Any, raw: bytes, limit: int | None) -> bytes | Ask | None:
+    """The answer to a port's message, or whom to ask for it; None for silence. `limit`: bytes that a datagram may have,
+    None over TCP."""
     query = dns.read(raw)
     if query is None:
         return None
@@ -126,11 +144,12 @@ def reply(world: Any, network: Any, raw: bytes, limit: int | None) -> bytes | As
     forwarders = world.settings["dns"]["forwarders"]
     if query.version:
         return dns.answer(query, dns.BAD_VERSION, ours=False)
-    found = look_up(world, network, query) if query.kind == dns.IN and query.type not in dns.TRANSFERS else NOT_OURS
+    asked = query.kind == dns.IN and query.type not in dns.TRANSFERS
+    found = look_up(world, world.need("network", port.network_id), query, port.project_id) if asked else NOT_OURS
     if found is not None:
         authority = [dns.soa(found.zone, TTL)] if not found.records and found.zone else []
         return dns.answer(query, found.code, found.records, authority, ttl=TTL, recursive=bool(forwarders), limit=most)
-    if not forwarders or query.kind != dns.IN or query.type in dns.TRANSFERS or not query.wants_recursion:
+    if not forwarders or not asked or not query.wants_recursion:
         return dns.answer(query, dns.REFUSED, ours=False, recursive=bool(forwarders))
 
     def passed_on(said: bytes | None) -> bytes:
@@ -145,7 +164,7 @@ def answer(world: Any, port: Any, asked: udp.Datagram, mtu: int) -> tuple[Any, .
     if asked.to_port != dns.PORT:
         return ()
     overhead = 28 if len(asked.from_ip) == 4 else 48
-    said = reply(world, world.need("network", port.network_id), asked.payload, max(mtu - overhead, dns.SMALLEST))
+    said = reply(world, port, asked.payload, max(mtu - overhead, dns.SMALLEST))
     if isinstance(said, Ask):
         then = said.then
         return (said._replace(then=lambda told: (_datagram(asked, then(told)),)),)
@@ -167,7 +186,7 @@ def _read(data: bytes) -> bytes | None:
 
 
 def _say(world: Any, port: Any, message: bytes, asker: bytes) -> bytes | Ask:
-    said = reply(world, world.need("network", port.network_id), message, None)
+    said = reply(world, port, message, None)
     if isinstance(said, Ask):
         then = said.then
         return said._replace(then=lambda told: _framed(then(told)))

@@ -13,7 +13,7 @@ from controller.types import Record, Type, freeze
 
 KIND, WIRE, KEY = "provider:network_type", "provider:physical_network", "provider:segmentation_id"
 TYPE_AND_KEY = "provider_network_type+provider_segmentation_id"
-GATEWAYS = ("network:router_gateway", "network:floatingip")
+GATEWAY = "network:router_gateway"
 # Bytes that a tunnel adds to an IP packet over IPv4: outer IP, (UDP, tunnel header,) inner Ethernet.
 OVERHEAD = {"vxlan": 50, "geneve": 58, "gre": 42}
 _IPV6_MORE, _TAG = 20, 4
@@ -140,9 +140,14 @@ def _check_external(write: Any, document: Mapping[str, Any], before: Any) -> Non
         raise Unsupported("router:external", "a network of several segments does not lead outside")
     if before is None or document["router:external"] or not before.router_external:
         return
-    if any(port.device_owner in GATEWAYS for port in write.find("port", "network_id", before.id)):
-        raise Conflict("ExternalNetworkInUse", f"External network {before.id} cannot be updated to be made "
-                                               "non-external, since it has existing gateway ports.")
+    if write.count("port", "network_id+device_owner", (before.id, GATEWAY)):
+        raise in_use(before)
+
+
+def in_use(network: Any) -> Conflict:
+    """Somebody goes out through an external network, and it is to lead outside no more."""
+    return Conflict("ExternalNetworkInUse", f"External network {network.id} cannot be updated to be made "
+                                            "non-external, since it has existing gateway ports.")
 
 
 def status(model: Any, network: Any) -> str:

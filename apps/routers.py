@@ -41,6 +41,11 @@ def status(model: Any, router: Any) -> str:
     return "ACTIVE" if router.admin_state_up and reached else "DOWN"
 
 
+def enable_snat(model: Any, router: Any) -> bool:
+    """As Neutron has it, which takes a router without a gateway for one that would."""
+    return (router.external_gateway_info or {}).get("enable_snat") is not False
+
+
 def create(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: None) -> None:
     external_gateways.settle(write, document, asked, before)
 

@@ -95,10 +95,27 @@ def test_a_project_has_so_many_floating_ips_and_their_ports_do_not_count(network
         floating(world, network)
 
 
-@pytest.mark.parametrize("more", [{"dns_name": "www"}, {"dns_domain": "example.org."}])
-def test_what_is_not_served_is_refused_by_name(world: World, network: Any, more: dict[str, Any]) -> None:
-    with pytest.raises(Unsupported, match=f"^{next(iter(more))}"):
+def test_a_name_is_one_floating_ips_of_a_project(world: World, network: Any) -> None:
+    one = floating(world, network, dns_name="WWW", dns_domain="Acme.example.")
+    assert (world.show(one)["dns_name"], world.show(one)["dns_domain"]) == ("www", "acme.example.")
+    for more in ({"dns_name": "www", "dns_domain": "acme.example."}, {"dns_name": "www.acme.example.", "dns_domain": "acme.example."}):
+        with pytest.raises(Conflict, match="www.*is duplicated"):
+            floating(world, network, **more)
+    floating(world, network, dns_name="www")
+    world.make("floatingip", BOB, floating_network_id=network.id, dns_name="www", dns_domain="acme.example.")
+    with pytest.raises(Invalid, match="^dns_name: "):
+        world.change(one, dns_name="web")
+
+
+@pytest.mark.parametrize(("more", "words"), [
+    ({"dns_domain": "example.org."}, "dns_domain: is the domain of a name"),
+    ({"dns_name": "-"}, "dns_name: "), ({"dns_name": "www", "dns_domain": "example.org"}, "dns_domain: "),
+    ({"dns_name": "www.example.org.", "dns_domain": "example.com."}, "dns_name: a name with a dot at its end must be within")])
+def test_what_is_no_name_is_refused(world: World, network: Any, more: dict[str, Any], words: str) -> None:
+    before = state(world)
+    with pytest.raises(Invalid, match=words):
         floating(world, network, **more)
+    assert state(world) == before
 
 
 def test_the_port_that_holds_an_address_stays_as_it_is(world: World, network: Any) -> None:
@@ -225,6 +242,21 @@ def test_it_stands_for_nothing_once_the_port_or_its_address_is_gone(world: World
     world.change(one, port_id=port.id)
     world.drop(port)
     assert world.now(one).port_id is None and world.now(one).revision_number == one.revision_number + 3
+
+
+def test_a_network_that_leads_outside_no_more_takes_those_with_it_that_nobody_uses(world: World, network: Any, port: Any) -> None:
+    own = behind(world, world.make("router"), "10.9.0.0/24")
+    unused, used = floating(world, network), floating(world, network, port_id=port.id)
+    before = state(world)
+    with pytest.raises(Conflict) as refused:
+        world.change(network, ADMIN, router__external=False)
+    assert refused.value.type == "ExternalNetworkInUse" and state(world) == before
+    (router,) = [row for row in world.model.rows["router"].values() if row.external_gateway_info]
+    world.change(used, port_id=None)
+    world.change(router, external_gateway_info=None)
+    world.change(network, ADMIN, router__external=False)
+    assert not world.model.rows["floatingip"] and world.model.get("port", own.id) is not None
+    assert not world.model.find("port", "device_id", unused.id)
 
 
 def test_it_is_up_where_the_router_is_and_some_host_has_the_wire(world: World, network: Any, port: Any) -> None:

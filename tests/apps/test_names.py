@@ -19,6 +19,7 @@ from apps import names
 from controller.app import Ask
 from controller.packet import dns as wire
 from tests.kit.net import Net, Port, Thing
+from tests.kit.questions import ask, found, on, said
 
 ZONE = "openstacklocal"
 FORWARDERS = {"dns": {"forwarders": ["192.0.2.53"]}}
@@ -33,22 +34,6 @@ def two(net: Net, **network: Any) -> tuple[Thing, Port, Port]:
     """A network with a port called web and one without a name."""
     made = net.network("net", **network)
     return made, net.port("web", dns_name="web", ip=("10.0.0.5", "2001:db8::5")), net.port("other", ip=("10.0.0.6",))
-
-
-def said(net: Net, network: Thing, query: dns.message.Message, limit: int | None = 1422) -> dns.message.Message:
-    answer = names.reply(net.compiler.world, network.row, query.to_wire(), limit)
-    assert isinstance(answer, bytes), answer
-    found = dns.message.from_wire(answer)
-    assert query.is_response(found)
-    return found
-
-
-def ask(net: Net, network: Thing, name: str, kind: str = "A", **more: Any) -> dns.message.Message:
-    return said(net, network, dns.message.make_query(name, kind, **more))
-
-
-def found(answer: dns.message.Message) -> list[str]:
-    return sorted(record.to_text() for rrset in answer.answer for record in rrset)
 
 
 @pytest.mark.parametrize("name", ["web", f"web.{ZONE}", f"WeB.{ZONE.upper()}"])
@@ -147,7 +132,7 @@ def test_what_is_nobodys_here_is_refused_without_forwarders_and_asked_for_with_t
     net = with_forwarders()
     network, *_ = two(net)
     query = dns.message.make_query("Example.org", "A")
-    asked = names.reply(net.compiler.world, network.row, query.to_wire(), 1422)
+    asked = names.reply(net.compiler.world, on(network), query.to_wire(), 1422)
     assert isinstance(asked, Ask) and asked.of == names.ASKED and not asked.what[1]
     passed = dns.message.from_wire(wire.question(asked.what[0]))
     assert passed.question == query.question and passed.flags & dns.flags.RD and passed.edns == 0
@@ -161,7 +146,7 @@ def test_what_another_resolver_says_comes_as_it_is_if_it_is_an_answer(edns: bool
     net = with_forwarders()
     network, *_ = two(net)
     query = dns.message.make_query("example.org", "A", use_edns=edns, payload=1232)
-    asked = names.reply(net.compiler.world, network.row, query.to_wire(), 1422)
+    asked = names.reply(net.compiler.world, on(network), query.to_wire(), 1422)
     assert isinstance(asked, Ask)
     theirs = dns.message.make_response(dns.message.from_wire(wire.question(asked.what[0])), recursion_available=True)
     theirs.answer.append(dns.rrset.from_text("example.org.", 60, "IN", "A", "192.0.2.80"))
@@ -206,7 +191,7 @@ def test_other_things_than_questions_for_names_are_refused(net: Net, change: dic
     network, *_ = two(net)
     query = dns.message.make_query("web", change.get("kind", "A"), change.get("rdclass", "IN"))
     query.set_opcode(change.get("opcode", dns.opcode.QUERY))
-    answer = names.reply(net.compiler.world, network.row, query.to_wire(), 1422)
+    answer = names.reply(net.compiler.world, on(network), query.to_wire(), 1422)
     assert isinstance(answer, bytes) and answer[3] & 15 == code and answer[:2] == query.to_wire()[:2]
 
 
@@ -222,9 +207,9 @@ def test_nothing_that_comes_makes_trouble_and_no_answer_is_longer_than_it_may_be
         for _ in range(chance.randint(0, 4)):
             raw[chance.randrange(len(raw))] = chance.choice((0, 1, 63, 64, 192, 255, chance.randrange(256)))
         cut = bytes(raw[:chance.randint(0, len(raw))]) if chance.random() < 0.3 else bytes(raw)
-        answer = names.reply(world, network.row, cut, 1422)
+        answer = names.reply(world, on(network), cut, 1422)
         if answer is not None:
             assert isinstance(answer, bytes) and len(answer) <= wire.USUAL and answer[:2] == cut[:2] and answer[2] & 0x80
             answered += 1
     assert answered > 5000
-    assert names.reply(world, network.row, dns.message.make_response(dns.message.make_query("web", "A")).to_wire(), 512) is None
+    assert names.reply(world, on(network), dns.message.make_response(dns.message.make_query("web", "A")).to_wire(), 512) is None

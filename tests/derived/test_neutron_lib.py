@@ -90,7 +90,8 @@ REASONS: dict[tuple[str, str, str], str] = {
     **{("router", name, "visible"): NOT_OFFERED for name in (
         "evpn_vni", "enable_default_route_bfd", "enable_default_route_ecmp", "enable_ndp_proxy", "service_type_id")},
     **{("router", name, "there"): "read-only, of an extension that is not offered" for name in (
-        "conntrack_helpers", "external_gateways", "enable_snat")},
+        "conntrack_helpers", "external_gateways")},
+    ("router", "enable_snat", "default"): "worked out from external_gateway_info",
     ("router", "distributed", "default"): "says what every router is",
     ("router", "ha", "default"): "says what every router is",
     ("router", "routes", "default"): "an empty list, which is what Neutron makes of it",

@@ -25,12 +25,28 @@ def test_addresses_of_networks_are_counted(ann):
     after = ann.get(f"{PATH}/{one['id']}")["network_ip_availability"]
     assert after == {
         "network_id": one["id"], "network_name": "counted", "project_id": "one", "tenant_id": "one",
-        "total_ips": 266, "used_ips": 4, "subnet_ip_availability": after["subnet_ip_availability"]}
+        "total_ips": 266, "used_ips": 4, "subnet_ip_availability": after["subnet_ip_availability"],
+        "ip_availability_details": after["ip_availability_details"]}
     assert {each["cidr"]: (each["subnet_name"], each["ip_version"], each["total_ips"], each["used_ips"])
             for each in after["subnet_ip_availability"]} == {
                 "10.0.0.0/24": ("of 10.0.0.0/24", 4, 253, 3), "10.0.1.0/28": ("of 10.0.1.0/28", 4, 13, 1)}
     assert ann.ask("DELETE", f"/v2.0/ports/{first['id']}").status == 204
     assert ann.get(f"{PATH}/{one['id']}")["network_ip_availability"]["used_ips"] == 3
+
+
+def test_addresses_are_counted_in_subnets_and_in_their_pools(ann):
+    one = network(ann, "10.0.0.0/24", "fd00::/64", name="detailed")
+    pool = {"start": "10.0.1.10", "end": "10.0.1.19"}
+    ann.create("subnet", network_id=one["id"], ip_version=4, cidr="10.0.1.0/24", allocation_pools=[pool])
+    for ip in ("10.0.0.1", "10.0.0.5", "10.0.1.10", "10.0.1.5", "fd00::7"):
+        ann.create("port", network_id=one["id"], fixed_ips=[{"ip_address": ip}])
+    found = ann.get(f"{PATH}/{one['id']}")["network_ip_availability"]
+    names = ("total_ips_in_subnet", "total_ips_in_allocation_pool", "used_ips_in_subnet", "used_ips_in_allocation_pool")
+    each = {subnet["cidr"]: tuple(subnet["ip_availability_details"][name] for name in names)
+            for subnet in found["subnet_ip_availability"]}
+    assert each == {"10.0.0.0/24": (254, 253, 2, 1), "10.0.1.0/24": (254, 10, 2, 1), "fd00::/64": (2**64, 2**64 - 2, 1, 1)}
+    assert found["ip_availability_details"] == {name: sum(counted[at] for counted in each.values())
+                                                for at, name in enumerate(names)}
 
 
 def test_subnets_of_one_version_are_counted_alone(ann):

@@ -64,19 +64,43 @@ def test_what_is_no_name_is_refused(client: Client, body: dict[str, Any], field:
     assert refused.status == 400 and refused.error["message"].startswith(f"{field}: ")
 
 
-def test_names_that_only_a_dns_outside_could_have_are_refused_by_name(client: Client) -> None:
-    refused = client.ask("POST", "/v2.0/floatingips", {"floatingip": {
-        "floating_network_id": network(client)["id"], "dns_name": "web"}})
-    assert refused.status == 501 and refused.error["message"].startswith("dns_name: ")
-    refused = client.ask("POST", "/v2.0/subnets", {"subnet": {
-        "network_id": network(client)["id"], "ip_version": 4, "cidr": "10.1.0.0/24", "dns_publish_fixed_ip": True}})
-    assert refused.status == 501 and refused.error["message"].startswith("dns_publish_fixed_ip: ")
+def external(client: Client) -> dict[str, Any]:
+    made = client.create("network", provider__network_type="flat", provider__physical_network="wan", router__external=True)
+    client.create("subnet", network_id=made["id"], ip_version=4, cidr="203.0.113.0/24")
+    return dict(made)
 
 
-def test_the_openstack_command_names_ports(openstack: Openstack) -> None:
+def test_a_floating_ip_has_a_name(client: Client) -> None:
+    outside = external(client)["id"]
+    made = client.create("floatingip", floating_network_id=outside, dns_name="WWW", dns_domain="acme.example.")
+    assert (made["dns_name"], made["dns_domain"]) == ("www", "acme.example.")
+    assert [one["id"] for one in client.get("/v2.0/floatingips?dns_name=www")["floatingips"]] == [made["id"]]
+    for body, status, words in (({"dns_name": "www", "dns_domain": "acme.example."}, 409, "dns_name: name www is duplicated"),
+                                ({"dns_domain": "acme.example."}, 400, "dns_domain: is the domain of a name"),
+                                ({"dns_name": "_"}, 400, "dns_name: ")):
+        refused = client.ask("POST", "/v2.0/floatingips", {"floatingip": {"floating_network_id": outside, **body}})
+        assert refused.status == status and refused.error["message"].startswith(words)
+    assert client.ask("PUT", f"/v2.0/floatingips/{made['id']}", {"floatingip": {"dns_name": "web"}}).status == 400
+
+
+def test_names_on_a_subnet_may_be_known_everywhere(client: Client) -> None:
+    on = network(client)
+    made = client.create("subnet", network_id=on["id"], ip_version=4, cidr="10.1.0.0/24", dns_publish_fixed_ip=True)
+    assert made["dns_publish_fixed_ip"] is True
+    (other,) = client.get(f"/v2.0/subnets?network_id={on['id']}&dns_publish_fixed_ip=false")["subnets"]
+    path = f"/v2.0/subnets/{other['id']}"
+    assert client.ask("PUT", path, {"subnet": {"dns_publish_fixed_ip": True}}).body["subnet"]["dns_publish_fixed_ip"] is True
+
+
+def test_the_openstack_command_names_ports_and_floating_ips(openstack: Openstack) -> None:
     openstack("network create named --dns-domain green.example.")
     openstack("subnet create named --network named --subnet-range 10.0.0.0/24")
     port = openstack("port create named --network named --dns-name web")
     assert port["dns_assignment"][0]["fqdn"] == "web.green.example." and port["dns_name"] == "web"
     openstack("port set named --dns-name www --dns-domain blue.example.")
     assert openstack("port show named")["dns_assignment"][0]["fqdn"] == "www.blue.example."
+    openstack("network create named-outside --external --provider-network-type flat --provider-physical-network named")
+    openstack("subnet create named-outside --network named-outside --subnet-range 198.51.100.0/24 --dns-publish-fixed-ip")
+    assert openstack("subnet show named-outside")["dns_publish_fixed_ip"] is True
+    made = openstack("floating ip create named-outside --dns-name www --dns-domain blue.example.")
+    assert (made["dns_name"], made["dns_domain"]) == ("www", "blue.example.")

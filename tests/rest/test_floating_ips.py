@@ -49,6 +49,7 @@ def test_a_router_leads_outside_with_and_without_snat(ann, admin, outside):
     assert (refused.status, refused.error["type"]) == (403, "PolicyNotAuthorized")
     without = put(admin, "routers", router, external_gateway_info={"network_id": outside["id"], "enable_snat": False})
     assert without["external_gateway_info"] == {**info, "enable_snat": False}
+    assert (router["enable_snat"], without["enable_snat"]) == (True, False)
     made = admin.create("router", external_gateway_info={
         "network_id": outside["id"], "enable_snat": False, "external_fixed_ips": [{"ip_address": "203.0.113.77"}]})
     assert made["external_gateway_info"]["external_fixed_ips"][0]["ip_address"] == "203.0.113.77"
@@ -222,3 +223,11 @@ def test_a_floating_ip_may_say_itself_whether_it_is_distributed(ann, outside):
     assert floating["distributed"] is None
     assert put(ann, "floatingips", floating, distributed=False)["distributed"] is False
     assert [one["id"] for one in ann.get("/v2.0/floatingips?distributed=false")["floatingips"]] == [floating["id"]]
+
+
+def test_floating_ips_go_with_a_network_that_leads_outside_no_more(ann, admin):
+    network = admin.create("network", provider__network_type="flat", provider__physical_network="soon", router__external=True)
+    admin.create("subnet", network_id=network["id"], ip_version=4, cidr="198.51.100.0/24")
+    one = ann.create("floatingip", floating_network_id=network["id"])
+    assert put(admin, "networks", network, **{"router:external": False})["router:external"] is False
+    assert ann.ask("GET", f"/v2.0/floatingips/{one['id']}").status == 404

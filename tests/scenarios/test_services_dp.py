@@ -105,6 +105,30 @@ def test_a_resolver_outside_that_is_silent_holds_up_only_who_asks_for_it(world: 
     assert dig(world.web, "example.org") == "192.0.2.80"
 
 
+def test_names_across_a_router_and_of_floating_ips_are_answered(world: World) -> None:
+    """For a machine of its own project only; and what is known no more is not."""
+    site = world.site
+    far = site.network("red", subnets=("10.0.3.0/24",), name="far")
+    (machine,) = site.machines(Wish("far", far, 2, 0, {"dns_name": "far", "fixed_ips": [{"ip_address": "10.0.3.9"}]}))
+    outside = site.create("network", **{"name": "world", "provider:network_type": "flat", "provider:physical_network": "physnet1",
+                                        "router:external": True})
+    site.create("subnet", network_id=outside["id"], ip_version=4, cidr="203.0.113.0/24")
+    router = Router(site, site.create("router", name="names", project_id="red", external_gateway_info={"network_id": outside["id"]}))
+    assert dig(world.web, "far.openstacklocal") == "NXDOMAIN"
+    nets = [far["id"], world.web.port["network_id"]]
+    subnets = [site.ask("GET", f"/v2.0/subnets?network_id={network}&ip_version=4")["subnets"][0]["id"] for network in nets]
+    for subnet in subnets:
+        router.act("add_router_interface", {"subnet_id": subnet})
+    floating = site.create("floatingip", floating_network_id=outside["id"], project_id="red", port_id=machine.id, dns_name="www",
+                           dns_domain="red.example.")["floating_ip_address"]
+    for name, address in (("far", machine.ip), ("www.red.example", floating)):
+        assert dig(world.web, name) == address
+    assert dig(world.web, "-x", machine.ip) == "far.openstacklocal." and dig(world.web, "-x", floating) == "www.red.example."
+    assert dig(world.twin, "far.openstacklocal") == "NXDOMAIN" and dig(world.twin, "www.red.example") == "NXDOMAIN"
+    router.act("remove_router_interface", {"subnet_id": subnets[1]})
+    assert dig(world.web, "far.openstacklocal") == "NXDOMAIN" and dig(world.web, "www.red.example") == floating
+
+
 @pytest.mark.parametrize("client", ["udhcpc", "dhclient"])
 def test_a_machine_is_told_of_it_by_dhcp_with_and_without_a_gateway(world: World, client: str) -> None:
     site = world.site

@@ -55,7 +55,7 @@ EXTENSIONS: dict[str, Extension] = {one.alias: one for one in (
     Extension("dns-domain-ports", "dns_domain for ports",
               "A port's name is in a domain of its own",
               "2017-04-24T10:00:00-00:00", "test_a_port_may_have_a_domain_of_its_own"),
-    Extension("subnet-dns-publish-fixed-ip", "Subnet DNS Publish Fixed IP",
+    Extension("subnet-dns-publish-fixed-ip", "Subnet DNS publish fixed IP",
               "Names of a subnet's ports are known on every network of their project",
               "2019-05-24T10:00:00-00:00", "test_names_on_a_subnet_may_be_known_everywhere"),
     Extension("binding", "Port Binding",

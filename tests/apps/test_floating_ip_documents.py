@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from controller.errors import Conflict, Forbidden, Invalid, Missing, Unsupported
+from controller.errors import Conflict, Forbidden, Invalid, Missing
 from tests.derived.bodies import state
 from tests.kit.outside import bad, behind, external, floating, leading, reached
 from tests.kit.routers import join, subnet

@@ -114,6 +114,8 @@ ASKS: dict[str, set[str]] = {
     "apps.metadata": {"apps.metadata_documents"},
     "apps.metadata_documents": {"apps.network_config", "apps.network_formats"},
     **dict.fromkeys(("apps.dhcp", "apps.dhcp6", "apps.router_advertisements"), {"apps.names"}),
+    "apps.names": {"apps.known_names"},
+    "apps.floating_ips": {"apps.networks"},
     "apps.network_config": {"apps.names", "apps.dhcp", "apps.network_formats"},
     "apps.network_formats": {"apps.network_config"},
     "apps.routers": {"apps.external_gateways"},

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from apps.guards import first_judge, is_held
-from apps.limits import counted, limited, limits_of, meters
+from apps.limits import counted, limited, limits_of, meters, received
 from apps.pipeline import HAND_OVER, POLICE, RECEIVER, SENDER
 from apps.places import here
 from apps.seats import carried_by
@@ -47,7 +47,7 @@ def receive(world: Any, port: Any) -> Any:
     yield from meters(port, limits, "bits received", "packets received")
     if limits.bits_received and limits.packets_received or world.ask(is_held, port.network_id):
         bits, seen = counted(port, limits, "bits received"), here(world, port)
-        yield HAND_OVER, "port", match({RECEIVER: port.key}), (*bits, *seen.out)
+        yield HAND_OVER, "port", match({RECEIVER: port.key}), (*bits, received(port), *seen.out)
         if seen.trunk:                                   # from a port of the same trunk: see trunks.py
             yield HAND_OVER, "twin", match({RECEIVER: port.key, "in_port": seen.ofport}), (
-                *bits, *carried_by(seen.tag, IN_PORT))
+                *bits, received(port), *carried_by(seen.tag, IN_PORT))

@@ -41,7 +41,7 @@ from apps.places import (
 from apps.seats import TAGGED
 from apps.ways import label_of, way_to
 from controller.app import flows, only, query, spread, tally
-from controller.openflow.actions import drop, output, pop_vlan, resubmit, set_field
+from controller.openflow.actions import count, drop, output, pop_vlan, resubmit, set_field
 from controller.openflow.match import match
 
 APP = 2
@@ -71,7 +71,7 @@ def admit(world, port):
     elif seen.trunk or guard != UNGUARDED and not network.vlan_transparent:
         known["vlan_vid"] = NOT_TAGGED
     yield ADMIT, "known", match(known), (
-        *counted(port, limits, "packets sent"), *((pop_vlan(),) if seen.tag else ()),
+        count("sent", "port", port.id, within=port.network_id), *counted(port, limits, "packets sent"), *((pop_vlan(),) if seen.tag else ()),
         ask_for(world, port), set_field({GUARDS: guard}), set_field({NETWORK: network.key}), set_field({SENDER: port.key}),
         POLICE if limits.sending else first_judge(world, port))
 

@@ -48,6 +48,7 @@ class Config:
     audit_interval: float = 300.0          # seconds between two audits of one switch; 0: never
     failover_seconds: float = 6.0          # a switch that is away so long is lost: another takes over what it did for all
     settle_seconds: float = 60.0           # and takes it back once it has been in step for so long, without a break
+    statistics_interval: float = 10.0      # seconds between two readings of what a switch has counted; 0: never
     quotas: dict[str, int] = field(default_factory=dict)
     policy: str = ""                       # a YAML file of rules, by name, that are said anew: `hadron policy`
     apps: tuple[str, ...] = ()             # more directories with apps
@@ -157,6 +158,8 @@ def _check(config: Config) -> None:
     for name in ("failover_seconds", "settle_seconds"):
         if type(getattr(config, name)) not in (int, float) or not 0 < getattr(config, name) <= 86400:
             raise BadConfig(f"{name}: must be a number of seconds, more than 0 and at most 86400")
+    if type(config.statistics_interval) not in (int, float) or not 0 <= config.statistics_interval <= 3600:
+        raise BadConfig("statistics_interval: must be a number of seconds, at most 3600; 0 is never")
     unknown = set(config.tunnels) - {"vxlan", "geneve", "gre"}
     if unknown or not config.tunnels:
         raise BadConfig("tunnels: must be some of vxlan, geneve, gre")

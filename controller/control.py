@@ -50,7 +50,7 @@ class Control:
                  home: Callable[[str], str | None], now: Callable[[], float], audit_interval: float = 300.0,
                  sayings: Iterable[Any] = (), fading: Mapping[str, Any] = {}, seals: Seals | None = None,
                  adopted: Iterable[str] = (), failover: float = 6.0, settle: float = 60.0,
-                 kept: Iterable[Any] = (), means: Means | None = None) -> None:
+                 kept: Iterable[Any] = (), means: Means | None = None, statistics: Any = None) -> None:
         self.model, self.writer, self.compiler, self.switches = model, writer, compiler, switches
         self.home, self.now, self.audit_interval = home, now, audit_interval
         self.seq = 0
@@ -66,6 +66,7 @@ class Control:
         self.keeping = Keeping(model, compiler.world, writer, kept, self._alarm)
         self.rollout = Rollout(self._change)
         self.ports = SwitchPorts(model, writer.learn, tuple(adopted))
+        self.statistics = statistics
         self.vigil = Vigil(model, writer.learn, failover=failover, settle=settle, alarm=self._alarm)
         self._hearing: dict[str, int] = {}                               # who must confirm what before we speak
         self._strangers = Sparing(now)
@@ -79,7 +80,7 @@ class Control:
             events.SwitchAccepted: lambda event: self._forgive(event.switch_id, event.key),
             events.SwitchDemoted: self._demoted, events.PortChanged: self._port_changed,
             events.PortsTold: self.ports.told, HostFacts: self._facts, Tick: self._tick,
-            Beat: self._beat, Told: lambda event: event.done(event.answer)}
+            Beat: self._beat, Told: lambda event: event.done(event.answer), **(statistics.handlers if statistics else {})}
 
     # ---- what the desk calls
     def on_event(self, event: Any) -> None:
@@ -152,8 +153,13 @@ class Control:
                 for key in told:
                     self._forgive(switch, key)
                 standing.sent = sent[switch] = self.seq
+                self._account(switch, told)
                 self.switches.change(switch, told, self.seq)
         return sent
+
+    def _account(self, switch: str, told: Mapping[tuple, Any]) -> None:
+        if self.statistics is not None:
+            self.statistics.told(switch, told)
 
     # ---- switches
     def _greeted(self, event: Any) -> None:
@@ -180,6 +186,8 @@ class Control:
 
     def _gone(self, event: Any) -> None:
         standing = self.standing.pop(event.switch_id, None)
+        if self.statistics is not None:
+            self.statistics.gone(event.switch_id)
         self.vigil.gone(event.switch_id)
         self.ports.gone(event.switch_id)
         if standing:
@@ -201,6 +209,7 @@ class Control:
         desired = self.compiler.desired(event.switch_id)
         if standing.first is None:
             self.rollout.gone(event.switch_id, self.now())          # it is told everything at once
+            self._account(event.switch_id, desired)
         found = difference(desired, event.have, changed={*event.changed, *self.rollout.held_back(event.switch_id)})
         for key in [key for key in found if (event.switch_id, key) in self.refused]:
             del found[key]
@@ -299,6 +308,8 @@ class Control:
     def _tick(self, tick: Tick) -> None:
         """Once a second: say what is to be said; name those who flood us; audit the switches whose turn it is."""
         self.vigil.tick(tick.now, self.standing)
+        if self.statistics is not None:
+            self.statistics.tick(tick.now, [id for id, one in self.standing.items() if one.in_step])
         self.announcements.tick(tick.now)
         self.rollout.advance(self.now())
         self.replies.tick()

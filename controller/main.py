@@ -39,6 +39,8 @@ from controller.resolver import Resolver
 from controller.resource import Resources
 from controller.seals import Seals
 from controller.standing import Beat, Tick
+from controller.stats import Statistics
+from controller.store.ledger import Ledger
 from controller.store.memory import MemoryStore
 from controller.store.sqlite import SqliteStore
 from controller.switch.events import SwitchGreeted
@@ -99,11 +101,13 @@ class Hadron:
         self.switches = Switches(self._hear)
         self.errands = Errands(self.desk.post, {"resolver": Resolver(self.writer.settings["dns"]["forwarders"]),
                                                 "metadata": Workers("metadata", fetch)})
+        self.statistics = Statistics(Ledger("" if config.store == "memory" else f"{config.store}.counts"), self.switches,
+                                     self._owner, interval=config.statistics_interval)
         self.control = Control(model=self.model, writer=self.writer, compiler=self.compiler, switches=self.switches,
                                home=self._home, now=time.time, audit_interval=config.audit_interval,
                                sayings=words.SAYINGS, fading=words.FADING, seals=self.seals, adopted=config.adopt,
                                failover=config.failover_seconds, settle=config.settle_seconds,
-                               kept=words.KEPT,
+                               kept=words.KEPT, statistics=self.statistics,
                                means=Means(time.monotonic, os.urandom(16), self.errands.run, self._at))
         self.model.live["link.age"] = lambda row: self.control.fading.age("link", row.id)
         self.model.live["realized"] = lambda named: (
@@ -129,6 +133,11 @@ class Hadron:
         return Api(model=self.model, writer=self.writer, authenticate=self.access.authenticate, call=self.desk.call,
                    realized=self.control.wait_realized, mounts={
                        "inspect": inside, "v1.0": RyuTopology(self.model, self.compiler.world, self.control.ports.ports)})
+
+    def _owner(self, kind: str, id: str) -> str:
+        """The project of an object."""
+        row = self.model.get(kind, id)
+        return str(getattr(row, self.resources[kind].owner or "", "") or "")
 
     def _home(self, port_id: str) -> str | None:
         from apps.places import plugged
@@ -167,6 +176,7 @@ class Hadron:
             self._compiling = False
         log.info("compiled %d rows in %.2f s", sum(map(len, self.model.rows.values())), time.monotonic() - began)
         self.desk.start()
+        self.statistics.start()
         self._clock.start()
         self.ovsdb.start()
         return self
@@ -233,6 +243,7 @@ class Hadron:
         self.switches.close()
         self.errands.close()
         self.desk.close()
+        self.statistics.close()
         self.store.close()
 
 

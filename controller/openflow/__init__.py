@@ -8,6 +8,7 @@ from controller.openflow.actions import (
     clone,
     conjunction,
     controller,
+    count,
     ct,
     ct_clear,
     dec_mpls_ttl,
@@ -36,7 +37,7 @@ group = _actions.group      # the word, not the module `group`: importing that h
 __all__ = [
     "FIELDS", "FORGET_IN_PORT", "IN_PORT", "VLAN_PRESENT", "Entry", "Flow", "Group", "Key", "Meter", "Nat", "Pipeline", "Register",
     "Table",
-    "Why", "check_pkt_larger", "clone", "conjunction", "controller", "ct", "ct_clear", "dec_mpls_ttl", "dec_ttl", "decap",
+    "Why", "check_pkt_larger", "clone", "conjunction", "controller", "count", "ct", "ct_clear", "dec_mpls_ttl", "dec_ttl", "decap",
     "delete", "delete_flow", "drop", "encap",
     "group", "match", "merge", "meter", "move", "output", "pop_mpls", "pop_vlan", "push_mpls", "push_vlan", "resubmit",
     "set_field",

@@ -29,6 +29,18 @@ class Drop(NamedTuple):
     reason: str
 
 
+class Counted(NamedTuple):
+    """Marker among a flow's actions: what passes it is what an object has `what` ("sent", "received", ...). It is read again
+    and again, and once more when the flow goes. `within` is what it adds up in; `about` tells counts of one kind apart.
+    """
+
+    what: str
+    kind: str
+    id: str
+    within: str = ""
+    about: str = ""
+
+
 def _nicira(subtype: int, body: bytes) -> bytes:
     """A Nicira extension action: experimenter header, body, padding to eight bytes."""
     length = 10 + len(body)
@@ -71,6 +83,11 @@ def meter(id: int) -> Metered:
     if not 0 < id <= 0xFFFF0000:
         raise ValueError(f"meter: {id} is not a meter's number")
     return Metered(id)
+
+
+def count(what: str, kind: str, id: str, *, within: str = "", about: str = "") -> Counted:
+    """Keep account of what passes the flow: see Counted."""
+    return Counted(what, kind, id, within, about)
 
 
 @lru_cache(1024)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from controller.openflow.actions import Drop, Metered
+from controller.openflow.actions import Counted, Drop, Metered
 from controller.openflow.pipeline import Table
 
 FlowKey = tuple[int, int, bytes]
@@ -17,6 +17,8 @@ VERSION, FLOW_MOD = 5, 14
 _FLOW_MOD = struct.Struct("!BBHIQQBBHHHIIIHH")
 _ADD, _DELETE_STRICT = 0, 4
 _ANY = 0xFFFFFFFF
+TELL_REMOVAL = 1            # a flag of flows: say what they have counted when they go
+_COUNTS = 0x800000          # in a cookie's checksum: so one without that flag is another flow
 _CACHE = 131072
 _SMALL = 512                # bytes of a body that may be wanted again; long ones are lists that are each their own
 
@@ -52,26 +54,27 @@ def checksum(body: bytes) -> int:
     return zlib.crc32(body) & 0xFFFFFF
 
 
-_bodies: dict[tuple[Any, ...], tuple[bytes, int, str]] = {}
+_Encoded = tuple[bytes, int, str, Counted | None]
+_bodies: dict[tuple[Any, ...], _Encoded] = {}
 
 
 _GOTO = [struct.pack("!HHB3x", 1, 8, number) for number in range(256)]
 
 
-def _encode(do: tuple[Any, ...]) -> tuple[bytes, int, str]:
-    """Instructions, their checksum and the reason of a drop."""
-    head, tail, reason, actions = b"", b"", "", do
+def _encode(do: tuple[Any, ...]) -> _Encoded:
+    """Instructions, their checksum, the reason of a drop, and what is counted."""
+    head, tail, reason, counts, actions = b"", b"", "", None, do
     if do and do[-1].__class__ is Table:
         tail, actions = _GOTO[do[-1].number], do[:-1]
     if not set(map(type, actions)) <= _ONLY_BYTES:
-        head, reason, actions = _others(do, actions)
+        head, reason, counts, actions = _others(do, actions)
     apply = b"".join(actions)
     if apply:
         apply = struct.pack("!HHI", 4, 8 + len(apply), 0) + apply
     body = head + apply + tail
     if not body and not reason:
         raise ValueError("a flow without actions drops: say drop(reason)")
-    found = body, checksum(body), reason
+    found = body, checksum(body) ^ (_COUNTS if counts else 0), reason, counts
     if len(body) <= _SMALL:
         if len(_bodies) >= _CACHE:
             _bodies.clear()
@@ -82,36 +85,39 @@ def _encode(do: tuple[Any, ...]) -> tuple[bytes, int, str]:
 _ONLY_BYTES = {bytes}
 
 
-def _others(do: tuple[Any, ...], actions: tuple[Any, ...]) -> tuple[bytes, str, tuple[bytes, ...]]:
-    """The instruction of a meter, the reason of a drop, and the actions beside them."""
-    head, reason, plain = b"", "", []
+def _others(do: tuple[Any, ...], actions: tuple[Any, ...]) -> tuple[bytes, str, Counted | None, tuple[bytes, ...]]:
+    """The instruction of a meter, the reason of a drop, what is counted, and the actions beside them."""
+    head, reason, counts, plain = b"", "", None, []
     for item in actions:
         if isinstance(item, bytes):
             plain.append(item)
         elif isinstance(item, Metered) and not head:
             head = struct.pack("!HHI", 6, 8, item.id)
-        elif isinstance(item, Drop) and len(do) == 1:
+        elif isinstance(item, Counted) and counts is None:
+            counts = item
+        elif isinstance(item, Drop) and len(do) == 1 + (counts is not None):
             reason = item.reason
         else:
             raise ValueError(f"{item!r} cannot stand here among {do!r}")
-    return head, reason, tuple(plain)
+    return head, reason, counts, tuple(plain)
 
 
 class Flow:
     """What one table does with one kind of packet. Not to be changed once made.
 
-    `do` holds actions (bytes), at most one meter(), a Table as the last item to go on there, or drop(reason) alone.
+    `do` holds actions (bytes), at most one meter(), at most one count(), a Table as the last item to go on there; or
+    drop(reason) without any.
     Two flows are equal if they do the same with the same packets; `why` travels in the cookie and takes no part, and
     neither does `stage`: of one change, entries of a lower stage are carried out everywhere before those of a higher one.
     Raises ValueError if the items of `do` cannot stand together, or a goto leads back.
     """
 
-    __slots__ = ("table", "why", "key", "body", "cookie", "stage")
+    __slots__ = ("table", "why", "key", "body", "cookie", "stage", "counts")
 
     def __init__(self, table: Table, priority: int, match: bytes, do: tuple[Any, ...], why: Why | None = None,
                  whose: int | None = None, stage: int = 0) -> None:
         """`whose`: the cookie of `why` without a checksum, if it is known already."""
-        self.body, check, reason = _bodies.get(do) or _encode(do)
+        self.body, check, reason, self.counts = _bodies.get(do) or _encode(do)
         number, last = table.number, do[-1]
         if last.__class__ is Table and last.number <= number:
             raise ValueError(f"{table} cannot go back to {last}")
@@ -137,7 +143,7 @@ class Flow:
         if self.why == why:
             return self
         made = object.__new__(Flow)
-        made.table, made.key, made.body, made.stage = self.table, self.key, self.body, self.stage
+        made.table, made.key, made.body, made.stage, made.counts = self.table, self.key, self.body, self.stage, self.counts
         made.why = why._replace(reason=self.why.reason) if self.why is not None else why
         made.cookie = cookie_of(made.why) | self.cookie & 0xFFFFFF
         return made
@@ -160,7 +166,12 @@ class Flow:
         table, priority, fields = self.key
         body = self.body
         return _FLOW_MOD.pack(VERSION, FLOW_MOD, 48 + len(fields) + len(body), 0, self.cookie, 0, table, _ADD, 0, 0,
-                              priority, _ANY, _ANY, _ANY, 0, 0) + fields + body
+                              priority, _ANY, _ANY, _ANY, TELL_REMOVAL if self.counts else 0, 0) + fields + body
+
+
+def counting(cookie: int, body: bytes) -> bool:
+    """Whether a flow that a switch holds is one of ours that counts."""
+    return cookie & 0xFFFFFF == checksum(body) ^ _COUNTS
 
 
 def conjunctions(body: bytes) -> tuple[bytes, ...]:

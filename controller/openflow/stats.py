@@ -20,7 +20,7 @@ from controller.openflow.ports import Port, read_port
 
 FLOWS, GROUP_DESC, METER_CONFIG, METER_FEATURES, PORT_DESC = 1, 7, 10, 11, 13
 _MORE = 1
-_BODY = HEADER_SIZE + 8         # where a multipart message's body begins
+BODY = HEADER_SIZE + 8         # where a multipart message's body begins
 _FLOW = struct.Struct("!HB9xHHH6xQ16xHH")
 _ALL_TABLES, _ALL_METERS = 0xFF, 0xFFFFFFFF
 _ANY = match()
@@ -62,12 +62,13 @@ def port_desc_request(xid: int = 0) -> bytes:
 
 def multipart_kind(whole: bytes) -> tuple[int, bool]:
     """What a multipart reply is about (FLOWS, GROUP_DESC, ...) and whether more of it follows."""
-    expect(whole, MULTIPART_REPLY, _BODY)
+    expect(whole, MULTIPART_REPLY, BODY)
     kind, flags = struct.unpack_from("!HH", whole, HEADER_SIZE)
     return kind, bool(flags & _MORE)
 
 
-def _expect(whole: bytes, kind: int) -> int:
+def expect_part(whole: bytes, kind: int) -> int:
+    """Where a multipart reply ends. Malformed if it is of another kind."""
     found, _ = multipart_kind(whole)
     if found != kind:
         raise Malformed(f"a multipart reply of type {found} where {kind} was expected")
@@ -79,7 +80,7 @@ def read_flow_stats(whole: bytes) -> FlowsHeld:
 
     A flow that will expire by itself is given cookie 0: none of ours does, so it counts as different from ours.
     """
-    end, at, held = _expect(whole, FLOWS), _BODY, {}
+    end, at, held = expect_part(whole, FLOWS), BODY, {}
     unpack = _FLOW.unpack_from
     last = end - 56                 # the smallest entry: its fixed part, then an empty match
     while at <= last:
@@ -110,7 +111,7 @@ _HELD = struct.Struct("!HBxI4xHHH6xQQQHH")
 
 def read_flows_held(whole: bytes) -> dict[FlowKey, Held]:
     """The flows in one multipart reply with their counters. `read_flow_stats` is the quick way without."""
-    end, at = _expect(whole, FLOWS), _BODY
+    end, at = expect_part(whole, FLOWS), BODY
     held: dict[FlowKey, Held] = {}
     while at < end:
         if end - at < 56:
@@ -127,7 +128,7 @@ def read_flows_held(whole: bytes) -> dict[FlowKey, Held]:
 
 def read_groups(whole: bytes) -> GroupsHeld:
     """The groups in one multipart reply (cookie 0)."""
-    end, at = _expect(whole, GROUP_DESC), _BODY
+    end, at = expect_part(whole, GROUP_DESC), BODY
     held: GroupsHeld = {}
     while at < end:
         if end - at < 8:
@@ -142,7 +143,7 @@ def read_groups(whole: bytes) -> GroupsHeld:
 
 def read_meters(whole: bytes) -> MetersHeld:
     """The meters in one multipart reply (cookie 0)."""
-    end, at = _expect(whole, METER_CONFIG), _BODY
+    end, at = expect_part(whole, METER_CONFIG), BODY
     held: MetersHeld = {}
     while at < end:
         if end - at < 8:
@@ -164,15 +165,15 @@ class MeterFeatures(NamedTuple):
 
 def read_meter_features(whole: bytes) -> MeterFeatures:
     """The switch's answer to meter_features_request."""
-    if _expect(whole, METER_FEATURES) < _BODY + 16:
+    if expect_part(whole, METER_FEATURES) < BODY + 16:
         raise Malformed("meter features cut short")
-    meters, bands = struct.unpack_from("!I8xB", whole, _BODY)
+    meters, bands = struct.unpack_from("!I8xB", whole, BODY)
     return MeterFeatures(meters, bands)
 
 
 def read_ports(whole: bytes) -> list[Port]:
     """The ports in one multipart reply."""
-    end, at, found = _expect(whole, PORT_DESC), _BODY, []
+    end, at, found = expect_part(whole, PORT_DESC), BODY, []
     while at < end:
         port, at = read_port(whole, at, end)
         found.append(port)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import NamedTuple
 
+from controller.openflow.counters import Count, Removed
+from controller.openflow.flow import FlowKey
 from controller.openflow.group import Key
 from controller.openflow.messages import PacketIn
 
@@ -83,6 +85,29 @@ class SwitchDemoted(NamedTuple):
     text: str
 
 
+class FlowsCounted(NamedTuple):
+    """What the flows of the tables that are asked for had counted (`Switches.count`)."""
+
+    switch_id: str
+    counts: Mapping[FlowKey, Count]
+
+
+class FlowRemoved(NamedTuple):
+    """A flow that was to tell it has gone: the last that it counted."""
+
+    switch_id: str
+    removed: Removed
+
+
+class FlowsTakenOut(NamedTuple):
+    """The switch has taken these counting flows out, as it was told: (key, cookie without checksum) each. It will say of
+    each what it has counted; what is read under its key from now on is another's.
+    """
+
+    switch_id: str
+    places: Sequence[tuple[FlowKey, int]]
+
+
 class PortChanged(NamedTuple):
     """A port of a switch was seen or changed: `state` is "up", "down" or "gone"; `speed` in Mbit/s, if known."""
 
@@ -114,4 +139,4 @@ class PacketsWaiting(NamedTuple):
 
 
 Event = (SwitchGreeted | SwitchGone | SwitchTwice | SwitchRead | SwitchConfirmed | SwitchRefused | SwitchAccepted
-         | SwitchDemoted | PortChanged | PortsTold | PacketsWaiting)
+         | SwitchDemoted | FlowsCounted | FlowRemoved | FlowsTakenOut | PortChanged | PortsTold | PacketsWaiting)

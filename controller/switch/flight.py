@@ -66,7 +66,10 @@ def wrapped(flight: Flight, messages: list[bytes]) -> Iterator[bytes]:
         return
     yield wire.bundle_open(number, flight.commit + 1)
     for xid, message in enumerate(messages[flight.plain:], flight.first + flight.plain):
-        yield wire.bundle_add(number, message, xid)
+        if int.from_bytes(message[2:4], "big") == len(message):
+            yield wire.bundle_add(number, message, xid)
+        else:
+            yield from (wire.bundle_add(number, part, xid) for part in wire.split(bytearray(message)))
     yield wire.bundle_close(number, flight.barrier)
     yield wire.bundle_commit(number, flight.commit)
 

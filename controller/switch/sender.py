@@ -26,6 +26,7 @@ from controller.switch.flight import (
     plan,
     wrapped,
 )
+from controller.switch.readout import Readout
 
 ANSWER_SECONDS = 5.0        # after this an echo is asked for: if that is answered first, the step's answer is lost
 
@@ -54,15 +55,18 @@ class Sent:
 
 
 class Sender:
-    """Changes for one switch. `send` gives bytes to the socket at once; `xids(n)` is the first of n message numbers."""
+    """Changes for one switch. `send` gives bytes to the socket at once; `xids(n)` is the first of n message numbers;
+    `readout` knows which flows count."""
 
     def __init__(self, switch_id: str, send: Callable[[bytes], None], post: Callable[[Any], None],
-                 xids: Callable[[int], int], *, limit: int = BUNDLE_MESSAGES) -> None:
+                 xids: Callable[[int], int], *, limit: int = BUNDLE_MESSAGES,
+                 readout: Readout | None = None) -> None:
         self.switch_id, self.limit, self.sent = switch_id, limit, Sent()
         self.pending: dict[Key, Entry | None] = {}
         self.flight: Flight | None = None
         self.asked = -1                             # the newest change's number
         self._send, self._post, self._xids = send, post, xids
+        self._readout = readout or Readout(switch_id, set(), post)
         self._planned = self._confirmed = -1        # the plan's number; the last one confirmed
         self._plan: deque[list[Item] | Flight] = deque()
         self._aside: dict[Key, Entry | None] = {}   # refused entries, until their key changes
@@ -181,12 +185,7 @@ class Sender:
         for place, item in enumerate(items):
             key, entry = item
             try:
-                if entry is None:
-                    message = delete(key)
-                elif key in self._present:
-                    message = entry.modify()    # type: ignore[union-attr]
-                else:
-                    message = entry.add()
+                message = self._message(key, entry)
             except (ValueError, struct.error) as error:
                 self._set_aside(item, f"no message can hold it: {error}")
                 continue
@@ -200,6 +199,14 @@ class Sender:
             kept.append(item)
             messages.append(message)
         return kept, messages
+
+    def _message(self, key: Key, entry: Entry | None) -> bytes:
+        """What carries a change out: one message, or two that belong together."""
+        if entry is None:
+            return delete(key)
+        if key in self._present:
+            return entry.modify()       # type: ignore[union-attr]
+        return delete(key) + entry.add() if self._readout.ends(key, entry) else entry.add()
 
     # ---- answers
 
@@ -246,6 +253,7 @@ class Sender:
 
     def _done(self, items: list[Item]) -> None:
         """Carried out: note groups and meters; tell if something that was refused once has been taken now."""
+        self._readout.carried_out(items)
         for key, entry in items:
             if key[0].__class__ is str:
                 if entry is None:

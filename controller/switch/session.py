@@ -25,6 +25,7 @@ from controller.switch.osken import CONFIG, DEAD, MAIN, Channel
 from controller.switch.port_news import PortNews
 from controller.switch.pulse import Pulse
 from controller.switch.reading import Reading
+from controller.switch.readout import Readout
 from controller.switch.sender import BundleLost, BundleUnsupported, Sender
 from controller.switch.sync import Difference
 
@@ -59,7 +60,9 @@ class Session:
         self.state, self.role = State.STRANGE, "none"
         self._xid = _FIRST_XID
         self.channel: Channel = home.channel(self)
-        self.sender = Sender(switch_id, link.send_now, home.post, self.xids, limit=home.bundle)
+        self.readout = Readout(switch_id, home.counted_tables, home.post)
+        self.sender = Sender(switch_id, link.send_now, home.post, self.xids, limit=home.bundle,
+                             readout=self.readout)
         self.reading: Reading | None = None
         self.counting = Counting()
         self.pulse = Pulse(link, self.xids)
@@ -75,6 +78,7 @@ class Session:
             frame.BUNDLE_CONTROL: self._on_bundle, frame.BARRIER_REPLY: self._on_barrier,
             frame.PACKET_IN: self._on_packet_in, frame.PORT_STATUS: self._on_port_status,
             frame.ROLE_REPLY: self._on_role, frame.ROLE_STATUS: self._on_role,
+            frame.FLOW_REMOVED: lambda whole, _: self.readout.removed(whole),
         }
 
     # ---- what the link tells
@@ -220,6 +224,7 @@ class Session:
         self.reading = None
         if not reading.audit:
             self.sender.learn(reading.have)
+            self.readout.learn(reading.have)
         self.home.post(events.SwitchRead(self.switch_id, reading.have, reading.audit, reading.seq, reading.changed))
         if self._reread:
             self._go()
@@ -254,6 +259,9 @@ class Session:
             return
         if self.counting.concerns(xid):
             self.counting.part(whole)
+            return
+        if self.readout.concerns(xid):
+            self.readout.part(whole, xid)
             return
         validate.body(whole, frame.MULTIPART_REPLY)
         if xid == self.ports.xid:
@@ -323,6 +331,8 @@ class Session:
             self._read_on()
         elif self.counting.concerns(refusal.xid):
             self.counting.fail(refusal.text)
+        elif self.readout.concerns(refusal.xid):
+            self.readout.fail()
         elif self._errors_to_log > 0:
             self._errors_to_log -= 1
             LOG.warning("%s: it refused message %d: %s", self.switch_id, refusal.xid, refusal.text)

@@ -41,6 +41,7 @@ class Switches:
         self.post, self.generation, self.bundle = post, generation, bundle
         self.loop = Loop(clock=clock)
         self.packet_queue = PacketQueue(post, each=packets_each)
+        self.counted_tables: set[int] = set()       # tables with flows that count; only ever grows
         self.addresses: list[tuple[str, int]] = []
         self._apps = apps
         self._sessions: dict[str, Session] = {}
@@ -128,6 +129,10 @@ class Switches:
         self.loop.call(self._count, switch_id, answer)
         return answer
 
+    def count(self, switch_id: str) -> None:
+        """Ask what the flows in the counted tables have counted; FlowsCounted follows, unless the switch goes."""
+        self.loop.call(self._order, switch_id, _count)
+
     def round_trip(self, switch_id: str) -> float | None:
         """Seconds to a switch and back, if that could be measured."""
         session = self._sessions.get(switch_id)
@@ -208,6 +213,11 @@ class Switches:
 
 def _read(session: Session, audit: bool, changed: set[Key]) -> None:
     session.read(audit=audit, changed=changed)
+
+
+def _count(session: Session) -> None:
+    if session.state is not State.STRANGE and (questions := session.readout.ask(session.xids, session.home.loop.clock())):
+        session.link.send(questions)
 
 
 def _close(session: Session, reason: str) -> None:

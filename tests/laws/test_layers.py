@@ -68,6 +68,7 @@ LAYERS = {
     "controller.seals": 3,
     "controller.switch.*": 6,
     "rest.*": 6,
+    "controller.folding": 5,
     "controller.stats": 6,
     "controller.metrics": 6,
     "controller.cluster": 6,
@@ -136,7 +137,7 @@ ASKS: dict[str, set[str]] = {
 ONLY = {
     "os_ken": {"controller.switch.osken"},
     "cheroot": {"rest.server", "rest.connection"},
-    "sqlite3": {"controller.store.sqlite"},
+    "sqlite3": {"controller.store.sqlite", "controller.store.ledger"},
     "yaml": {"apps.network_formats", "controller.particles", "controller.config", "scenarios.controller"},
 }
 PURE = (

@@ -83,6 +83,8 @@ def deliver_here(world, port):
         ask_for(world, port), set_field({RECEIVER: port.key}), way_in(world, port.id))
     if not seen.trunk:                                   # trunks.py has those
         yield DELIVER, "known", match({RECEIVER: port.key}), hand_over(world, port, seen.out)
+        # Open vSwitch would not send it, but count it: a copy of what the machine itself has sent to all.
+        yield DELIVER, "self", match({"in_port": seen.ofport, RECEIVER: port.key}), (drop("never back to who sent it"),)
 
 
 # ---- tunnels

@@ -52,8 +52,10 @@ from controller.world import Glance
 from controller.write import Writer
 from rest.api import Api
 from rest.inspect import Inspect
+from rest.metrics import Metrics
 from rest.server import Server
 from rest.topology import RyuTopology
+from rest.usage import Usage
 
 log = logging.getLogger("hadron")
 
@@ -110,6 +112,7 @@ class Hadron:
                                kept=words.KEPT, statistics=self.statistics,
                                means=Means(time.monotonic, os.urandom(16), self.errands.run, self._at))
         self.model.live["link.age"] = lambda row: self.control.fading.age("link", row.id)
+        self.model.live["statistics"] = lambda _: self.statistics
         self.model.live["realized"] = lambda named: (
             "ERROR" if named in self.control.errors else "BUILD" if named in self.control.pending else "ACTIVE")
         self.model.live["port.status"] = lambda row: self.control.status(row.id)
@@ -132,7 +135,8 @@ class Hadron:
                          peers=self.ovsdb.peers)
         return Api(model=self.model, writer=self.writer, authenticate=self.access.authenticate, call=self.desk.call,
                    realized=self.control.wait_realized, mounts={
-                       "inspect": inside, "v1.0": RyuTopology(self.model, self.compiler.world, self.control.ports.ports)})
+                       "metrics": Metrics(self.control, self.desk, self.switches.report, self.statistics),
+                       "v2.0/usage": Usage(self.statistics), "inspect": inside, "v1.0": RyuTopology(self.model, self.compiler.world, self.control.ports.ports)})
 
     def _owner(self, kind: str, id: str) -> str:
         """The project of an object."""

@@ -24,7 +24,7 @@ _FILE_WORDS = {"file_version", "imports", "info", "objects", "settings"}
 _OBJECT_WORDS = {"api", "extends", "attributes", "policies", "checks", "quota", "columns", "indexes", "fact", "prepare",
                  "description", "attribute_per", "prepare_others", "actions", "renderings", "view", "shares"}
 _ACTION_WORDS = {"call", "body", "wrapped", "description", "policy"}
-_RENDERING_WORDS = {"call", "formats", "asked", "description"}
+_RENDERING_WORDS = {"call", "formats", "asked", "description", "policy"}
 _API_WORDS = {"name", "plural_name", "parent", "parent_key", "path", "kind", "also"}
 _ALSO_WORDS = {"name", "path"}
 _VERBS = ("create", "update", "delete")
@@ -308,12 +308,13 @@ class File:
 
     def _rendering(self, where: str, name: str, given: Any, kinds: Mapping[str, str]) -> Rendering:
         if not isinstance(given, dict) or not {"call", "formats"} <= given.keys():
-            raise self.bad(where, "a rendering is a mapping with call and formats, and perhaps asked and description")
+            raise self.bad(where, "a rendering is a mapping with call and formats, and perhaps asked, policy and description")
         self._only(where, given, _RENDERING_WORDS)
         asked = attribute_of(self, where, "asked", {"type": "record", "fields": given.get("asked") or {},
                                                     "nullable": False}, kinds)
+        check_rule(self, where, given.get("policy", "admin"))
         return Rendering(name=name, formats=dict(given["formats"]), asked=asked, run=hook(self, where, given["call"]),
-                         description=str(given.get("description", "")))
+                         description=str(given.get("description", "")), policy=str(given.get("policy", "")))
 
 
 def _true(given: object) -> bool:

@@ -187,6 +187,7 @@ class Rendering:
     asked: Attribute                          # a record
     run: Callable[..., str]
     description: str = ""
+    policy: str = ""                          # who may ask for it; "" for whoever may see the object
 
 
 @dataclass(frozen=True)

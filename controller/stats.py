@@ -2,7 +2,7 @@
 
     desk ── told(switch, flows) ────────────────┐ for whom each counts
     switches ── FlowsCounted, FlowRemoved, … ───┴─► queue ─► folding ─► ledger, one commit for what is on the queue
-    REST, apps ── ledger.sums, ledger.history
+    REST, apps ── sums, history
 
 A thread of its own: the desk does not wait for a disk on account of statistics.
 """
@@ -34,7 +34,8 @@ class Statistics:
     def __init__(self, ledger: Ledger, switches: Any, whose: Callable[[str, str], str], *, interval: float = 10.0,
                  now: Callable[[], float] = time.time) -> None:
         self.ledger, self.interval = ledger, interval
-        self._switches, self._whose, self._now = switches, whose, now
+        self._switches, self._whose, self.now = switches, whose, now
+        self.sums, self.history = ledger.sums, ledger.history
         self._owners: defaultdict[str, dict[tuple[FlowKey, int], Series]] = defaultdict(dict)
         self._wanted: defaultdict[str, dict[FlowKey, int]] = defaultdict(dict)
         self._next: dict[str, float] = {}
@@ -93,7 +94,7 @@ class Statistics:
                 return
 
     def _work(self, pieces: list[Any]) -> None:
-        now, deltas = self._now(), list[Delta]()
+        now, deltas = self.now(), list[Delta]()
         for piece in pieces:
             deltas += self._folded(piece, now)
         try:

@@ -16,6 +16,7 @@ from typing import Any
 
 from controller import values
 from controller.errors import Invalid
+from controller.times import seconds
 
 
 class Record(dict):
@@ -172,6 +173,11 @@ def _date_time(text: str) -> str:
     return text
 
 
+def _moment(text: str) -> str:
+    seconds(text)
+    return text
+
+
 def _pattern(pattern: str) -> Callable[[str], str]:
     compiled = re.compile(pattern)
 
@@ -233,6 +239,8 @@ TYPES: dict[str, Type] = {kind.name: kind for kind in (
     _type("json", _json, "object", ({}, {"a": [1, {"b": None}]}, "{}"), (1, "x", "[1]", [], True)),
     _type("date-time", parsed(_date_time, "a date and time, as 2024-01-31T12:00:00+00:00"), "string/date-time",
           ("2024-01-31T12:00:00+00:00",), ("yesterday", "", 1)),
+    _type("moment", parsed(_moment, "a date and time, as 2024-01-31T12:00:00+00:00, or seconds since 1970"), "string",
+          ("2024-01-31T12:00:00+00:00", "1706702400"), ("yesterday", "", 1)),
     _type("uri", parsed(_pattern(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]+"), "a URI"), "string/uri",
           ("http://example.com/a",), ("example", "", "http: //x", 1)),
     _type("email", parsed(_pattern(r"[^@\s]+@[^@\s]+\.[^@\s]+"), "an e-mail address"), "string/email",

@@ -34,7 +34,7 @@ class Api:
     """A WSGI application over the resources of a model.
 
     `call` runs a function on the desk and gives its result. `realized` waits, at most so many seconds, until the
-    switches hold what was wanted when it was called. `mounts` are further parts by their first path segment.
+    switches hold what was wanted when it was called. `mounts` are further parts by how their paths begin.
     """
 
     def __init__(self, *, model: Any, writer: Any, authenticate: Authenticator,
@@ -75,8 +75,9 @@ class Api:
         context = self._authenticate(request)
         if path == ["openapi.json"]:
             return _response(_only_get(method, lambda: openapi.document(self._resources, versions.root_of(request.environ))))
-        if path[0] in self._mounts:
-            return self._mounts[path[0]](request, context, path[1:])
+        for length in (1, 2):
+            if (mount := self._mounts.get("/".join(path[:length]))) is not None:
+                return mount(request, context, path[length:])
         if path[0] == VERSION and len(path) > 1 and path[1].removesuffix(".json") == "quotas":
             return _response(self._quotas.answer(method, context, path[2:], request))
         if path[0] == VERSION and (len(path) == 1 or path[1].removesuffix(".json") in ("extensions", "tenants")):

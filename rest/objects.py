@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from webob import Request
 
-from controller.errors import Missing
+from controller.errors import Forbidden, Missing
 from controller.resource import Resource
 from rest import body, query, renderings, tags
 from rest.errors import bad_request, not_allowed
@@ -176,6 +176,8 @@ class Objects:
     def _render(self, context: Any, route: Route, request: Request, params: list[tuple[str, str]]) -> Answer:
         """A text made of the object, for whoever may see it."""
         row, wanted = self._one(context, route), route.resource.renderings[str(route.rendering)]
+        if wanted.policy and not self._writer.policy.fits(context, route.resource, wanted.policy, row):
+            raise Forbidden(f"{route.resource.name} {row[0]}: may be seen, but not its {wanted.name}")
         format, asked = renderings.read(wanted, params, request)
         text = wanted.run(self._model, row, format, asked)
         return Answer(200, text.encode(), (("Vary", "Accept"),), wanted.formats[format])

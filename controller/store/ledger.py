@@ -146,9 +146,9 @@ class Ledger:
             values)]
 
     def history(self, since: int, until: int, step: int, **of: str) -> list[Sum]:
-        """What was counted from `since` on and before `until`, by steps: `at` is when each begins. Steps of whole hours, and
-        what is older than minutes are kept, are whole hours of the clock; all others whole minutes."""
-        table = "hours" if step % HOUR == 0 else "minutes"
+        """What was counted from `since` on and before `until`, by steps: `at` is when each begins. All are whole minutes;
+        what is older than these are kept is found only by whole hours of the clock."""
+        table = "minutes" if since % HOUR or until % HOUR or step % HOUR else "hours"
         where, values = _where(of)
         return [Sum(Series(*row[:6]), row[6], row[7], since + row[8] * step) for row in self._all(
             f"SELECT kind, id, what, about, within, project, SUM(t.packets), SUM(t.octets), (t.at-?)/? AS step "

@@ -65,8 +65,8 @@ def test_switches_and_ports_are_tables(hadron: Run) -> None:
 
 def test_flows_are_ovs_ofctls_text_with_owners(hadron: Run) -> None:
     status, text, _ = hadron("flows", "--port", "web", "--table", "deliver", "--wide")
-    assert status == 0 and text.startswith("table=deliver, priority=100,RECEIVER=0x10 actions=output:1  # port web, "
-                                           "switching.deliver_here; 0 packets 0 B")
+    assert status == 0 and text.splitlines()[1].startswith(
+        "table=deliver, priority=100,RECEIVER=0x10 actions=output:1  # port web, switching.deliver_here; 0 packets 0 B")
     _, wrapped, _ = hadron("flows", "--port", "web", "--table", "guard")
     assert "  # port web, port_security.guard" in wrapped
 

@@ -1,0 +1,126 @@
+"""Statistics: what ports have sent and received, in all or between two moments, by steps, and what that is in a second.
+
+    tx    what a machine has sent into its port, before anything judges it
+    rx    what was handed to a machine, after everything has judged it
+
+The flows that count are others' (`count(...)` in `switching.py`, `limits.py`); `controller/stats.py` keeps what they count.
+A network has what all ports that it ever had were counted.
+"""
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from controller.errors import Invalid
+from controller.times import seconds, utc
+
+DIRECTIONS = {"sent": "tx", "received": "rx"}
+NAMES = tuple(f"{way}_{unit}" for way in ("rx", "tx") for unit in ("packets", "bytes"))
+MINUTE, HOUR = 60, 3600
+BY_MINUTES = 2 * 86400 - HOUR            # seconds for which minutes are kept
+MOST_STEPS = 3000
+
+Values = dict[str, int]
+
+
+def of_port(model: Any, port: Any, format: str, asked: Mapping[str, Any]) -> str:
+    """What went through a port."""
+    return _said(model, {"port_id": port.id, "network_id": port.network_id, "project_id": port.project_id},
+                 {"kind": "port", "id": port.id}, format, asked)
+
+
+def of_network(model: Any, network: Any, format: str, asked: Mapping[str, Any]) -> str:
+    """What went through all ports of a network, and through each."""
+    of = {"kind": "port", "within": network.id, **({"id": asked["port"]} if asked.get("port") else {})}
+    return _said(model, {"network_id": network.id, "project_id": network.project_id}, of, format, asked)
+
+
+def _said(model: Any, about: dict[str, Any], of: dict[str, str], format: str, asked: Mapping[str, Any]) -> str:
+    counts = model.live["statistics"](None)
+    now = int(counts.now())
+    wanted = _wanted(asked.get("data"))
+    since, until, step = period(asked, now)
+    found = counts.sums(about="", **of) if since is None and asked.get("until") is None else \
+        counts.history(since or 0, until, until - (since or 0), about="", **of)
+    steps = counts.history(_first(since, until, step), until, step, about="", **of) if step else []
+    if format == "csv":
+        return table(steps or found, step, wanted)
+    minute = now - now % MINUTE
+    last = counts.history(minute - MINUTE, minute, MINUTE, about="", **of)
+    told = {**about, "since": None if since is None else utc(since), "until": utc(until), **added(found, wanted),
+            "rate": {name.replace("_bytes", "_bps").replace("_packets", "_pps"): value * (8 if "bytes" in name else 1) / MINUTE
+                     for name, value in added(last, wanted).items()}}
+    if "within" in of:
+        told["ports"] = [{"port_id": id, **added(some, wanted)} for id, some in by(found, "id").items()]
+    if step:
+        told["step"] = step
+        told["history"] = [{"at": utc(at), **added(some, wanted)} for at, some in by(steps, "at").items()]
+    return json.dumps({"statistics": told})
+
+
+def period(asked: Mapping[str, Any], now: int) -> tuple[int | None, int, int | None]:
+    """(since, until, step) in whole minutes, or whole hours for what is old; Invalid if they contradict each other."""
+    since, step = (None if asked.get("since") is None else seconds(asked["since"])), asked.get("step")
+    until = -(-(now + 1 if asked.get("until") is None else seconds(asked["until"])) // MINUTE) * MINUTE
+    if since is not None:
+        since -= since % MINUTE
+        if since >= until:
+            raise Invalid("since", "must be before until")
+    if step and step % MINUTE:
+        raise Invalid("step", "must be whole minutes: a multiple of 60 seconds")
+    if since is not None and since < now - BY_MINUTES:
+        if step and step % HOUR:
+            raise Invalid("step", "must be whole hours, as since is more than two days ago")
+        since, until = since - since % HOUR, -(-until // HOUR) * HOUR
+    if step and (until - _first(since, until, step)) // step > MOST_STEPS:
+        raise Invalid("step", f"gives more than {MOST_STEPS} steps; choose longer ones, or a later since")
+    return since, until, step
+
+
+def _first(since: int | None, until: int, step: int) -> int:
+    """When history begins: an hour or ten steps ago, if nobody says."""
+    begin = until - max(60 * MINUTE, 10 * step) if since is None else since
+    return begin - begin % min(step, HOUR)
+
+
+def _wanted(data: str | None) -> tuple[str, ...]:
+    found = tuple(data.split(",")) if data else NAMES
+    for name in found:
+        if name not in NAMES:
+            raise Invalid("data", f"must be some of {','.join(NAMES)}")
+    return found
+
+
+def added(sums: Iterable[Any], wanted: Iterable[str] = NAMES) -> Values:
+    """What was counted together, by direction."""
+    found = dict.fromkeys(NAMES, 0)
+    for one in sums:
+        way = DIRECTIONS.get(one.series.what)
+        if way:
+            found[f"{way}_packets"] += one.packets
+            found[f"{way}_bytes"] += one.octets
+    return {name: found[name] for name in wanted}
+
+
+def by(sums: Iterable[Any], what: str) -> dict[Any, list[Any]]:
+    """Those that belong together: by `at`, or by an attribute of their series; in the order in which they come."""
+    found: dict[Any, list[Any]] = {}
+    for one in sums:
+        found.setdefault(one.at if what == "at" else getattr(one.series, what), []).append(one)
+    return found
+
+
+def table(sums: Iterable[Any], step: int | None, wanted: Iterable[str] = NAMES) -> str:
+    """The same as CSV, an object and a step in each line."""
+    out = io.StringIO()
+    rows = csv.writer(out, lineterminator="\n")
+    wanted = tuple(wanted)
+    rows.writerow(["kind", "id", "network_id", "project_id", *(["at"] if step else []), *wanted])
+    for at, some in by(sums, "at").items():
+        for id, own in by(some, "id").items():
+            of = own[0].series
+            rows.writerow([of.kind, id, of.within, of.project, *([utc(at)] if step else []), *added(own, wanted).values()])
+    return out.getvalue()

@@ -1,0 +1,147 @@
+"""Statistics with real packets: what Hadron tells of a port is what the machine's own network card has counted.
+
+Exact in packets and in bytes, while flows are replaced, ports move, Hadron is killed and Open vSwitch starts anew.
+"""
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.scenarios.site import Machine, Site, Wish, wait
+
+pytestmark = pytest.mark.root
+NAMES = ("rx_packets", "rx_bytes", "tx_packets", "tx_bytes")
+PATIENCE = 40
+RATE, CHANGES = 100, 8  # packets a second; changes of flows under them
+READINGS = 3.0          # seconds: Open vSwitch adds up what its datapath has counted twice a second, Hadron asks once
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    """Two hosts, whose switches are read every second."""
+    with Site(hosts=2, statistics_interval=1) as made:
+        yield made
+
+
+class Meter:
+    """What went through the cards of machines, and what Hadron says of their ports, one after another."""
+
+    def __init__(self, site: Site, *machines: Machine) -> None:
+        self.site, self.machines = site, machines
+        self.before = self.gap()
+
+    def truth(self) -> list[int]:
+        """As the cards of the machines have counted."""
+        files = [f"/sys/class/net/eth0/statistics/{name}" for name in NAMES]
+        return [int(word) for machine in self.machines for word in machine.vm.run(["cat", *files]).stdout.split()]
+
+    def told(self) -> list[int]:
+        """As Hadron says."""
+        paths = [f"/v2.0/ports/{machine.id}/statistics" for machine in self.machines]
+        return [self.site.ask("GET", path)["statistics"][name] for path in paths for name in NAMES]
+
+    def gap(self) -> list[int]:
+        """By how much the cards have counted more than Hadron has told, once neither has changed for some readings."""
+        seen, since = (self.truth(), self.told()), time.monotonic()
+
+        def quiet() -> bool:
+            nonlocal seen, since
+            now = self.truth(), self.told()
+            if now != seen:
+                seen, since = now, time.monotonic()
+            return time.monotonic() - since > READINGS
+        wait(quiet, "they do not come to rest", PATIENCE)
+        return [one - other for one, other in zip(*seen, strict=True)]
+
+    def exact(self) -> None:
+        """AssertionError unless Hadron has told of all that came since, and of nothing else."""
+        deadline = time.monotonic() + PATIENCE
+        while (gap := [one - other for one, other in zip(self.truth(), self.told(), strict=True)]) != self.before:
+            assert time.monotonic() < deadline, f"{self.told()} told, {gap} less than the cards, {self.before} before"
+
+
+@pytest.fixture(scope="module")
+def pair(site: Site) -> list[Machine]:
+    """Two machines on two hosts that may say anything to each other."""
+    network, group = site.network("counted"), site.open_group("counted")
+    return site.machines(*(Wish(f"c{host}", network, host, 10 + host, {"security_groups": [group]}) for host in (1, 2)))
+
+
+def iperf(client: Machine, server: Machine, *more: str) -> None:
+    """A second of traffic as iperf3 makes it."""
+    listening = server.vm.start(["iperf3", "-s", "-1"])
+    wait(lambda: ":5201" in server.vm.run(["ss", "-ltn"]).stdout, "iperf3 does not listen")
+    subprocess.run(client.vm.namespace.wrapped(["iperf3", "-c", server.ip, "-t", "1", *more]), capture_output=True,
+                   timeout=60, check=True)
+    listening.wait(10)
+
+
+def test_what_is_told_is_what_the_cards_of_the_machines_counted(site: Site, pair: list[Machine]) -> None:
+    a, b = pair
+    meter = Meter(site, *pair)
+    sent = meter.told()
+    assert a.vm.ping(b.ip, 50, interval=0.01).sent + a.vm.ping(b.ip6, 50, interval=0.01).sent == 100
+    meter.exact()
+    assert meter.told()[2] - sent[2] >= 100
+    iperf(a, b, "-b", "30M")            # as much as it can would be more than the wire between card and switch holds
+    iperf(b, a, "-u", "-b", "20M", "-l", "1200")
+    meter.exact()
+    network = site.ask("GET", f"/v2.0/networks/{a.port['network_id']}/statistics")["statistics"]
+    told = meter.told()
+    assert [network[name] for name in NAMES] == [one + other for one, other in zip(told[:4], told[4:], strict=True)]
+
+
+def test_nothing_is_doubled_while_flows_are_replaced_and_hadron_is_killed(site: Site, pair: list[Machine]) -> None:
+    a, b = pair
+    meter = Meter(site, *pair)
+    pinging = a.vm.start(["ping", "-q", "-i", str(1 / RATE), b.ip])
+    try:
+        change(site, b)
+        site.hadron.kill()
+        site.hadron.start()
+        site.wait_active(a, b)
+        site.update(b, qos_policy_id=None)
+        before = meter.told()
+        wait(lambda: meter.told()[2] > before[2], "it is not read again", PATIENCE)
+    finally:
+        pinging.terminate()
+        pinging.wait(10)
+    lost = [gap - before for gap, before in zip(meter.gap(), meter.before, strict=True)]
+    assert lost[2:4] == lost[6:8] == [0, 0], f"{lost} of what they sent"
+    # What has come through conntrack in the half second before a change Open vSwitch may add to no flow at all.
+    assert 0 <= lost[0] <= CHANGES * RATE // 2 and 0 <= lost[4] <= CHANGES * RATE // 2, f"{lost} of what they received"
+
+
+def change(site: Site, machine: Machine) -> None:
+    """Have the flows of a port that count be replaced, and those around them."""
+    groups = machine.port["security_groups"]
+    site.update(machine, security_groups=[site.open_group("counted")])
+    site.update(machine, security_groups=groups)
+    policy = site.ask("POST", "/v2.0/qos/policies", {"policy": {"name": "wide"}})["policy"]["id"]
+    for direction in ("egress", "ingress"):
+        site.ask("POST", f"/v2.0/qos/policies/{policy}/packet_rate_limit_rules",
+                 {"packet_rate_limit_rule": {"max_kpps": 900, "direction": direction}})
+    site.update(machine, qos_policy_id=policy)
+
+
+def test_a_port_that_moves_and_a_switch_that_starts_anew_go_on_counting(site: Site, pair: list[Machine]) -> None:
+    a, b = pair
+    a.vm.ping(b.ip, 20, interval=0.01)
+    meter = Meter(site, *pair)
+    told = meter.told()
+    b.nic.close()
+    site.cloud.move(b.vm, 1)
+    site.wait_active(b)
+    wait(lambda: a.vm.ping(b.ip), "it is not reached where it is now", 20)
+    site.cloud.hosts[0].restart_vswitchd(kill=True)
+    wait(lambda: a.vm.ping(b.ip), "the switch does not work again", 60)
+    again = Meter(site, *pair)
+    now = again.told()
+    assert all(one >= before for one, before in zip(now, told, strict=True)), "statistics never decrease"
+    assert now[0] - told[0] < 200, "nothing that was counted before was counted again"
+    a.vm.ping(b.ip, 30, interval=0.01)
+    again.exact()
+    assert again.told()[0] >= now[0] + 30

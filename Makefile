@@ -11,7 +11,7 @@ APT := openvswitch-switch iproute2 ethtool tcpdump iputils-ping traceroute busyb
 demo: setup            ## two tenants with the same addresses on three hosts, measured; stays up until Ctrl-C
 	$(PY) -m scenarios.demo
 
-test: APT += mininet ifupdown net-tools bind9-dnsutils curl
+test: APT += mininet ifupdown net-tools bind9-dnsutils curl ndisc6
 test: setup lint $(VENV)/cloud-init/.ready $(KEYSTONE)/.ready       ## everything: style, types, all tests but whole experiments
 	$(PY) -m pytest -q -n 3 --dist loadfile -m "not experiment" tests || { \
 	  echo "once more and alone: what failed while others kept the machine busy"; \

@@ -31,7 +31,8 @@ def span(block: values.Prefix) -> tuple[int, int]:
 
 
 def is_automatic(subnet: Any) -> bool:
-    return subnet.ipv6_address_mode in AUTOMATIC
+    """Its hosts make their own addresses: by its mode, or because that is what router advertisements tell them."""
+    return subnet.ipv6_address_mode in AUTOMATIC or subnet.ipv6_ra_mode in AUTOMATIC
 
 
 def assign(write: Any, document: Mapping[str, Any], wanted: Iterable[Record] | None,

@@ -84,14 +84,27 @@ def terms(world, subnet, server) -> Terms:
     if has_services(world) and is_isolated(world, subnet):
         routes.append((f"{SERVICE_IP}/32", "0.0.0.0"))
     defaults = [router for destination, router in routes if destination == "0.0.0.0/0"]
-    return Terms(ipv4.address(server), ethernet.address(server_mac(network)),
-                 tuple(_options(world, subnet, network, subnet.gateway_ip or next(iter(defaults), None))),
+    told = [*_options(world, subnet, network, subnet.gateway_ip or next(iter(defaults), None)), *_classful(routes)]
+    return Terms(ipv4.address(server), ethernet.address(server_mac(network)), tuple(told),
                  b"".join(_route(*route) for route in routes if route[0] != "0.0.0.0/0"), network.mtu)
 
 
 def _route(destination: str, router: str) -> bytes:
     block = prefix(destination)
     return option.route(block.first.to_bytes(4, "big"), block.length, ipv4.address(router))
+
+
+def _classful(routes):
+    """Routes as clients take them that know no other (RFC 2132 §5.8): to machines, and to networks of classes A, B and C."""
+    told = b""
+    for destination, router in routes:
+        block = prefix(destination)
+        first = block.first.to_bytes(4, "big")
+        own = 8 if first[0] < 128 else 16 if first[0] < 192 else 24
+        if router != "0.0.0.0" and block.first > 0 and (block.length == own or block.length == 32 and any(first[own // 8:])):
+            told += first + ipv4.address(router)
+    if told:
+        yield option.STATIC_ROUTES, told
 
 
 def is_isolated(world, subnet) -> bool:
@@ -251,11 +264,14 @@ def _give(message: dhcp.Message, lease: Lease, kind: int) -> bytes:
 def tell(terms: Terms, mine: tuple[Extra, ...], wanted: bytes | None, ipxe: bool, informs: bool) -> Told:
     """What a client hears, the most important first: what a lease needs, what it wants, what is the port's own.
 
-    A client that does not say what it wants hears all, but for Microsoft's own number for routes.
+    A client that does not say what it wants hears all, but for Microsoft's own number for routes. Who takes routes with
+    their widths is not told those without as well (RFC 3442).
     """
     known = all_told(terms, mine, ipxe)
     if wanted is None:
         wanted = bytes(code for code in known if code not in (option.ROUTES_OF_MICROSOFT, option.NEXT_SERVER))
+    if option.ROUTES in wanted or option.ROUTES_OF_MICROSOFT in wanted:
+        wanted = bytes(code for code in wanted if code != option.STATIC_ROUTES)
     codes = dict.fromkeys((*ALWAYS, *wanted, *(extra.code for extra in mine)))
     unsaid = {option.NEXT_SERVER, *(OF_A_LEASE if informs else ())}
     return Told(tuple((code, known[code]) for code in codes if code in known and code not in unsaid),

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from apps import dhcp, dhcp6_options, names, network_formats
+from apps.addresses import is_automatic
 from apps.dhcp_options import extras
 from controller.packet import dhcp6, ipv4, ipv6
 from controller.packet import dhcp_options as option
@@ -26,7 +27,7 @@ class Route(NamedTuple):
 
 
 class Address(NamedTuple):
-    """An address of the port on a subnet; `mode` is how the machine comes by it: by itself, or an ipv6_address_mode."""
+    """An address of the port on a subnet; `mode` is how the machine comes by it: by itself, or a mode of the subnet's."""
     ip: str
     length: int
     mode: str
@@ -68,7 +69,7 @@ def interface(world: Any, port: Any) -> Interface:
     led = {prefix(subnet.cidr).text for subnet in subnets}      # to which there is a way already: they are on the link
     addresses, dns = [], []
     for fixed, subnet in zip(port.fixed_ips, subnets, strict=True):
-        mode = subnet.ipv6_address_mode or STATIC
+        mode = subnet.ipv6_address_mode or (subnet.ipv6_ra_mode if is_automatic(subnet) else STATIC)
         routes = _routes(told[subnet.id]) if subnet.id in told else [] if mode else _routes6(subnet)
         new = tuple(route for route in routes if route.destination not in led)
         led |= {route.destination for route in new}

@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from apps.addresses import AUTOMATIC, add_automatic, remove_automatic, span
+from apps.addresses import AUTOMATIC, add_automatic, is_automatic, remove_automatic, span
 from apps.prefixes import draw
 from controller import values
 from controller.errors import Conflict, Invalid
@@ -54,7 +54,7 @@ def update(write: Any, document: dict[str, Any], asked: Mapping[str, Any], befor
 
 def delete(write: Any, document: Mapping[str, Any], asked: Mapping[str, Any], before: Any) -> None:
     """Addresses that hosts made themselves go with the subnet; others keep it from being deleted."""
-    if before.ipv6_address_mode in AUTOMATIC:
+    if is_automatic(before):
         remove_automatic(write, before)
 
 
@@ -96,8 +96,9 @@ def _check_modes(document: Mapping[str, Any], block: values.Prefix) -> None:
         raise Invalid(given[0], "needs enable_dhcp to be true")
     if len(given) == 2 and document[_MODES[0]] != document[_MODES[1]]:
         raise Invalid("ipv6_address_mode", "must be the same as ipv6_ra_mode, if both are given")
-    if document["ipv6_address_mode"] in AUTOMATIC and block.length != 64:
-        raise Invalid("cidr", f"must be a /64 for ipv6_address_mode {document['ipv6_address_mode']}")
+    automatic = next((name for name in reversed(_MODES) if document[name] in AUTOMATIC), None)
+    if automatic and block.length != 64:
+        raise Invalid("cidr", f"must be a /64 for {automatic} {document[automatic]}")
 
 
 def _check_gateway(document: Mapping[str, Any], block: values.Prefix) -> None:

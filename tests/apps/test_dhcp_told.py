@@ -152,6 +152,19 @@ def test_blank_takes_routes_away(net: Tenant) -> None:
     assert told[3] == ip(SERVER) and not told.keys() & {121, 249}
 
 
+def test_who_knows_only_routes_without_widths_is_told_those_that_have_the_width_of_their_class(net: Tenant) -> None:
+    by, blocks = "10.0.0.9", ("172.16.0.0/16", "192.168.4.0/24", "11.0.0.0/8", "1.2.3.4/32", "192.168.8.0/22", "10.1.0.0/16", "172.17.0.0/32")
+    net.put("subnet", "s", host_routes=[{"destination": one, "nexthop": by} for one in blocks])
+    taken = b"".join(ip(one.partition("/")[0]) + ip(by) for one in blocks[:4])
+    assert said(net, more={55: bytes((33, 3))}).options[33] == taken
+    for better in (121, 249):
+        assert 33 not in said(net, more={55: bytes((33, better))}).options, "RFC 3442: not both"
+    assert 33 not in said(net).options
+    net.put("port", "p", extra_dhcp_opts=[{"opt_name": "static-route", "opt_value": "9.9.9.9,10.0.0.8", "ip_version": 4}])
+    for wanted in (bytes((33,)), bytes((121,))):
+        assert said(net, more={55: wanted}).options[33] == ip("9.9.9.9") + ip("10.0.0.8"), "the port's own"
+
+
 def test_other_subnets_of_the_network_are_told_as_being_on_the_link(net: Tenant) -> None:
     net.put("subnet", "t", network_id="n", ip_version=4, cidr="10.2.0.0/16", gateway_ip="10.2.0.1")
     assert said(net).options[121] == b"\x10\x0a\x02" + bytes(4) + b"\0" + ip(SERVER)

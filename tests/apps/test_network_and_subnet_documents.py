@@ -223,11 +223,24 @@ def test_hosts_that_make_their_own_addresses_get_and_lose_them_with_the_subnet()
     assert [fixed.ip_address for fixed in world.now(port).fixed_ips] == ["10.0.0.2"]
 
 
-@pytest.mark.parametrize("attributes", [
-    {"subnetpool_id": "prefix_delegation"}, {"dns_publish_fixed_ip": True}])
-def test_extensions_that_are_not_served_are_refused_by_name(attributes: dict[str, Any]) -> None:
-    with pytest.raises(Unsupported, match=f"^{next(iter(attributes))}"):
-        subnet(World(), **attributes)
+def test_prefix_delegation_is_refused_by_name() -> None:
+    with pytest.raises(Unsupported, match="^subnetpool_id"):
+        subnet(World(), subnetpool_id="prefix_delegation")
+
+
+@pytest.mark.parametrize("mode", ["slaac", "dhcpv6-stateless"])
+def test_hosts_that_are_told_to_make_their_own_addresses_have_those_on_their_ports(mode: str) -> None:
+    """By router advertisements alone, too: another address would not be let through."""
+    world = World()
+    network = world.make("network")
+    port = world.make("port", network_id=network.id, mac_address="fa:16:3e:00:00:01")
+    made = subnet(world, network, cidr="fd00::/64", ipv6_ra_mode=mode)
+    for one in (world.now(port), world.make("port", network_id=network.id, mac_address="fa:16:3e:00:00:02")):
+        assert [fixed.ip_address for fixed in one.fixed_ips] == [f"fd00::f816:3eff:fe00:{one.mac_address[-1]}"]
+    world.drop(made)
+    assert not world.now(port).fixed_ips
+    with pytest.raises(Invalid, match="^cidr: must be a /64 for ipv6_ra_mode"):
+        subnet(world, network, cidr="fd01::/65", ipv6_ra_mode=mode)
 
 
 def test_an_administrator_adds_subnets_to_others_networks() -> None:

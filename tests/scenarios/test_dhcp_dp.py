@@ -121,6 +121,34 @@ def test_wrong_requests_are_told_so(machines: list[Machine]) -> None:
     assert (informed.kind, informed.yiaddr) == (ACK, "0.0.0.0")
 
 
+# What RFC 2132, 3397, 3442 and 5859 make of OPTIONS and more, of SUBNET and of a network of 1450 bytes.
+FULL = [*OPTIONS, {"opt_name": "domain-search", "opt_value": "a.example,b.example"},
+        {"opt_name": "tftp-server-address", "opt_value": "10.9.9.4"}, {"opt_name": "server-ip-address", "opt_value": "10.9.9.5"}]
+ROUTES = "10 0a4d 0a000008 20 a9fea9fe 00000000 00 0a0000fe"
+SAID = {1: "ffffff00", 3: "0a0000fe", 6: "0a090901 0a090902", 12: b"full".hex(), 15: b"tenant.example".hex(),
+        26: "05aa", 28: "0a0000ff", 42: "0a090903", 51: "00001c20", 54: "0a0000fe", 58: "00000e10", 59: "0000189c",
+        66: b"boot.example".hex(), 67: b"pxe.0".hex(), 119: "0161 076578616d706c65 00 0162 076578616d706c65 00",
+        150: "0a090904"}
+
+
+def test_every_option_is_told_byte_by_byte(site: Site, machines: list[Machine]) -> None:
+    """In the offer and in the lease; routes by the number that the client knows best."""
+    network = site.ask("GET", "/v2.0/networks?name=leases")["networks"][0]
+    machine, = site.machines(Wish("full", network, 2, 0, {
+        "fixed_ips": [{"ip_address": "10.0.0.44"}], "extra_dhcp_opts": FULL, "dns_name": "full"}), addresses=False)
+    expected = {code: bytes.fromhex(text) for code, text in SAID.items()}
+    for routes, told in ((121, {121}), (249, {249}), (33, set())):
+        wanted = bytes((*(code for code in SAID if code not in (51, 54, 58, 59)), routes))
+        ask = {55: wanted, 57: (1400).to_bytes(2, "big")}
+        with_routes = expected | {code: bytes.fromhex(ROUTES) for code in told}
+        for kind, heard, more in ((DISCOVER, OFFER, {}), (REQUEST, ACK, {50: frames.raw_ip("10.0.0.44"), 54: expected[54]})):
+            found = answer(machine, dhcp.ask(machine.mac, kind, {**more, **ask}))
+            assert {code: found.options[code] for code in found.options if code != 53} == with_routes
+            assert (found.kind, found.yiaddr, found.siaddr) == (heard, "10.0.0.44", "10.9.9.5")
+            assert (found.sname, found.file) == (b"boot.example", b"pxe.0")
+    site.cloud.unplug(machine.vm)
+
+
 def test_no_other_machine_hears_questions_or_answers(site: Site, machines: list[Machine]) -> None:
     asker, *others = machines
     stranger = site.network("strangers", subnets=("10.0.0.0/24",))

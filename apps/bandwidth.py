@@ -4,7 +4,7 @@ from controller.app import query
 from topology.paths import wires
 from topology.reservations import Asked, Reserved, reserve
 
-NOBODY = Reserved({}, {})
+NOBODY = Reserved({}, {}, {})
 
 
 def seat(world, circuit, end):
@@ -32,17 +32,24 @@ def wish(world, circuit_id):
     return asked_for(world, world.need("circuit", circuit_id))
 
 
-def reserved(world, asked):
+def reserved(world, asked, but=lambda wire: False):
+    """What these would get of all links, or of all but some."""
     around = world.ask(wires)
-    return reserve(tuple(wire for held in around.values() for wire in held), asked,
+    return reserve(tuple(wire for held in around.values() for wire in held if not but(wire)), asked,
                    world.setting("circuit_percent") / 100, world.setting("link_speed"), world.setting("link_speed_limit"))
+
+
+@query
+def wishes(world):
+    """What all circuits ask for."""
+    return tuple(sorted(one for row in world.find("circuit", "all", True) if (one := world.ask(wish, row.id)) is not None))
 
 
 @query
 def shares(world):
     """What all circuits get."""
-    found = [one for row in world.find("circuit", "all", True) if (one := world.ask(wish, row.id)) is not None]
-    return reserved(world, tuple(sorted(found))) if found else NOBODY
+    asked = world.ask(wishes)
+    return reserved(world, asked) if asked else NOBODY
 
 
 @query

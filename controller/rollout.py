@@ -69,6 +69,10 @@ class Rollout:
         for wave in self._waves.values():
             yield from wave.get(switch, ())
 
+    def left_for(self, switch: str) -> int:
+        """How many changes a switch is still to be told; any thread may ask."""
+        return sum(len(wave.get(switch, ())) for wave in list(self._waves.values()))
+
     def advance(self, now: float) -> None:
         """Send the next wave, if the one before is confirmed or is overdue."""
         while self._waves and (not self._unconfirmed or now - self._since >= SECONDS):

@@ -70,7 +70,8 @@ _ASKING = (
     ("alarms", "what happened that should not: drift, floods, refusals", "Exit status 1 if there are any."),
     ("doctor", "what is known to be wrong, and how to mend it", "Exit status 1 if anything is BAD; a NOTE is good to know."),
     ("topology", "the switches and the wires between them, drawn",
-     "An administrator sees the physical view unless told otherwise, a project the logical one: what it has asked for."),
+     "An administrator sees the physical view unless told otherwise, a project the logical one: what it has asked for. "
+     "--paths lists what each path costs (the setting path_cost) and has left for circuits; exit status 1 if there is none."),
     ("what-if", "who would be cut off without a link, switch or host",
      "Found on a copy of the graph; nothing is touched. Exit status 1 if anybody would be."),
     ("forget", "let go of a host that will not come back",
@@ -262,7 +263,7 @@ def _client(arguments: argparse.Namespace) -> Client:
 
 def ask(arguments: argparse.Namespace) -> int:
     """Every command that shows an answer of /inspect."""
-    names = ("network", "host", "switch", "port", "table", "drops", "recompute", "view", "link")
+    names = ("network", "host", "switch", "port", "table", "drops", "recompute", "view", "link", "paths", "count")
     said = {name: getattr(arguments, name, None) for name in names}
     params = {name: ",".join(value) if isinstance(value, list) else value for name, value in said.items()}
     if hasattr(arguments, "flow"):

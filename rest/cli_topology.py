@@ -20,6 +20,8 @@ def words(one: argparse.ArgumentParser) -> None:
     one.add_argument("--logical", dest="view", action="store_const", const="logical", help="networks, routers and ports")
     one.add_argument("--physical", dest="view", action="store_const", const="physical", help="switches, links and what is "
                      "plugged in (what an administrator sees unless told otherwise)")
+    one.add_argument("--paths", metavar="A:B", help="the shortest paths between two switches instead")
+    one.add_argument("-k", dest="count", metavar="N", help="so many of them (5)")
     one.add_argument("--dot", action="store_true", help="as a graph for Graphviz: hadron topology --dot | dot -Tsvg")
     one.add_argument("--png", metavar="FILE", help="as a picture, drawn by Graphviz (apt install graphviz)")
     one.add_argument("--graphml", metavar="FILE", help="as GraphML, for networkx, Gephi, yEd; - is standard output")
@@ -27,13 +29,16 @@ def words(one: argparse.ArgumentParser) -> None:
 
 def suppositions(one: argparse.ArgumentParser) -> None:
     """What `hadron what-if` takes."""
-    one.add_argument("--link", metavar="A:B", action="append", help="the wires between two switches; or the id of a link")
+    one.add_argument("--link", metavar="A:B", action="append", help="the wires between two switches; or the id of a "
+                     "link; or what leads to a machine, as SWITCH:PORT")
     one.add_argument("--switch", metavar="ID|NAME", action="append", help="a switch")
     one.add_argument("--host", metavar="ID|NAME", action="append", help="a host, with its switch")
 
 
 def show(answer: Answer, page: Page, arguments: argparse.Namespace) -> int:
     """`hadron topology`."""
+    if answer["view"] == "paths":
+        return _list_paths(answer, page)
     graph = graph_of(answer)
     if arguments.dot:
         page.out.write(dot(graph))
@@ -43,6 +48,16 @@ def show(answer: Answer, page: Page, arguments: argparse.Namespace) -> int:
         _write(graphml(graph), arguments.graphml, page)
     else:
         _draw(answer, graph, page)
+    return FINE
+
+
+def _list_paths(answer: Answer, page: Page) -> int:
+    if not answer["paths"]:
+        page.line("no path leads there")
+        return FOUND
+    page.table(("COST", "ROOM", "", "SWITCHES"), [
+        (one["cost"], f"{one['room_kbps'] // 1000} Mbit/s", "in use" if one["in_use"] else "",
+         ", ".join(id.lstrip("0") for id in one["switches"])) for one in answer["paths"]])
     return FINE
 
 
@@ -185,16 +200,26 @@ def _speed(speed: int | None) -> str:
 def suppose(answer: Answer, page: Page) -> int:
     """`hadron what-if`."""
     without = answer["without"]
-    page.text("without " + ", ".join([*(f"switch {one}" for one in without["switches"]), *(f"link {one}" for one in without["links"])]))
+    page.text("without " + ", ".join(f"{kind} {one}" for kind, name in (
+        ("switch", "switches"), ("link", "links"), ("the machine at", "machines")) for one in without[name]))
     page.line(f"{answer['pairs_lost']} of {answer['pairs']} pairs of ports could not reach each other any more")
+    page.line(f"{answer['pairs_moved']} would on another way, {answer['pairs_interrupted']} of them not before that is found")
     if answer["networks"]:
         page.line()
-        page.table(("NETWORK", "PROJECT", "PAIRS LOST", "OF"), [
-            (one["name"] or one["id"], one["project_id"], one["pairs_lost"], one["pairs"]) for one in answer["networks"]])
+        page.table(("NETWORK", "PROJECT", "PAIRS LOST", "MOVED", "INTERRUPTED", "OF"), [
+            (one["name"] or one["id"], one["project_id"], one["pairs_lost"], one["pairs_moved"], one["pairs_interrupted"],
+             one["pairs"]) for one in answer["networks"]])
+    if answer["ports"]:
         page.line()
-        page.table(("PORT", "LOSES"), [(one["name"] or one["id"], f"{one['lost']} others") for one in answer["ports"]])
+        page.table(("PORT", "LOSES", "FOR A MOMENT"), [
+            (one["name"] or one["id"], f"{one['lost']} others", f"{one['interrupted']} others") for one in answer["ports"]])
         if answer["ports_cut"] > len(answer["ports"]):
             page.line(f"and {answer['ports_cut'] - len(answer['ports'])} more ports")
+    if answer["circuits"]:
+        page.line()
+        page.table(("CIRCUIT", "PROJECT", "THEN", "BY WAY OF"), [
+            (one["name"] or one["id"], one["project_id"], one["then"], ", ".join(id.lstrip("0") for id in one["path"])
+             or (f"no room on {one['full']}" if one["full"] else "")) for one in answer["circuits"]])
     for router in answer["routers"]:
         page.line(f"router {router['name'] or router['id']} loses the host where it leads outside")
     return FINE if answer["fine"] else FOUND

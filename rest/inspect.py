@@ -9,6 +9,7 @@
     GET  /inspect/alarms                                      about own objects
     GET  /inspect/doctor                                      administrators
     GET  /inspect/topology?view=                              own objects; the physical view administrators
+    GET  /inspect/topology?paths=SWITCH:SWITCH&count=         administrators
     GET  /inspect/what-if?link=&switch=&host=                 administrators
     POST /inspect/forget?host=                                administrators
 
@@ -76,7 +77,7 @@ class Inspect:
             "audit": ("POST", frozenset({"switch", "recompute"}), self._audit),
             "alarms": ("GET", frozenset(), self._alarms),
             "doctor": ("GET", frozenset(), self._doctor),
-            "topology": ("GET", frozenset({"view"}), self._topology),
+            "topology": ("GET", frozenset({"view", "paths", "count"}), self._topology),
             "what-if": ("GET", frozenset({"link", "switch", "host"}), self._what_if),
             "forget": ("POST", frozenset({"host"}), self._forget)}
 
@@ -246,6 +247,10 @@ class Inspect:
         return {"alarms": own}
 
     def _topology(self, context: Context, params: Params) -> dict[str, Any]:
+        if "paths" in params:
+            _admin(context, "paths")
+            with self._turn():
+                return inspect_topology.paths(self.model, self.compiler.world, self._call, params, self._switch)
         view = params.get("view") or ("physical" if context.is_admin else "logical")
         if view == "physical":
             _admin(context, "the physical view")

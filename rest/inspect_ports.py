@@ -19,11 +19,13 @@ def _switch(control: Any, id: str, session: Mapping[str, Any], host: str) -> dic
     audit = {name: value for name, value in (standing.audit if standing else {}).items() if name != "examples"}
     if "at" in audit:
         audit["at"] = utc(audit["at"])
+    pending, later = session.get("pending"), control.rollout.left_for(id)
     owner = control.model.get("host", row.host_id) if row is not None and row.host_id else None
     return {"switch": id, "host": host, "host_id": row.host_id if row is not None else None,
             "bridge": row.bridge if row is not None else None, "ovs_version": owner.ovs_version if owner else None,
-            "tunnel_ip": owner.tunnel_ip if owner else None, "state": _state(row, standing, session),
-            "entries": _entries(control, id, standing), "waiting": session.get("pending"), "address": session.get("address"), "role": session.get("role"),
+            "tunnel_ip": owner.tunnel_ip if owner else None, "state": _state(row, standing, session, later),
+            "entries": _entries(control, id, standing), "waiting": pending if pending is None else pending + later,
+            "address": session.get("address"), "role": session.get("role"),
             "connected_seconds": session.get("connected_seconds"), "last_read": audit or None}
 
 
@@ -33,8 +35,8 @@ def _entries(control: Any, id: str, standing: Any) -> int | None:
     return None if wanted is None else wanted - sum(switch == id for switch, _ in list(control.refused))
 
 
-def _state(row: Any, standing: Any, session: Mapping[str, Any]) -> str:
-    """In one or two words how far the switch is."""
+def _state(row: Any, standing: Any, session: Mapping[str, Any], later: int) -> str:
+    """In one or two words how far the switch is; `later`: changes that wait for other switches."""
     if standing is None:
         return "away"
     if row is None:
@@ -43,7 +45,7 @@ def _state(row: Any, standing: Any, session: Mapping[str, Any]) -> str:
         return "another's"
     if not standing.in_step:
         return "reading" if standing.first is None else "sending"
-    return "in step" if standing.confirmed >= standing.sent else "sending"
+    return "in step" if standing.confirmed >= standing.sent and not later else "sending"
 
 
 def ports(control: Any, known: Known, network: str | None, host: str | None) -> list[dict[str, Any]]:

@@ -114,10 +114,10 @@ def segment(source: str, target: str, port: int, other: int, *, turned: bool = F
     return bytes.fromhex((target + source).replace(":", "")) + b"\x08\x00" + packet
 
 
-def fat_tree(ports: int = 4) -> Any:
-    """Cores, and pods of aggregation and edge switches (Al-Fares et al., 2008)."""
+def fat_tree(ports: int = 4, pods: int = 0) -> Any:
+    """Cores, and pods of aggregation and edge switches (Al-Fares et al., 2008); with fewer pods there is less of it."""
     half, graph = ports // 2, networkx.Graph()
-    for pod, one in itertools.product(range(ports), range(half)):
+    for pod, one in itertools.product(range(pods or ports), range(half)):
         graph.add_edges_from((f"agg {pod} {one}", f"core {one * half + core}") for core in range(half))
         graph.add_edges_from((f"agg {pod} {one}", f"edge {pod} {edge}") for edge in range(half))
     return graph
@@ -160,6 +160,14 @@ class Mesh:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{found} links found, not {wanted}")
             time.sleep(0.05)
+
+    def wait_for_switches(self, hadron: Hadron, seconds: float = 60) -> None:
+        """Until all switches hold what they should. Raises TimeoutError."""
+        deadline = time.monotonic() + seconds
+        while late := [one["switch"] for one in hadron.request("GET", "/inspect/switches")[1]["switches"] if one["state"] != "in step"]:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not in step: {late}")
+            time.sleep(0.02)
 
     def plug(self, hadron: Hadron, network: dict[str, Any], switch: int, **more: Any) -> Machine:
         """A machine on a switch, and a port of the network that is bound to where it is plugged in."""
@@ -249,10 +257,27 @@ class Mesh:
 
     def cut(self, one: int, other: int) -> None:
         """The wires between two switches break: both ends lose their carrier."""
-        ip_batch([f"link set {end} down" for end in self.between(one, other)], namespace=self.host.name)
+        self.set(self.between(one, other), "down")
 
     def mend(self, one: int, other: int) -> None:
-        ip_batch([f"link set {end} up" for end in self.between(one, other)], namespace=self.host.name)
+        self.set(self.between(one, other), "up")
+
+    def set(self, devices: Iterable[str], state: str) -> None:
+        """One end of wires goes up or down, and so the other's carrier."""
+        ip_batch([f"link set {one} {state}" for one in devices], namespace=self.host.name)
+
+    def wait_for_state(self, devices: Iterable[str], state: str) -> None:
+        """Until Open vSwitch has seen it of the devices and their wires' other ends. Raises CommandFailed after 30 s."""
+        names = {device(*end): device(*other) for one, port, other_one, into in self.wires
+                 for end, other in (((one, port), (other_one, into)), ((other_one, into), (one, port)))}
+        for each in devices:
+            for name in filter(None, (each, names.get(each))):
+                self.host.vsctl("wait-until", "Interface", name, f"link_state={state}", timeout=30)
+
+    def all_of(self, switch: int) -> list[str]:
+        """The devices of a switch's wires, to others and to machines."""
+        return [device(*end) for one, port, other, into in self.wires for end in ((one, port), (other, into)) if end[0] == switch] + [
+            f"{machine.device}p" for machine in self.machines if machine.switch == switch]
 
 
 def device(switch: int, port: int) -> str:

@@ -264,6 +264,7 @@ def ends(world, link):
 def wires(world):
     """The wires of each switch that has any, between switches that have."""
     found = {switch: held for switch in sorted(world.gathered(ends, "switches")) if (held := world.ask(adjacent, switch))}
-    # A switch may be gathered a moment after its neighbour has heard of their link.
-    return {switch: held if all(wire.target in found for wire in held) else tuple(
-        wire for wire in held if wire.target in found) for switch, held in found.items()}
+    # While changes are taken in, a switch may have heard of a link, or of its end, a moment before its neighbour has.
+    known = {(wire.source, wire.port) for held in found.values() for wire in held}
+    return {switch: held if all((wire.target, wire.target_port) in known for wire in held) else tuple(
+        [wire for wire in held if wire.back in known]) for switch, held in found.items()}

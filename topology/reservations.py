@@ -43,9 +43,12 @@ class Given(NamedTuple):
 
 
 class Reserved(NamedTuple):
-    """What all circuits get, by their keys, and what is left of each direction of a link for everything else, in kbit/s."""
+    """What all circuits get, by their keys; of links with circuits what these leave for everything else; and what may
+    still be committed of each link: in kbit/s, by the port where each direction of a link begins.
+    """
     given: Mapping[int, Given]
     left: Mapping[tuple[str, int], int]
+    free: Mapping[tuple[str, int], int]
 
 
 def room(wire: Wire, slowest: int, most: int | None) -> int:
@@ -62,7 +65,7 @@ def reserve(wires: tuple[Wire, ...], asked: tuple[Asked, ...], share: float, slo
     speed = {wire.at: room(wire, slowest, most) for wire in wires}
     free = {at: int(whole * share) for at, whole in speed.items()}
     given = {one.key: _place(around, free, one) for one in sorted(asked, key=lambda one: one.turn)}
-    return _rates(asked, given, speed)
+    return _rates(asked, given, speed, free)
 
 
 def _place(around: Mapping[str, Sequence[Wire]], free: dict[tuple[str, int], int], one: Asked) -> Given:
@@ -82,7 +85,8 @@ def _place(around: Mapping[str, Sequence[Wire]], free: dict[tuple[str, int], int
     return Given(path, spare)
 
 
-def _rates(asked: tuple[Asked, ...], given: dict[int, Given], speed: Mapping[tuple[str, int], int]) -> Reserved:
+def _rates(asked: tuple[Asked, ...], given: dict[int, Given], speed: Mapping[tuple[str, int], int],
+           free: Mapping[tuple[str, int], int]) -> Reserved:
     """Above what is committed, each circuit may send a part of what it wishes for that all have room for at once."""
     placed = [(one, path) for one in asked if (path := given[one.key].path) is not None]
     sure, more = dict.fromkeys(speed, 0), dict.fromkeys(speed, 0)
@@ -98,4 +102,4 @@ def _rates(asked: tuple[Asked, ...], given: dict[int, Given], speed: Mapping[tup
         for end in path.links:
             left[end] -= rate
     used = {end for _, path in placed for end in path.links}
-    return Reserved(given, {end: max(1, left[end]) for end in used})
+    return Reserved(given, {end: max(1, left[end]) for end in used}, free)

@@ -29,9 +29,9 @@ def numbered(graph: Any) -> list[tuple[int, int, int, int]]:
     return [(one, next(ports[one]), other, next(ports[other])) for one, other in edges]
 
 
-def meshed(graph: Any, **more: Any) -> Plain:
+def meshed(graph: Any, *, settings: dict[str, Any] | None = None, **more: Any) -> Plain:
     """A cloud on plain switches, joined as a graph is."""
-    net = Plain()
+    net = Plain(**settings or {})
     for number in range(1, len(graph) + 1):
         net.switch(number)
     for one, port, other, into in numbered(graph):

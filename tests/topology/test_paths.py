@@ -11,6 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.kit.links import member, meshed
+from tests.topology.plain import dpid
+from topology import between
 from topology.detours import Detours
 from topology.equal import Choice
 from topology.paths import COST, Path, Wire, disjoint, k_shortest, shortest, wires_of
@@ -83,6 +86,20 @@ def test_what_is_not_allowed_is_on_no_path() -> None:
     found = k_shortest(around, "s0", "s1", 5, allowed=lambda wire: {wire.source, wire.target} != {"s0", "s1"})
     assert [path.switches for path in found] in ([("s0", "s2", "s1"), ("s0", "s3", "s1")], [("s0", "s3", "s1"), ("s0", "s2", "s1")])
     assert not k_shortest(around, "s0", "s9", 5) and not k_shortest(around, "s0", "s0", 5)
+
+
+def test_paths_are_listed_with_what_circuits_have_left_on_them_and_whether_they_are_in_use() -> None:
+    """A ring of six with a chord: 1 and 4 are two apart by way of the chord 1-3, and three by either side."""
+    net = meshed(networkx.Graph([*networkx.cycle_graph(6).edges, (0, 2)]), speed=100)
+    for switch in (1, 4):
+        net.interface(switch, 50)
+        member(net, net.things.get(("network", "red")) or net.network("red", subnets=()), f"red{switch}", switch)
+    net._create("circuit", "c", "acme", {"a_switch_port": f"{dpid(1)}:50", "z_switch_port": f"{dpid(4)}:50", "committed_kbps": 40_000})
+    world = net.compiler.world
+    found = between.paths(*between.seen(world, dpid(1), dpid(4)), dpid(1), dpid(4), 9)
+    assert [([int(id, 16) for id in one["switches"]], one["cost"], one["room_kbps"], one["in_use"]) for one in found[:1]] == [
+        ([1, 3, 4], 2, 50_000, True)]
+    assert sorted((one["cost"], one["room_kbps"], one["in_use"]) for one in found[1:]) == [(3, 50_000, False), (3, 90_000, False)]
 
 
 # ---- kept from one graph to the next

@@ -160,6 +160,20 @@ def test_a_picture_needs_graphviz_and_says_so(hadron: Any, tmp_path: Any, monkey
     assert (tmp_path / "x.png").read_text().startswith("graph hadron {")
 
 
+def test_the_shortest_paths_between_two_switches_are_listed(hadron: Any, site: Site) -> None:
+    """By whatever people call them, with what they cost and what circuits have left; one wire is the only path here."""
+    status, text = hadron("topology", "--paths", "1:2", "-k", "3")
+    assert status == 0 and re.search(r"^COST +ROOM +SWITCHES\n1 +9000 Mbit/s +in use +1, 2$", text, re.M), text
+    (path,) = json.loads(hadron("topology", "--paths", "2:1", "--json")[1])["paths"]
+    assert path == {"cost": 1, "switches": [dpid(2), dpid(1)], "links": [f"{dpid(2)}:1"], "room_kbps": 9_000_000, "in_use": True}
+    assert hadron("topology", "--paths", "1:a1") == (1, "no path leads there\n")
+    ask = site.net.as_ops.ask
+    for wrong in ("1", "1:1", "1:2&count=0", "1:2&count=x"):
+        assert ask("GET", f"/inspect/topology?paths={wrong}").status == 400
+    assert ask("GET", "/inspect/topology?paths=1:9").status == 404
+    assert site.net.as_acme.ask("GET", "/inspect/topology?paths=1:2").status == 403
+
+
 RAILS = """\
 ┌─────● a
 └─┬─┬─● b

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from collections import Counter
+from collections.abc import Iterable
+from itertools import combinations, permutations, product
 from typing import Any
 
 import networkx
 import pytest
 
+from tests.kit.links import cut as cut_off
+from tests.kit.links import lose, member, meshed, numbered
+from tests.kit.net import Port
 from tests.kit.router import Router
+from tests.kit.talk import raw
 from tests.rest.fabric import fabric
 from tests.topology.plain import Plain, dpid
 from tests.topology.test_discovery import Site
-from topology.what_if import cut
+from topology.what_if import Failure, cut
 
 
 class Row(Plain):
@@ -30,8 +36,16 @@ class Row(Plain):
         for number in (1, 2):
             self.port(f"blue{number}", network=blue, at=(number, 11))
 
-    def without(self, *links: str, switches: tuple[int, ...] = ()) -> Any:
-        return cut(self.compiler.world, self.model, frozenset(links), frozenset(map(dpid, switches)))
+    def without(self, *links: str, switches: tuple[int, ...] = (), plugs: tuple[tuple[int, int], ...] = ()) -> Any:
+        return without(self, *links, switches=map(dpid, switches), plugs=plugs)
+
+
+def without(net: Plain, *links: str, switches: Iterable[str] = (), plugs: Iterable[tuple[int, int]] = ()) -> Any:
+    """What would be lost without links, each by the id of one direction, switches, and wires to machines."""
+    rows = [net.model.get("link", id) for id in links]
+    ends = {end for row in rows for end in ((row.source_switch_id, row.source_port), (row.target_switch_id, row.target_port))}
+    return cut(net.compiler.world, net.model, Failure(
+        frozenset(ends), frozenset(switches), frozenset((dpid(switch), port) for switch, port in plugs)))
 
 
 @pytest.fixture
@@ -40,7 +54,7 @@ def row() -> Row:
 
 
 def lost(answer: Any) -> dict[str, int]:
-    return {one["name"]: one["lost"] for one in answer["ports"]}
+    return {one["name"]: one["lost"] for one in answer["ports"] if one["lost"]}
 
 
 def test_a_wire_that_is_the_only_way_parts_a_network(row: Row) -> None:
@@ -53,7 +67,7 @@ def test_a_wire_that_is_the_only_way_parts_a_network(row: Row) -> None:
 
 def test_one_of_two_wires_is_missed_by_nobody(row: Row) -> None:
     answer = row.without(f"{dpid(3)}:3")
-    assert answer["fine"] and not answer["networks"] and not answer["ports"]
+    assert answer["fine"] and not answer["ports"] and not answer["pairs_lost"] and not answer["projects"]
     assert not row.without(f"{dpid(3)}:3", f"{dpid(4)}:4")["fine"]
 
 
@@ -82,7 +96,7 @@ def test_hosts_with_tunnels_do_not_need_links(row: Row) -> None:
     answer = row.without(f"{dpid(1)}:1")
     assert not {"h7", "h8"} & lost(answer).keys()
     (switch,) = row.model.find("switch", "host_id", "host7")
-    assert lost(cut(row.compiler.world, row.model, frozenset(), frozenset((switch.id,)))) == {"h7": 1, "h8": 1}
+    assert lost(without(row, switches=[switch.id])) == {"h7": 1, "h8": 1}
 
 
 def test_networks_that_are_routed_to_each_other_count_together(row: Row) -> None:
@@ -109,8 +123,108 @@ def test_what_is_said_of_any_graph_is_what_a_path_through_it_would_find(number: 
         cut_graph = graph.copy()
         cut_graph.remove_edge(*edge)
         expected = sum(networkx.has_path(graph, a, b) and not networkx.has_path(cut_graph, a, b) for a, b in combinations(graph, 2))
-        answer = cut(net.compiler.world, net.model, frozenset((f"{dpid(edge[0] + 1)}:{place}",)), frozenset())
+        answer = without(net, f"{dpid(edge[0] + 1)}:{place}")
         assert answer["pairs_lost"] == expected
+
+
+# ---- what is said is what happens, packet by packet
+
+
+def fat_tree() -> Any:
+    """Twelve switches: four cores, two pods of two aggregation and two edge switches each."""
+    graph = networkx.Graph()
+    for pod, one, other in product(range(2), range(2), range(2)):
+        graph.add_edges_from([(f"edge {pod} {one}", f"agg {pod} {other}"), (f"agg {pod} {one}", f"core {one} {other}")])
+    return graph
+
+
+def silent(net: Plain, members: list[Port]) -> dict[str, int]:
+    """How many others each member cannot send to."""
+    found: Counter[str] = Counter()
+    for one, other in permutations(members, 2):
+        if not net.send(raw(one, other)).arrivals:
+            found[one.name] += 1
+    return dict(found)
+
+
+def interrupted(answer: Any) -> dict[str, int]:
+    return {one["name"]: one["interrupted"] for one in answer["ports"] if one["interrupted"]}
+
+
+@pytest.mark.parametrize("protection", (True, False))
+def test_for_each_link_of_a_fat_tree_what_is_said_is_what_packets_find(protection: bool) -> None:
+    graph = fat_tree()
+    net = meshed(graph, settings={"path_protection": protection, "equal_paths": 1})
+    red = net.network("red", subnets=())
+    members = [member(net, red, name, number) for number, name in enumerate(sorted(graph), 1) if name.startswith("edge")]
+    moved = 0
+    for one, port, other, into in numbered(graph):
+        answer = without(net, f"{dpid(one)}:{port}")
+        cut_off(net, one, other)
+        assert interrupted(answer) == silent(net, members) and (protection or answer["pairs_interrupted"] == answer["pairs_moved"])
+        lose(net, one, other)
+        net.cut.clear()
+        assert lost(answer) == silent(net, members) == {}
+        net.wire((one, port), (other, into))
+        moved += answer["pairs_moved"]
+        assert answer["fine"] and answer["pairs_lost"] == 0 and not (protection and answer["pairs_interrupted"])
+    assert moved > 10
+
+
+@pytest.mark.parametrize("number", (1003, 1070, 1119, 1150))
+def test_for_each_link_and_switch_of_a_graph_with_bridges_too(number: int) -> None:
+    graph = networkx.graph_atlas(number)
+    net = meshed(graph, settings={"equal_paths": 1})
+    red = net.network("red", subnets=())
+    members = [member(net, red, f"p{place}", place) for place in range(1, len(graph) + 1)]
+    for one, port, other, into in numbered(graph):
+        answer = without(net, f"{dpid(one)}:{port}")
+        cut_off(net, one, other)
+        assert silent(net, members) == {name: number for name in (one.name for one in members)
+                                        if (number := lost(answer).get(name, 0) + interrupted(answer).get(name, 0))}
+        lose(net, one, other)
+        net.cut.clear()
+        assert lost(answer) == silent(net, members)
+        net.wire((one, port), (other, into))
+    for place in range(1, len(graph) + 1):
+        answer = without(net, switches=[dpid(place)])
+        gone = [row for row in net.model.find("link", "all", True) if dpid(place) in (row.source_switch_id, row.target_switch_id)]
+        net.learn([], [("link", row.id) for row in gone])
+        assert lost(answer) == silent(net, members)
+        net.learn([("link", row._asdict()) for row in gone])
+
+
+def test_a_machine_whose_wire_breaks_is_lost_to_all_others(row: Row) -> None:
+    answer = row.without(plugs=((3, 10),))
+    assert lost(answer) == {"red1": 1, "red2": 1, "red3": 3, "red4": 1} and not answer["pairs_moved"]
+
+
+def test_a_networks_own_ways_are_what_counts_for_it() -> None:
+    """A ring of four: the policy keeps red away from the link 1-2, which blue takes."""
+    net = meshed(networkx.cycle_graph(4), settings={"path_protection": False, "equal_paths": 1})
+    for name in ("red", "blue"):
+        network = net.network(name, subnets=())
+        member(net, network, f"{name}1", 1), member(net, network, f"{name}2", 2)
+    net._create("path_policy", "p", "admin", {"network_id": net.things["network", "red"].id, "avoid": [f"{dpid(1)}:1"]})
+    assert interrupted(without(net, f"{dpid(1)}:1")) == {"blue1": 1, "blue2": 1}
+    assert interrupted(without(net, f"{dpid(4)}:1")) == {"red1": 1, "red2": 1}
+
+
+def test_circuits_are_named_that_move_and_those_that_are_cut_for_want_of_room() -> None:
+    """A ring with room for one of two circuits on either side: one moves, and the younger one has to go."""
+    net = meshed(networkx.cycle_graph(4), speed=100)
+    for number, (name, kbps) in enumerate((("small", 50_000), ("large", 60_000)), 50):
+        for switch in (1, 2):
+            net.interface(switch, number)
+        net._create("circuit", name, "acme", {"a_switch_port": f"{dpid(1)}:{number}", "z_switch_port": f"{dpid(2)}:{number}",
+                                              "committed_kbps": kbps})
+    answer = without(net, f"{dpid(1)}:1")
+    assert [(one["name"], one["then"], [int(id, 16) for id in one["path"]]) for one in answer["circuits"]] == [
+        ("small", "moved", [1, 4, 3, 2]), ("large", "cut", [])]
+    assert answer["circuits"][1]["full"] == f"{dpid(1)}:2" and answer["projects"] == ["acme"] and not answer["fine"]
+    assert [one["then"] for one in without(net, plugs=((1, 50),))["circuits"]] == ["cut", "moved"]
+    assert [one["then"] for one in without(net, switches=[dpid(2)])["circuits"]] == ["cut", "cut"]
+    assert not without(net, switches=[])["circuits"]
 
 
 def test_it_is_asked_over_http_by_whatever_people_call_things() -> None:
@@ -122,9 +236,10 @@ def test_it_is_asked_over_http_by_whatever_people_call_things() -> None:
         site.see((1, 1, 2, 1), (2, 2, 3, 2))
         net.until(lambda: net.hadron.model.get("switch", dpid(1)).bridge == "s1")
         ask = net.as_ops.ask
-        assert ask("GET", "/inspect/what-if?link=s1:2").body["without"] == {"links": [f"{dpid(1)}:1"], "switches": []}
+        assert ask("GET", "/inspect/what-if?link=s1:2").body["without"] == {
+            "links": [f"{dpid(1)}:1"], "switches": [], "machines": []}
         assert ask("GET", f"/inspect/what-if?link={dpid(2)}:1,2:3&switch=3").body["without"] == {
-            "links": [f"{dpid(2)}:1", f"{dpid(2)}:2"], "switches": [dpid(3)]}
+            "links": [f"{dpid(2)}:1", f"{dpid(2)}:2"], "switches": [dpid(3)], "machines": []}
         assert ask("GET", "/inspect/what-if?link=1:3").status == 404 == ask("GET", "/inspect/what-if?switch=9").status
         assert ask("GET", "/inspect/what-if?host=h1").status == 404
         assert ask("GET", "/inspect/what-if").status == 400 == ask("GET", "/inspect/what-if?link=1").status

@@ -72,7 +72,9 @@ def load(path: str | Path | None = None, *, plain: Iterable[str] = (), **given: 
     values: dict[str, Any] = {}
     if path:
         values = _mapping(path, str(path), "entries like `store: hadron.db`")
-    values.update({name: value for name, value in given.items() if value is not None})
+    for name, value in given.items():
+        if value is not None:               # an address alone leaves what the file says of TLS
+            values[name] = {**values[name], "listen": value} if name in LISTENERS and isinstance(values.get(name), dict) else value
     for name in plain:
         said = values.get(name, {})
         values[name] = {**({"listen": said} if isinstance(said, str) else said), "allow_plain": True}

@@ -207,6 +207,7 @@ def serve(arguments: argparse.Namespace) -> int:
     with _configured():
         from controller import config
         from controller import main as running
+        from controller.store import StoreError
         given: dict[str, Any] = {name: getattr(arguments, name) for name in ("store", "adopt", "default_network", *(one[0] for one in _LISTENERS))}
         given["auth"] = {"mode": "none"} if arguments.auth else None
         wanted = config.load(arguments.config, plain=arguments.plain or (), **given)
@@ -214,7 +215,7 @@ def serve(arguments: argparse.Namespace) -> int:
             return _settings(running.load_apps(wanted.apps))
         try:
             running.serve(wanted)
-        except OSError as error:
+        except (OSError, StoreError) as error:
             raise Failed(f"cannot start: {error}") from None
     return FINE
 

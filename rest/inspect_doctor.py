@@ -152,6 +152,7 @@ def _ports(fabric: Fabric) -> Iterator[Finding]:
     unseen = []
     for port in fabric.model.find("port", "all", True):
         carried = fabric.model.count("trunk", "sub_ports.port_id", port.id)          # it has no interface of its own
+        yield from () if carried else _twice(fabric, port)
         if carried or not port.binding_host_id or not port.admin_state_up or fabric.home(port.id) is not None:
             continue
         elsewhere = [seen for seen in fabric.model.find("interface", "port_id", port.id) if not seen.error]
@@ -164,6 +165,17 @@ def _ports(fabric: Fabric) -> Iterator[Finding]:
         names = ", ".join(unseen[:MOST_NAMED]) + (", ..." if len(unseen) > MOST_NAMED else "")
         yield Finding("note", "ports", f"{len(unseen)} bound to a host without an interface there: {names}",
                       "a machine that is off has none; else set external_ids:iface-id of its interface to the port's id")
+
+
+def _twice(fabric: Fabric, port: Any) -> Iterator[Finding]:
+    """A port that several interfaces say they are, where nothing but their names decides which of them is."""
+    shown = [seen for seen in fabric.model.find("interface", "port_id", port.id) if seen.ofport and seen.switch_id]
+    if port.binding_host_id:
+        shown = [seen for seen in shown if port.binding_host_id in (seen.host_id, _host(fabric, seen.host_id))]
+    if len(shown) > 1:
+        first, *rest = (f"{seen.name} on {_host(fabric, seen.host_id)}" for seen in shown)
+        yield Finding("bad", f"port {port.name or port.id}", f"is plugged in more than once: {first} is taken, not {', '.join(rest)}",
+                      "unplug it there, or bind it to its host (binding:host_id)")
 
 
 def _uplinks(fabric: Fabric) -> Iterator[Finding]:

@@ -19,6 +19,8 @@ from controller.types import Record
 APPLICATION = 0x48414452          # "HADR": whose file it is
 KEPT = 10_000                     # revisions that the log keeps
 _TRIM = 1_000                     # how often it is trimmed, in revisions
+# What the disk, and not the file's content, is to blame for.
+_DISK = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY}
 
 Migration = Callable[[sqlite3.Connection], None]
 
@@ -87,8 +89,9 @@ class SqliteStore:
             return StoreError(f"{self.path}: cannot be read: {wrong.strerror}")
         if "locked" in text:
             return StoreError(f"{self.path}: in use by another process; stop it, or give this one a store of its own")
-        if "unable to open" in text:
-            return StoreError(f"{self.path}: cannot be opened; is the directory there, and may this user write in it?")
+        if getattr(wrong, "sqlite_errorcode", 0) & 0xff in _DISK:
+            return StoreError(f"{self.path}: cannot be opened ({text}); is the directory there, may this user write in it, "
+                              "and does the disk take anything?")
         return StoreError(f"{self.path}: is damaged or not a Hadron store ({text}); restore it from a copy, or move it "
                           "away to start empty")
 
@@ -140,8 +143,8 @@ class SqliteStore:
             if self._closed:
                 raise StoreError("the store is closed")
             revision = self.revision + 1
-            self._db.execute("BEGIN IMMEDIATE")
             try:
+                self._db.execute("BEGIN IMMEDIATE")
                 self._check(expecting)
                 self._write(revision, packed)
                 self._db.execute("COMMIT")

@@ -117,10 +117,10 @@ class FactKeeper:
         for key in ("hadron-ip", "ovn-encap-ip"):
             if text := given.get(key):
                 try:
-                    return str(ipaddress.ip_address(text.split(",")[0].strip()))
+                    return _unicast(text.split(",")[0].strip())
                 except ValueError:
                     # Another address instead of the one meant would be a surprise of its own.
-                    self.problems.append(f"external_ids:{key} must be an IP address, not {text[:80]!r}: no tunnels to this host")
+                    self.problems.append(f"external_ids:{key} must be the IP address of a host, not {text[:80]!r}: no tunnels to this host")
                     return None
         return self._address
 
@@ -204,6 +204,15 @@ class FactKeeper:
             return None
         assert self.host_id is not None
         return HostFacts(self.host_id, puts, removes, complete)
+
+
+def _unicast(text: str) -> str:
+    """An address that frames can be sent to from another host; ValueError for all else."""
+    address = ipaddress.ip_address(text)
+    nobody = address.is_multicast or address.is_unspecified or address.is_loopback or str(address) == "255.255.255.255"
+    if nobody or address.version == 6 and address.is_link_local:
+        raise ValueError(text)
+    return str(address)
 
 
 def _identity(bridge: Row) -> str | None:

@@ -1,4 +1,7 @@
-"""The store's disk fills up: writes are refused and change nothing, the fabric is served on, and all is well once there is room."""
+"""The store's disk fills up: writes are refused and change nothing, the fabric is served on, and all is well once there is room.
+
+And one that takes nothing at all: Hadron does not start, and says why in a line.
+"""
 from __future__ import annotations
 
 import os
@@ -8,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from scenarios.controller import Hadron, NotReady
 from scenarios.namespace import run
 from tests.faults.fabric import Fabric, until
 
@@ -62,3 +66,17 @@ def test_a_full_disk_refuses_writes_and_stops_nothing_else(disk: Path, tmp_path:
         fabric.hadron.start()
         until(fabric.in_step)
         assert fabric.snapshot() == held and fabric.wrong() == []
+
+
+def test_a_disk_that_cannot_be_written_is_named_and_the_store_left_as_it_is(disk: Path, tmp_path: Path) -> None:
+    hadron = Hadron(tmp_path, openflow=0, ovsdb=0, store=str(disk / "hadron.db"))
+    with hadron:
+        made = hadron.create("network", name="kept")
+    hadron.log.unlink()
+    run(["mount", "-o", "remount,ro", str(disk)])
+    with pytest.raises(NotReady, match=r"hadron: cannot start: .*hadron\.db: cannot be opened \(.*\); is the directory there"):
+        hadron.start()
+    assert "Traceback" not in hadron.log.read_text() and "damaged" not in hadron.log.read_text()
+    run(["mount", "-o", "remount,rw", str(disk)])
+    with hadron:
+        assert hadron.request("GET", f"/v2.0/networks/{made['id']}")[0] == 200

@@ -149,6 +149,20 @@ def test_serve_gives_what_flags_say_to_the_controller(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("name", ["rest", "openflow", "ovsdb", "identity"])
+def test_another_address_leaves_a_listener_its_tls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    file = tmp_path / "hadron.yaml"
+    tls = {what: str(tmp_path / what) for what in ("certificate", "key")}
+    for path in tls.values():
+        Path(path).touch()
+    file.write_text(yaml.safe_dump({name: {"listen": "127.0.0.1:1", "tls": tls}}))
+    given: list[Config] = []
+    monkeypatch.setattr("controller.main.serve", given.append)
+    assert cli.main(["serve", "--config", str(file), "--auth", "none", f"--{name}", "127.0.0.1:2"]) == 0
+    listener = getattr(given[0], name)
+    assert listener.port == 2 and listener.tls and listener.tls.certificate == tls["certificate"]
+
+
+@pytest.mark.parametrize("name", ["rest", "openflow", "ovsdb", "identity"])
 def test_a_plain_listener_off_loopback_must_be_asked_for(monkeypatch: pytest.MonkeyPatch, hadron: Run, tmp_path: Path,
                                                          name: str) -> None:
     given: list[Config] = []

@@ -63,6 +63,11 @@ FAULTS = {
         "trunk", "t", port_id="other", sub_ports=[{"port_id": PORT, "segmentation_type": "vlan", "segmentation_id": 5}]),
     "bad: port web: is bound to two, but plugged in on one": lambda it: (
         it.put("port", PORT, binding_host_id="two"), it.homes.clear()),
+    "bad: port web: is plugged in more than once: tap on one is taken, not tap2 on one": lambda it: it.put(
+        "interface", "one/tap2", host_id="one", switch_id=HOME, name="tap2", port_id=PORT, ofport=4, mtu=1450),
+    "bad: port web: is plugged in more than once: tap on one is taken, not tap on two": lambda it: (
+        it.put("port", PORT, binding_host_id=""), it.put("interface", "two/tap", host_id="two", switch_id="00000000000000b2",
+                                                          name="tap", port_id=PORT, ofport=4, mtu=1450)),
     "note: ports: 1 bound to a host without an interface there: web": lambda it: (
         it.model.remove("interface", "one/tap"), it.homes.clear()),
     "bad: host one: has ports of network net, and no uplink to physnet1": lambda it: it.put(

@@ -298,6 +298,7 @@ def read_afresh(host):
     ({"ovn-encap-ip": "10.98.8.8,10.98.9.9"}, "10.98.8.8"),
     ({}, "the address that it connects from"),
     ({"hadron-ip": "nonsense"}, None),
+    *(({"hadron-ip": text}, None) for text in ("0.0.0.0", "::", "127.0.0.1", "224.0.0.1", "fe80::1", "255.255.255.255", "10.0.0.1/24")),
 ])
 def test_the_tunnel_address_is_what_the_host_says_or_where_it_connects_from(host, given, expected):
     host.vsctl("remove", "Open_vSwitch", ".", "external_ids", "hadron-ip", "--", "set", "Open_vSwitch", ".",

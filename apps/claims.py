@@ -6,7 +6,7 @@ that lead to the address follow: next hops of routers, and floating IPs. Before 
 whose fixed address it is; if it is nobody's, a router that has something for it asks (`ask_owners` in `routing.py`).
 """
 from apps.pipeline import ANSWER, FORWARD, METERS, SENDER
-from apps.places import home, is_contested, owners, shared
+from apps.places import homes_of, is_contested, owners, shared
 from controller.app import Fact, answers, flows
 from controller.openflow.actions import controller, meter
 from controller.openflow.group import Meter
@@ -24,7 +24,7 @@ def contested(world, port):
     return [ip for ip in dict.fromkeys([*own, *(ip for ip, _ in shared(port))]) if is_contested(world, port.network_id, ip)]
 
 
-@flows(per="port", on=home)
+@flows(per="port", on=homes_of)
 def listen(world, port):
     """What the port says of itself, and its answers to who asks."""
     addresses = contested(world, port)

@@ -39,6 +39,9 @@ def documents() -> Iterator[tuple[str, Document]]:
                          fixed_ips=[], admin_state_up=True, port_security_enabled=True, security_groups=[])
     yield "trunk", _owned("trunk", 1, name="both", port_id=_id("port", 4), admin_state_up=True, sub_ports=[
         {"port_id": _id("port", 5), "segmentation_type": "vlan", "segmentation_id": 100}])
+    yield "port_binding", {"id": _id("port_binding", 1), "port_id": _id("port", 2), "host": "host1"}
+    yield "interface", {"id": "host1/tap2", "host_id": "host1", "switch_id": f"{1:016x}", "name": "tap2", "ofport": 20,
+                        "port_id": _id("port", 2), "link_state": "up", "mtu": 1500}
     yield from _edge()
     yield from _access()
     yield from example_routed.documents(_id, _owned)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from apps.guards import is_held
 from apps.pipeline import ACCESS_IN, HAND_OVER, METERS
-from apps.places import home
+from apps.places import home, homes_of
 from controller.app import query
 from controller.openflow import Meter, count, meter
 
@@ -83,9 +83,17 @@ def limits_of(world: Any, port_id: str) -> Limits:
 
 
 def limited(world: Any, port: Any) -> tuple:
+    """Where the port is and may come to, if anything limits it or holds it back."""
+    return homes_of(world, port) if _is_limited(world, port) else ()
+
+
+def limited_here(world: Any, port: Any) -> tuple:
     """Where the port is, if anything limits it or holds it back."""
-    free = world.ask(limits_of, port.id) == _NONE and not world.ask(is_held, port.network_id)
-    return () if free else home(world, port)
+    return home(world, port) if _is_limited(world, port) else ()
+
+
+def _is_limited(world: Any, port: Any) -> bool:
+    return bool(world.ask(limits_of, port.id) != _NONE or world.ask(is_held, port.network_id))
 
 
 @query

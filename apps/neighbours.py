@@ -6,7 +6,7 @@ any frame: questions to one neighbour (is it still there?), what a port asks and
 (allowed address pairs), and whatever is inside a VLAN of the tenant's own.
 """
 from apps.pipeline import ANSWER, BACK, FORWARD, ND_REPLY, NETWORK, SENDER
-from apps.places import everywhere, home, is_contested, network_wide
+from apps.places import everywhere, homes_of, is_contested, network_wide
 from controller.app import flows
 from controller.openflow.actions import drop, move, set_field
 from controller.openflow.match import match, shape
@@ -45,7 +45,7 @@ def answer(world, port):
 PROBE = shape(SENDER, "arp_tpa", eth_type=ARP, arp_op=1)
 
 
-@flows(per="port", on=home)
+@flows(per="port", on=homes_of)
 def announce(world, port):
     """Probes for the port's own addresses and announcements of them are for the others."""
     for ip in dict.fromkeys([fixed.ip_address for fixed in port.fixed_ips if ":" not in fixed.ip_address]):

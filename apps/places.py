@@ -1,55 +1,15 @@
 """Where things are: which interface a port is plugged into, which switches a network lives on.
 
-The only file that turns facts (hosts, switches, interfaces: seen) into places. Other apps ask it; none looks at
-interfaces itself.
+With seats.py the only file that turns facts (hosts, switches, interfaces: seen) into places. Other apps ask it; none
+looks at interfaces itself.
 """
 from hashlib import blake2s
 
 from apps.scopes import shares_scope
-from apps.seats import Seat, carrier_of, carrier_up, is_parent
+from apps.seats import ROUTER_PORTS, awaited, plugged
 from controller.app import Missing, only, query, spread, tally
-from topology.binding import plugged_into
 
-ROUTER_PORTS = ("network:router_interface",)
 GATEWAY_PORT, FLOATING_PORT = "network:router_gateway", "network:floatingip"
-
-
-@query
-def interface_of(world, port_id):
-    """The interface that is the port, or None: named by `external_ids:iface-id`, usable, on the host it is bound to.
-
-    Two hosts may show the same port (a live migration, a mistake, or a host that lies). `binding:host_id`
-    decides; a port bound nowhere is taken where it was first seen by name. What `binding:profile` names comes first.
-    """
-    port = world.get("port", port_id)
-    if port is None:
-        return None
-    if port.switch_port:
-        return world.ask(plugged_into, port_id)
-    found = [seen for seen in world.find("interface", "port_id", port_id) if seen.ofport and seen.switch_id]
-    if port.binding_host_id:
-        found = [seen for seen in found if port.binding_host_id in (seen.host_id, _hostname(world, seen.host_id))]
-    return found[0] if found else None
-
-
-def _hostname(world, host_id):
-    host = world.get("host", host_id)
-    return host.hostname if host else None
-
-
-@query
-def plugged(world, port_id):
-    """The seat from which the port takes part in its network; None while it is down or away."""
-    port = world.get("port", port_id)
-    if port is None or port.device_owner in ROUTER_PORTS:            # a router is nowhere: a host that shows it lies
-        return None
-    if not port.admin_state_up or not world.need("network", port.network_id).admin_state_up:
-        return None
-    carried = carrier_of(world, port_id)
-    seen = world.ask(interface_of, carried[0] if carried else port_id)
-    if seen is None or carried and not carrier_up(world, *carried):
-        return None
-    return Seat(seen.switch_id, seen.ofport, carried[1] if carried else 0, bool(carried) or is_parent(world, port_id))
 
 
 def here(world, port):
@@ -61,15 +21,22 @@ def here(world, port):
 
 
 def home(world, port):
-    """The switch that the port is plugged into."""
+    """The switch that the port is plugged into: for flows that name its OpenFlow port."""
     seen = world.ask(plugged, port.id)
     return (seen.switch_id,) if seen else ()
+
+
+def homes_of(world, port):
+    """That switch, and those that are ready for it to come: for flows that know the port by its key."""
+    return (*home(world, port), *(seat.switch_id for seat in awaited(world, port)))
 
 
 @tally(per="port")
 def homes(world, port):
     """Networks gather the switches they live on, and each of those its ports there; switches gather the networks of ports."""
     seen = world.ask(plugged, port.id)
+    for seat in awaited(world, port):
+        yield port.network_id, seat.switch_id
     if seen:
         yield port.network_id, seen.switch_id
         yield (port.network_id, seen.switch_id), port.id

@@ -6,7 +6,7 @@ frame with the port's MAC passes (ARP must name that MAC too).
 """
 from apps.guards import LINK_LOCAL, has_subnets, pairs
 from apps.pipeline import ANSWER, GUARD, ND_GUARD, ND_TARGET, SENDER
-from apps.places import everywhere, home
+from apps.places import everywhere, homes_of
 from controller.app import flows
 from controller.openflow.actions import drop
 from controller.openflow.match import match, shape
@@ -43,7 +43,7 @@ def stand(world, switch):
     yield ND_TARGET, "rest", match(), (drop("neighbour advertisement for an address that is not the port's"),)
 
 
-@flows(per="port", on=home)
+@flows(per="port", on=homes_of)
 def guard(world, port):
     if not port.port_security_enabled:
         return

@@ -12,10 +12,10 @@ from __future__ import annotations
 from typing import Any
 
 from apps.guards import first_judge, is_held
-from apps.limits import counted, limited, limits_of, meters, received
+from apps.limits import counted, limited, limited_here, limits_of, meters, received
 from apps.pipeline import HAND_OVER, POLICE, RECEIVER, SENDER
 from apps.places import here
-from apps.seats import carried_by
+from apps.seats import Seat, carried_by
 from controller.app import flows
 from controller.openflow import match, set_field
 from controller.openflow.actions import IN_PORT
@@ -40,13 +40,17 @@ def police(world: Any, port: Any) -> Any:
     yield POLICE, "port", match({SENDER: port.key}), (*bits, onward)
 
 
-@flows(per="port", on=limited)
+@flows(per="port", on=limited_here)
 def receive(world: Any, port: Any) -> Any:
+    yield from handed_over(world, port, here(world, port))
+
+
+def handed_over(world: Any, port: Any, seen: Seat) -> Any:
     """What the port receives: its bits are counted by themselves where packets are counted, or rules asked, before."""
     limits = world.ask(limits_of, port.id)
     yield from meters(port, limits, "bits received", "packets received")
     if limits.bits_received and limits.packets_received or world.ask(is_held, port.network_id):
-        bits, seen = counted(port, limits, "bits received"), here(world, port)
+        bits = counted(port, limits, "bits received")
         yield HAND_OVER, "port", match({RECEIVER: port.key}), (*bits, received(port), *seen.out)
         if seen.trunk:                                   # from a port of the same trunk: see trunks.py
             yield HAND_OVER, "twin", match({RECEIVER: port.key, "in_port": seen.ofport}), (

@@ -10,7 +10,7 @@ way like any other frame, and so does whatever is inside a VLAN of the tenant's 
 """
 from apps import dhcp, dhcp6, router_advertisements
 from apps.pipeline import ANSWER, ASK, METERS, SENDER
-from apps.places import everywhere, home, plugged
+from apps.places import everywhere, homes_of, plugged
 from controller.app import answers, flows
 from controller.openflow import Meter, controller, match, meter
 from controller.packet import ethernet
@@ -29,7 +29,7 @@ def find(world, switch):
         yield ANSWER, "question", match(fields, vlan_vid=0), (ASK,)
 
 
-@flows(per="port", on=home)
+@flows(per="port", on=homes_of)
 def ask(world, port):
     wanted = list(kinds(world, port))
     if not wanted:

@@ -24,6 +24,8 @@ a sum: clause 1 is one flow for each member's address on a host, whatever rules 
 clause 2 is the rule's; the conjunction's id is the remote group's key. Elsewhere the same address is somebody else:
 REALM, the networks that can send to each other (`realms.py`), keeps their members' flows apart.
 """
+from itertools import product
+
 from apps.guards import LINK_LOCAL, groups_key, groups_of, guard_of, has_subnets, pairs
 from apps.pipeline import (
     ADDRESSES,
@@ -48,7 +50,7 @@ from apps.pipeline import (
     STATEFUL,
     STATELESS,
 )
-from apps.places import everywhere, home, plugged, switches_of
+from apps.places import everywhere, home, homes_of, switches_of
 from apps.protocols import OPENING, PACKET, conversations
 from apps.realms import realm
 from controller.app import flows, query, spread, tally
@@ -182,12 +184,12 @@ def peers_in(world, group_id):
 def users(world, port):
     """Groups gather the switches, the kinds of guard and the realms of the ports that they guard; and on each switch the
     combinations of groups that these are in."""
-    seen = world.ask(plugged, port.id)
-    if seen and port.port_security_enabled:
+    switches = homes_of(world, port)
+    if switches and port.port_security_enabled:
         guard, together = world.ask(guard_of, port.id), groups_of(port)
-        for group in together:
-            yield group, (seen.switch_id, guard, world.ask(realm, port.network_id))
-            yield (group, seen.switch_id), (together, guard)
+        for switch, group in product(switches, together):
+            yield group, (switch, guard, world.ask(realm, port.network_id))
+            yield (group, switch), (together, guard)
 
 
 def used(world, group):

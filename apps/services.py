@@ -10,7 +10,7 @@ asked, as with DHCP.
 from apps import metadata, names
 from apps.guards import pairs
 from apps.pipeline import ANSWER, BACK, METERS, ND_REPLY, SENDER, SERVE
-from apps.places import SERVICE_IP, SERVICE_IP6, SERVICE_MAC, everywhere, has_services, home, plugged
+from apps.places import SERVICE_IP, SERVICE_IP6, SERVICE_MAC, everywhere, has_services, homes_of, plugged
 from controller.app import Ask, Heard, answers, flows
 from controller.openflow import Meter, controller, match, meter, move, set_field
 from controller.openflow.actions import drop
@@ -58,7 +58,7 @@ def neighbours():
         set_field(nd_reserved=SOLICITED_OVERRIDE), set_field(nd_options_type=TARGET_LINK_LAYER), ND_REPLY)
 
 
-@flows(per="port", on=home)
+@flows(per="port", on=homes_of)
 def serve(world, port):
     if has_services(world):
         yield Meter(METERS["services"] + port.key, pps=RATE, burst=BURST)

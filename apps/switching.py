@@ -61,16 +61,20 @@ def stand(world, switch):
 
 @flows(per="port", on=home)
 def admit(world, port):
+    yield admitted(world, port, here(world, port))
+
+
+def admitted(world, port, seen):
     """A guarded port is held to its addresses, and sends untagged frames unless its network carries tags; an unguarded
     one may send anything. Of a trunk each port has the frames with its tag, which comes off."""
-    network, seen = world.need("network", port.network_id), here(world, port)
+    network = world.need("network", port.network_id)
     guard, limits = world.ask(guard_of, port.id), world.ask(limits_of, port.id)
     known = {"in_port": seen.ofport}
     if seen.tag:
         known["vlan_vid"] = TAGGED | seen.tag
     elif seen.trunk or guard != UNGUARDED and not network.vlan_transparent:
         known["vlan_vid"] = NOT_TAGGED
-    yield ADMIT, "known", match(known), (
+    return ADMIT, "known", match(known), (
         count("sent", "port", port.id, within=port.network_id), *counted(port, limits, "packets sent"), *((pop_vlan(),) if seen.tag else ()),
         ask_for(world, port), set_field({GUARDS: guard}), set_field({NETWORK: network.key}), set_field({SENDER: port.key}),
         POLICE if limits.sending else first_judge(world, port))
@@ -79,12 +83,20 @@ def admit(world, port):
 @flows(per="port", on=home)
 def deliver_here(world, port):
     network, seen = world.need("network", port.network_id), here(world, port)
-    yield FORWARD, "port", match({NETWORK: network.key, "eth_dst": port.mac_address}), (
-        ask_for(world, port), set_field({RECEIVER: port.key}), way_in(world, port.id))
+    yield FORWARD, "port", match({NETWORK: network.key, "eth_dst": port.mac_address}), brought_in(world, port)
     if not seen.trunk:                                   # trunks.py has those
-        yield DELIVER, "known", match({RECEIVER: port.key}), hand_over(world, port, seen.out)
-        # Open vSwitch would not send it, but count it: a copy of what the machine itself has sent to all.
-        yield DELIVER, "self", match({"in_port": seen.ofport, RECEIVER: port.key}), (drop("never back to who sent it"),)
+        yield from delivered(world, port, seen)
+
+
+def delivered(world, port, seen):
+    """Out of its interface. Open vSwitch would not send it back, but count it: a copy of what the machine has sent to all."""
+    yield DELIVER, "known", match({RECEIVER: port.key}), hand_over(world, port, seen.out)
+    yield DELIVER, "self", match({"in_port": seen.ofport, RECEIVER: port.key}), (drop("never back to who sent it"),)
+
+
+def brought_in(world, port):
+    """To a port here, past whoever guards it."""
+    return ask_for(world, port), set_field({RECEIVER: port.key}), way_in(world, port.id)
 
 
 # ---- tunnels

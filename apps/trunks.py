@@ -10,8 +10,8 @@ other (containers in a machine): their frames go out where they came in.
 """
 from apps.limits import hand_over
 from apps.pipeline import ADMIT, DELIVER, RECEIVER, SENDER
-from apps.places import interface_of, plugged
-from apps.seats import carried_by, carrier_of
+from apps.places import plugged
+from apps.seats import carried_by, carrier_of, interface_of
 from controller.app import flows
 from controller.openflow.actions import IN_PORT, drop
 from controller.openflow.match import match

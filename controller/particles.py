@@ -17,15 +17,15 @@ from controller.attributes import attribute_of, check_rule
 from controller.checks import check_of
 from controller.errors import Refused
 from controller.hooks import hook
-from controller.resource import Action, Attribute, Check, Rendering, Resource, Resources, Share, View
+from controller.resource import Action, Attribute, Beside, Check, Rendering, Resource, Resources, Share, View
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)         # the one in C, where there is one: a tenth of the time
 _FILE_WORDS = {"file_version", "imports", "info", "objects", "settings"}
 _OBJECT_WORDS = {"api", "extends", "attributes", "policies", "checks", "quota", "columns", "indexes", "fact", "prepare",
-                 "description", "attribute_per", "prepare_others", "actions", "renderings", "view", "shares"}
+                 "description", "attribute_per", "prepare_others", "actions", "renderings", "view", "shares", "besides"}
 _ACTION_WORDS = {"call", "body", "wrapped", "description", "policy"}
 _RENDERING_WORDS = {"call", "formats", "asked", "description", "policy"}
-_API_WORDS = {"name", "plural_name", "parent", "parent_key", "path", "kind", "also"}
+_API_WORDS = {"name", "plural_name", "parent", "parent_key", "path", "kind", "also", "named_by"}
 _ALSO_WORDS = {"name", "path"}
 _VERBS = ("create", "update", "delete")
 
@@ -193,6 +193,7 @@ class File:
             attributes=attributes, description=whole.get("description", ""), source=str(self.path), proton=self.proton,
             policies=self._policies(name, whole), shares=shares,
             parent=self._parent(name, api, kinds), parent_key=api.get("parent_key"), also=self._also(name, api),
+            named_by=api.get("named_by"), besides=self._besides(name, whole),
             checks=checks, indexes=self._indexes(name, whole, attributes, checks),
             columns=tuple(whole.get("columns") or ()), quota=whole.get("quota"),
             fact=_true(whole.get("fact")) or "view" in whole, view=self._view(name, whole, kinds),
@@ -295,6 +296,14 @@ class File:
         if not isinstance(given, dict) or not {"by"} <= given.keys() <= {"of", "by"} or given.get("of", "") not in ("", *kinds):
             raise self.bad(f"{name}.view", "needs by, the Python that makes them, and perhaps of: the object each is of")
         return View(kinds[given["of"]] if "of" in given else None, hook(self, f"{name}.view", given["by"]))
+
+    def _besides(self, name: str, whole: dict) -> Beside | None:
+        given = whole.get("besides")
+        if given is None:
+            return None
+        if not isinstance(given, dict) or given.keys() != {"by", "error", "text"}:
+            raise self.bad(f"{name}.besides", "needs by, the Python that makes it, and error and text for who would change it")
+        return Beside(hook(self, f"{name}.besides", given["by"]), given["error"], given["text"])
 
     def _action(self, where: str, name: str, given: Any, kinds: Mapping[str, str]) -> Action:
         if not isinstance(given, dict) or "call" not in given:

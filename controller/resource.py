@@ -203,6 +203,17 @@ class View:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """One more object inside a parent, made of what that says of itself: `by(model, parent)` gives its document, or None.
+
+    Who wants to change it is refused with this error and text.
+    """
+    by: Callable[[Any, Any], Any]
+    error: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Share:
     """Something that other projects may be allowed to do with objects of a kind; see sharing.py."""
 
@@ -237,6 +248,8 @@ class Resource:
     shares: Mapping[str, Share] = field(default_factory=dict)              # by action, as access_as_shared
     parent: str | None = None
     parent_key: str | None = None
+    named_by: str | None = None               # the attribute that names one within its parent, in addresses
+    besides: Beside | None = None
     also: tuple[str, str] | None = None       # (name, path): a second address, which names no parent
     checks: tuple[Check, ...] = ()
     indexes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)   # composite ones

@@ -7,6 +7,7 @@ import json
 import math
 from typing import Any
 
+from controller.resource import Resource
 from rest.errors import Answered, bad_request
 
 DEEPEST = 24
@@ -83,3 +84,30 @@ def _check_text(text: str) -> None:
         text.encode("utf-8")
     except UnicodeEncodeError:
         raise bad_request("body: holds half of a surrogate pair, which is no character") from None
+
+
+def inside(resource: Resource, whole: Any) -> Any:
+    """What a body says under the object's name."""
+    if not isinstance(whole, dict) or set(whole) != {resource.name}:
+        raise bad_request(f"body: must be a JSON object with the one member {resource.name!r}")
+    return whole[resource.name]
+
+
+def several(resource: Resource, whole: Any) -> tuple[list[Any], bool]:
+    """The objects that a POST asks for, and whether it names them as a list."""
+    if isinstance(whole, dict) and set(whole) == {resource.name}:
+        return [whole[resource.name]], False
+    if isinstance(whole, dict) and set(whole) == {resource.plural}:
+        many = whole[resource.plural]
+        if not isinstance(many, list) or not many:
+            raise bad_request(f"{resource.plural}: must be a list of at least one {resource.name}")
+        return many, True
+    raise bad_request(f"body: must be a JSON object with the one member {resource.name!r} or {resource.plural!r}")
+
+
+def in_parent(resource: Resource, one: Any, parent_id: str) -> Any:
+    """The body of an object inside another, with which one that is."""
+    key = str(resource.parent_key)
+    if isinstance(one, dict) and one.get(key, parent_id) != parent_id:
+        raise bad_request(f"{key}: must be the one in the address, or be left out")
+    return {**one, key: parent_id} if isinstance(one, dict) else one

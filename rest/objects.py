@@ -13,7 +13,7 @@ from webob import Request
 
 from controller.errors import Forbidden, Missing
 from controller.resource import Resource
-from rest import body, query, renderings, tags
+from rest import body, inside, query, renderings, tags
 from rest.errors import bad_request, not_allowed
 from rest.render import Gallery, dumps
 from rest.routes import Route
@@ -54,6 +54,7 @@ class Objects:
         params = query.pairs(request.environ.get("QUERY_STRING", ""))
         if route.parent_id is not None:
             self._parent(context, route)
+            route = inside.resolved(self._model, route)
         verbs = self._verbs(route)
         if method == "OPTIONS":
             return Answer(204, b"", not_allowed(method, tuple(verbs)).headers)
@@ -84,7 +85,7 @@ class Objects:
              asked: query.Query = query.NOTHING) -> Any:
         """The row, if the asker may see it; Missing (404) if not, or if there is none. `rows` is where to look."""
         if resource.view is None:
-            row = (rows or self._model).get(resource.kind, id)
+            row = (rows or self._model).get(resource.kind, id) or inside.beside(self._model, resource, id)
         elif resource.view.of is None:
             row = next((one for one in self._standing(resource) if one[0] == id), None)
         else:
@@ -115,6 +116,11 @@ class Objects:
             raise Missing(route.resource.kind, route.id)
         return row
 
+    def _kept(self, context: Any, route: Route) -> None:
+        """That there is one that the asker may see, and that it is there by itself."""
+        self._one(context, route)
+        inside.check_kept(route)
+
     def _list(self, context: Any, route: Route, request: Request, params: list[tuple[str, str]]) -> Answer:
         resource, shown = route.resource, self._gallery.to(context, route.resource)
         asked = query.read(resource, params, shown.value, hidden=shown.hidden)
@@ -138,6 +144,8 @@ class Objects:
         if route.parent_id is not None:
             place = resource.row.NAMES.index(resource.parent_key)
             found = [row for row in found if row[place] == route.parent_id]
+            own = inside.beside(self._model, resource, route.parent_id)
+            found += [own] if own is not None and self._writer.policy.may(context, resource, "get", own) else []
         for condition in asked.conditions:
             found = [row for row in found if condition.test(row)]
         return found
@@ -187,9 +195,9 @@ class Objects:
     def _create(self, context: Any, route: Route, request: Request, params: list[tuple[str, str]]) -> Answer:
         resource, wait = route.resource, _wait(params)
         whole = body.read(request.body)
-        bodies, many = _bodies(resource, whole)
+        bodies, many = body.several(resource, whole)
         if route.parent_id is not None:
-            bodies = [_in_parent(resource, one, route.parent_id) for one in bodies]
+            bodies = [body.in_parent(resource, one, route.parent_id) for one in bodies]
         rows = self._call(self._writer.create, context, resource.kind, bodies)
         headers = self._wait(wait)
         shown = self._gallery.to(context, resource)
@@ -200,15 +208,15 @@ class Objects:
 
     def _update(self, context: Any, route: Route, request: Request, params: list[tuple[str, str]]) -> Answer:
         resource, wait, revision = route.resource, _wait(params), _if_match(request)
-        asked = _inside(resource, body.read(request.body))
-        self._one(context, route)
+        asked = body.inside(resource, body.read(request.body))
+        self._kept(context, route)
         row = self._call(self._writer.update, context, resource.kind, route.id, asked, revision=revision)
         headers = self._wait(wait)
         return Answer(200, self._rendered(context, resource, row), headers)
 
     def _delete(self, context: Any, route: Route, request: Request, params: list[tuple[str, str]]) -> Answer:
         wait, revision = _wait(params), _if_match(request)
-        self._one(context, route)
+        self._kept(context, route)
         self._call(self._writer.delete, context, route.resource.kind, route.id, revision=revision)
         return Answer(204, b"", self._wait(wait))
 
@@ -216,11 +224,12 @@ class Objects:
         """Something that an object can do; it answers for itself, or with the object."""
         resource, wait, revision = route.resource, _wait(params), _if_match(request)
         action = resource.actions[str(route.action)]
-        whole = body.read(request.body)
-        if action.wrapped:
-            whole = _inside(resource, whole)
-        self._one(context, route)
-        row, said = self._call(self._writer.act, context, resource.kind, route.id, action.name, whole, revision=revision)
+        whole = body.read(request.body) if request.body or action.body.type.parts else None
+        if action.wrapped and whole is not None:
+            whole = body.inside(resource, whole)
+        self._kept(context, route)
+        row, said = self._call(self._writer.act, context, resource.kind, route.id, action.name, {} if whole is None else whole,
+                               revision=revision)
         headers = self._wait(wait)
         if said is not None:
             return Answer(200, dumps(said), headers)
@@ -290,32 +299,6 @@ class Objects:
 
 def _member(resource: Resource, rendered: bytes) -> bytes:
     return b'{"%s":%s}' % (resource.name.encode(), rendered)
-
-
-def _inside(resource: Resource, whole: Any) -> Any:
-    """What a body says under the object's name."""
-    if not isinstance(whole, dict) or set(whole) != {resource.name}:
-        raise bad_request(f"body: must be a JSON object with the one member {resource.name!r}")
-    return whole[resource.name]
-
-
-def _bodies(resource: Resource, whole: Any) -> tuple[list[Any], bool]:
-    """The objects that a POST asks for, and whether it names them as a list."""
-    if isinstance(whole, dict) and set(whole) == {resource.name}:
-        return [whole[resource.name]], False
-    if isinstance(whole, dict) and set(whole) == {resource.plural}:
-        many = whole[resource.plural]
-        if not isinstance(many, list) or not many:
-            raise bad_request(f"{resource.plural}: must be a list of at least one {resource.name}")
-        return many, True
-    raise bad_request(f"body: must be a JSON object with the one member {resource.name!r} or {resource.plural!r}")
-
-
-def _in_parent(resource: Resource, one: Any, parent_id: str) -> Any:
-    key = str(resource.parent_key)
-    if isinstance(one, dict) and one.get(key, parent_id) != parent_id:
-        raise bad_request(f"{key}: must be the one in the address, or be left out")
-    return {**one, key: parent_id} if isinstance(one, dict) else one
 
 
 def _wait(params: Sequence[tuple[str, str]]) -> float | None:

@@ -21,6 +21,7 @@ MADE: dict[str, Callable[[World], dict[str, Any]]] = {
     "segment": lambda world: {"network_id": world.make("network", ADMIN, provider__network_type="flat",
                                                        provider__physical_network="physnet8").id,
                               "network_type": "flat", "physical_network": "physnet9"},
+    "port_binding": lambda world: {"host": "host9"},
     "rbac_policy": lambda world: {"object_type": "network", "object_id": world.make("network", ADMIN).id,
                                   "action": "access_as_shared", "target_tenant": "another"},
     "route": lambda world: _ends(world)}

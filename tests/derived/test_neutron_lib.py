@@ -26,7 +26,7 @@ KINDS = {"network": "networks", "subnet": "subnets", "port": "ports", "router": 
          "subnetpool": "subnetpools", "address_scope": "address_scopes", "trunk": "trunks",
          "address_group": "address_groups", "network_segment_range": "network_segment_ranges", "segment": "segments", "qos_policy": "policies"}
 PARTS = {"bandwidth_limit_rule": "bandwidth_limit_rules", "packet_rate_limit_rule": "packet_rate_limit_rules",
-         "dscp_marking_rule": "dscp_marking_rules"}           # objects that are inside others
+         "dscp_marking_rule": "dscp_marking_rules", "port_binding": "bindings"}           # objects that are inside others
 # The last definition read wins where extensions widen one: those that make it settable come last.
 LATER = ("network_mtu_writable", "port_mac_address_regenerate", "uplink_status_propagation_updatable",
          "subnet_segmentid_writable", "port_numa_affinity_policy_socket")
@@ -61,6 +61,10 @@ NO_RENUMBER = "Neutron's plugins refuse to change it too (ML2: 'does not support
 REASONS: dict[tuple[str, str, str], str] = {
     **{(kind, "revision_number", "default"): "read-only; it counts from 0" for kind in KINDS},
     **{(kind, "tags", "default"): "set by themselves; there are none at first" for kind in KINDS},
+    ("port_binding", "host", "put"): "a binding is one for a host; for another host there is another",
+    ("port_binding", "port_id", "alone"): "taken in bodies if it is the one in the address",
+    ("port_binding", "profile", "default"): "an empty object, which is what Neutron makes of it",
+    ("port_binding", "project_id", "there"): "hidden in Neutron: it is the port's",
     ("network", "subnets", "default"): "read-only; what there is",
     ("security_group_rule", "description", "put"): "rules cannot be changed: Neutron's API has no PUT for them",
     ("network", "provider:network_type", "put"): NO_RENUMBER,
@@ -98,7 +102,7 @@ REASONS: dict[tuple[str, str, str], str] = {
     ("router", "availability_zones", "default"): "there are none, and the answer says so",
     ("floatingip", "subnet_id", "visible"): "says what the address outside is part of",
     ("subnetpool", "name", "default"): "it must be given and not be empty, which is found in the next step",
-    **{(kind, "qos_policy_id", "alone"): "Neutron shows it in the policy's list of rules" for kind in PARTS},
+    **{(kind, "qos_policy_id", "alone"): "Neutron shows it in the policy's list of rules" for kind in PARTS if kind.endswith("_rule")},
     ("security_group", "shared", "default"): "read-only; groups are not shared",
 }
 TEXT = ["a\0b", "\ud800"]
@@ -141,7 +145,7 @@ TAKEN: dict[str, tuple[list[Any], str]] = {
     "cidr": ([None], "refused in the next step: it is required"),
     "extra_dhcp_opts": ([[{"opt_name": "", "opt_value": ""}], [{"opt_name": "", "opt_value": "", "ip_version": 4}]],
                         "refused in the next step, which knows the names of options"),
-    "binding:profile": (["{}"], "text that holds JSON is read as JSON, as in Gluon's profile"),
+    **dict.fromkeys(("binding:profile", "profile"), (["{}"], "text that holds JSON is read as JSON, as in Gluon's profile")),
     **dict.fromkeys(("qinq", "vlan_transparent", "trusted", "hardware_offload_type", "segments", "prefixlen",
                      "evpn_vni", "default_quota", "project_id", "physical_network",
                      "segmentation_id"), ([None], NULL)),

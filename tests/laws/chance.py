@@ -79,6 +79,7 @@ class Chance(Policing, Access, Carried, PlainSwitches, Linked):
             (2, self.way),
             (1, self.access_rule),
             (1, self.isolation),
+            (3, self.binding),
             (1, self.policy),
             (2, self.policy_rule),
             (1, self.edge),
@@ -313,6 +314,7 @@ class Chance(Policing, Access, Carried, PlainSwitches, Linked):
                 ("qos_policy", POLICIES),
                 ("access_rule", ACCESS_RULES),
                 ("port_isolation", NETWORKS),
+                ("port_binding", PORTS),
                 (self.random.choice(POLICING), POLICY_RULES),
                 ("holder", FLOATING),
                 ("loss", HOSTS),
@@ -372,6 +374,7 @@ def furnish(seed: int, *, tame: bool = False) -> list[Batch]:
         (chance.rule, RULES // 2),
         (chance.port, PORTS // 2),
         (chance.interface, PORTS),
+        (chance.binding, PORTS),
     ):
         found: dict[tuple[str, str], Operation] = {}
         while len(found) < number:

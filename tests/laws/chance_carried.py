@@ -1,15 +1,15 @@
-"""Chance draws what carries several networks at once, trunks, and what one is carried by, segments."""
+"""Chance draws what carries several networks at once, trunks, what one is carried by, segments, and where ports may come."""
 
 from __future__ import annotations
 
-from tests.laws.chance_routed import NETWORKS, PORTS, WIRES, Draw
+from tests.laws.chance_routed import HOSTS, NETWORKS, PORTS, WIRES, Draw
 from tests.laws.operations import Operation, name
 
 TRUNKS, SUB_PORTS = 3, 9  # parents are the first ports; sub-ports of a tame history those after, each in one trunk
 
 
 class Carried(Draw):
-    """Trunks and segments."""
+    """Trunks, segments and bindings."""
 
     def segment(self) -> Operation:
         """A tame network has one on each wire: its own, and this one."""
@@ -43,3 +43,11 @@ class Carried(Draw):
                 ],
             },
         )  # fmt: skip
+
+    def binding(self) -> Operation:
+        """One at most for a tame port: two of one host would quarrel."""
+        port = number = self._below(PORTS)
+        if not self.tame:
+            port = self._below(PORTS)
+        host = self.random.choice((f"host{self._below(HOSTS)}", f"node{self._below(HOSTS)}"))
+        return Operation("port_binding", name("port_binding", number), {"port_id": name("port", port), "host": host})

@@ -18,6 +18,7 @@ import apps.hops  # noqa: F401
 import apps.multipath  # noqa: F401
 import apps.neighbours  # noqa: F401
 import apps.path_policies  # noqa: F401
+import apps.port_bindings  # noqa: F401
 import apps.port_security  # noqa: F401
 import apps.provider_networks  # noqa: F401
 import apps.qos  # noqa: F401

@@ -109,6 +109,8 @@ KNOWN_TO_ALL = {
 ASKS: dict[str, set[str]] = {
     "apps.multipath": {"apps.transport"},
     "apps.circuits": {"apps.transport"},
+    "apps.port_bindings": {"apps.switching", "apps.qos"},
+    "apps.port_binding_documents": {"apps.ports"},
     "apps.path_policies": {"apps.transport"},
     "apps.questions": {"apps.dhcp", "apps.dhcp6", "apps.router_advertisements"},
     "apps.services": {"apps.metadata", "apps.names"},

@@ -1,24 +1,20 @@
 """Bindings of ports over REST, as Nova uses them in a live migration."""
 from __future__ import annotations
 
-from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 
-from tests.kit.served import Client, Served, served
-from tests.rest.test_openstacksdk import connected
+from tests.kit.openstack import connection
+from tests.kit.served import TOKENS, Client, Served
+
+SERVED = {"tokens": True}
 
 
 @pytest.fixture(scope="module")
-def api() -> Iterator[Served]:
-    with served(tokens=True) as running:
-        yield running
-
-
-@pytest.fixture
-def client(api: Served) -> Client:
-    return api.client("admin")
+def client(admin: Client) -> Client:
+    return admin
 
 
 @pytest.fixture
@@ -81,12 +77,11 @@ def test_bindings_are_for_administrators_and_services(api: Served, client: Clien
 
 
 def test_openstacksdk_binds_activates_and_unbinds(api: Served, port: dict[str, Any]) -> None:
-    connection = connected(api.url, "token-of-admin")
-    network = connection.network
-    made = network.create_port_binding(port["id"], host="two")
-    assert (made.host, made.status) == ("two", "INACTIVE")
-    network.activate_port_binding(port["id"], "two")
-    assert {one.host: one.status for one in network.port_bindings(port["id"])} == {"one": "INACTIVE", "two": "ACTIVE"}
-    network.delete_port_binding(port["id"], "one")
-    assert [one.host for one in network.port_bindings(port["id"])] == ["two"]
-    connection.close()
+    with closing(connection(api.url, TOKENS["admin"])) as cloud:
+        network = cloud.network
+        made = network.create_port_binding(port["id"], host="two")
+        assert (made.host, made.status) == ("two", "INACTIVE")
+        network.activate_port_binding(port["id"], "two")
+        assert {one.host: one.status for one in network.port_bindings(port["id"])} == {"one": "INACTIVE", "two": "ACTIVE"}
+        network.delete_port_binding(port["id"], "one")
+        assert [one.host for one in network.port_bindings(port["id"])] == ["two"]

@@ -16,7 +16,7 @@ from apps.pipeline import FORWARD, NETWORK, SENDER
 from apps.qos import handed_over
 from apps.seats import seat_at
 from apps.switching import admitted, brought_in, delivered
-from controller.app import flows
+from controller.app import Missing, flows
 from controller.openflow import match
 
 APP = 70
@@ -31,6 +31,8 @@ def ready_on(world: Any, binding: Any) -> tuple[str, ...]:
 def be_ready(world: Any, binding: Any) -> Any:
     """What else a host holds of a port is there as on its own (`homes_of`): this names the interface."""
     port, seat = world.need("port", binding.port_id), world.ask(seat_at, binding.id)
+    if seat is None:
+        raise Missing("interface", port.id)
     network = world.need("network", port.network_id)
     yield admitted(world, port, seat)
     yield FORWARD, "outside", match({SENDER: 0, NETWORK: network.key, "eth_dst": port.mac_address}), brought_in(world, port)

@@ -49,6 +49,7 @@ class Config:
     failover_seconds: float = 6.0          # a switch that is away so long is lost: another takes over what it did for all
     settle_seconds: float = 60.0           # and takes it back once it has been in step for so long, without a break
     statistics_interval: float = 10.0      # seconds between two readings of what a switch has counted; 0: never
+    requests_per_second: float = 500.0     # of each project, ten seconds' worth at once; 0: as many as it likes
     quotas: dict[str, int] = field(default_factory=dict)
     policy: str = ""                       # a YAML file of rules, by name, that are said anew: `hadron policy`
     apps: tuple[str, ...] = ()             # more directories with apps
@@ -157,6 +158,8 @@ def _check(config: Config) -> None:
     if config.auth.get("mode") == "none" and not is_loopback(config.rest.address) and not config.auth.get("allow_remote"):
         raise BadConfig("auth.mode: none makes everybody the administrator, so it listens on loopback only; "
                         "use tokens, or say allow_remote: true")
+    if type(config.requests_per_second) not in (int, float) or not config.requests_per_second >= 0:
+        raise BadConfig("requests_per_second: must be a number, 0 for as many as a project likes")
     for name in ("failover_seconds", "settle_seconds"):
         if type(getattr(config, name)) not in (int, float) or not 0 < getattr(config, name) <= 86400:
             raise BadConfig(f"{name}: must be a number of seconds, more than 0 and at most 86400")

@@ -54,6 +54,7 @@ from rest.api import Api
 from rest.inspect import Inspect
 from rest.metrics import Metrics
 from rest.server import Server
+from rest.throttle import Allowance
 from rest.topology import RyuTopology
 from rest.usage import Usage
 
@@ -134,7 +135,8 @@ class Hadron:
         inside = Inspect(self.control, self.desk.call, counters=self.switches.counters, sessions=self.switches.report,
                          peers=self.ovsdb.peers)
         return Api(model=self.model, writer=self.writer, authenticate=self.access.authenticate, call=self.desk.call,
-                   realized=self.control.wait_realized, mounts={
+                   realized=self.control.wait_realized,
+                   allowance=Allowance(self.config.requests_per_second) if self.config.requests_per_second else None, mounts={
                        "metrics": Metrics(self.control, self.desk, self.switches.report, self.statistics),
                        "v2.0/usage": Usage(self.statistics), "inspect": inside, "v1.0": RyuTopology(self.model, self.compiler.world, self.control.ports.ports)})
 

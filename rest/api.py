@@ -13,6 +13,7 @@ from typing import Any
 from webob import Request, Response
 
 from controller.errors import Refused
+from controller.policy import Context
 from controller.store import Conflict, StoreError
 from rest import catalog, errors, extensions, openapi, versions
 from rest.auth import Authenticator
@@ -20,6 +21,8 @@ from rest.errors import Answered, no_such_address
 from rest.objects import Answer, Objects
 from rest.quotas import Quotas
 from rest.routes import Routes, segments
+from rest.throttle import Allowance
+from rest.turns import WHOSE
 from rest.versions import VERSION
 
 log = logging.getLogger(__name__)
@@ -34,18 +37,19 @@ class Api:
     """A WSGI application over the resources of a model.
 
     `call` runs a function on the desk and gives its result. `realized` waits, at most so many seconds, until the
-    switches hold what was wanted when it was called. `mounts` are further parts by how their paths begin.
+    switches hold what was wanted when it was called. `mounts` are further parts by how their paths begin. `allowance` is
+    what each project may ask; administrators and services, who ask for all, may ask as much as they like.
     """
 
     def __init__(self, *, model: Any, writer: Any, authenticate: Authenticator,
                  call: Callable[..., Any] | None = None, realized: Callable[[float], bool] | None = None,
-                 mounts: Mapping[str, Mount] = {}) -> None:  # noqa: B006
+                 mounts: Mapping[str, Mount] = {}, allowance: Allowance | None = None) -> None:  # noqa: B006
         self._resources = resources = model.resources
         self._authenticate = authenticate
         self._routes = Routes(resources)
         self._objects = Objects(model, writer, call or _directly, realized or _never)
         self._quotas = Quotas(model, writer, call or _directly)
-        self._mounts = dict(mounts)
+        self._mounts, self._allowance = dict(mounts), allowance
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """WSGI: one request."""
@@ -73,6 +77,8 @@ class Api:
         if not path:
             return _response(_only_get(method, lambda: versions.versions(versions.root_of(request.environ))))
         context = self._authenticate(request)
+        request.environ[WHOSE] = context.project_id
+        self._grant(context)
         if path == ["openapi.json"]:
             return _response(_only_get(method, lambda: openapi.document(self._resources, versions.root_of(request.environ))))
         for length in (1, 2):
@@ -83,6 +89,12 @@ class Api:
         if path[0] == VERSION and (len(path) == 1 or path[1].removesuffix(".json") in ("extensions", "tenants")):
             return _response(self._about(method, path, request, context))
         return _response(self._objects.answer(method, context, self._routes.find(path), request))
+
+    def _grant(self, context: Context) -> None:
+        if self._allowance is None or context.roles & {"admin", "service"}:
+            return
+        if (seconds := self._allowance.wait(context.project_id)) > 0:
+            raise errors.wait("This project sends more requests than it may (requests_per_second).", seconds)
 
     def _about(self, method: str, path: list[str], request: Request, context: Any) -> Answer:
         """What the API says about itself: its collections and its extensions; and the asker's project."""

@@ -10,10 +10,13 @@ import re
 import socket
 import ssl
 import time
+from collections.abc import Hashable
 from typing import Any
 
 from cheroot import errors
 from cheroot.server import HTTPConnection
+
+from rest.turns import Parties
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +54,14 @@ class Reader:
             return False
         self._gather()
         return self._ended or _whole(self._held)
+
+    def shown(self) -> int | None:
+        """What stands for the token in the request that is here."""
+        return Parties.shown(self._held)
+
+    def reads(self) -> bool:
+        """Whether the request that is here only reads."""
+        return self._held.startswith((b"GET ", b"HEAD "))
 
     @property
     def started(self) -> bool:
@@ -174,6 +185,9 @@ class Connection(HTTPConnection):
 
     since: float | None = None
     served = False
+    shown: int | None = None            # what stands for the token that its present request shows
+    party: Hashable = None              # whose request that is, and whether it only reads
+    at_once = 1                         # how many of these may be served at once
 
     def __init__(self, server: Any, sock: socket.socket, _makefile: Any = None) -> None:
         super().__init__(server, sock, streams)
@@ -182,12 +196,21 @@ class Connection(HTTPConnection):
         """Serve one request; whether to keep the connection."""
         self.since, self.served = None, True
         self.rfile.begin(self.server.patience)
-        keep = super().communicate()
         try:
-            self.wfile.flush()
-        except OSError:
-            return False
-        return bool(keep)
+            keep = super().communicate()
+            try:
+                self.wfile.flush()
+            except OSError:
+                return False
+            return bool(keep)
+        finally:
+            self.server.requests.turns.done(self.party)
+
+    def join(self, parties: Parties) -> None:
+        """Find out whose turn the request that is here has to wait for."""
+        self.shown, reading = self.rfile.shown(), self.rfile.reads()
+        self.party = parties.of(self.shown, self.remote_addr), reading
+        self.at_once = max(1, self.server.requests.min // (8 if reading else 2))
 
     def drain(self, most: int) -> None:
         """Read and forget what a refused client is still sending, so that it gets to read the refusal.

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from controller.context import Context
 from rest import passwords
-from rest.errors import Answered
+from rest.errors import Answered, wait
 from rest.throttle import Throttle
 
 ROLES = ("admin", "manager", "member", "reader", "service")
@@ -118,8 +118,7 @@ class Directory:
 
 def too_often(seconds: float) -> Answered:
     """429: come back later."""
-    return Answered(429, "TooManyRequests", "Too many failures to authenticate; try again later.",
-                    (("Retry-After", str(int(seconds) + 1)),))
+    return wait("Too many failures to authenticate; try again later.", seconds)
 
 
 def _projects(given: object) -> Iterator[Project]:

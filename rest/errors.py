@@ -27,6 +27,11 @@ def bad_request(message: str, type: str = "HTTPBadRequest") -> Answered:
     return Answered(400, type, message)
 
 
+def wait(message: str, seconds: float) -> Answered:
+    """429: the client may come again after so many seconds."""
+    return Answered(429, "TooManyRequests", message, (("Retry-After", str(int(seconds) + 1)),))
+
+
 def no_such_address() -> Answered:
     """404 for an address that nothing answers, as Neutron words it."""
     return Answered(404, "HTTPNotFound", "The resource could not be found.")

@@ -3,6 +3,7 @@ import io
 import ipaddress
 import logging
 import re
+import resource
 import socket
 import ssl
 import threading
@@ -14,16 +15,19 @@ from typing import Any
 from cheroot import errors
 from cheroot.server import HeaderReader, HTTPRequest
 from cheroot.ssl import Adapter
+from cheroot.workers.threadpool import ThreadPool
 from cheroot.wsgi import Server as WsgiServer
 
 from rest import errors as answers
 from rest.connection import AHEAD, LARGEST_HEAD, PATIENCE, Connection, read_chunks, streams
+from rest.turns import WHOSE, Parties, Turns
 
 log = logging.getLogger(__name__)
 
 LARGEST_BODY = 1 << 20
 """Bytes of a request's body."""
-MOST_CONNECTIONS = 1000
+MOST_CONNECTIONS = 20_000
+"""… as long as that is not more than three quarters of the files that this process may open."""
 IDLE = 75
 """Seconds that a kept connection may be silent between two requests."""
 FIRST = 10
@@ -79,7 +83,10 @@ class _Request(HTTPRequest):
         if body is None:
             return
         self.rfile = io.BytesIO(body)
-        self.server.gateway(self).respond()
+        gateway = self.server.gateway(self)
+        gateway.respond()
+        if self.conn.shown is not None and (whose := gateway.env.get(WHOSE)) is not None:
+            self.server.parties.learn(self.conn.shown, whose)
         if self.ready:
             self.ensure_headers_sent()
         if self.chunked_write:
@@ -139,17 +146,38 @@ class _Tls(Adapter):
         return streams(sock, mode)
 
 
+class _Workers(ThreadPool):
+    """cheroot's threads, who take connections by turns."""
+
+    def __init__(self, server: WsgiServer, threads: int) -> None:
+        super().__init__(server, min=threads)
+        self._queue = self.turns = Turns()
+        self.get = self.turns.get
+
+
+def most_connections() -> int:
+    """How many connections are kept."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST_CONNECTIONS if files == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, files * 3 // 4)
+
+
 class _Listener(WsgiServer):
     """cheroot's server, where a connection takes a worker only when a whole request is there."""
 
     ConnectionClass = Connection
     patience = PATIENCE
     large_bodies: threading.BoundedSemaphore
+    parties: Parties
     _connections: Any
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.parties = Parties()
 
     def process_conn(self, conn: Connection) -> None:
         """Give a connection with a whole request to a worker; let the others wait without a thread."""
         if conn.rfile.has_data():
+            conn.join(self.parties)
             super().process_conn(conn)
             return
         if not conn.served and conn.since is None:
@@ -161,7 +189,7 @@ class _Listener(WsgiServer):
 
     def _make_room(self) -> None:
         """Close the longest silent connection when there are too many."""
-        if self._connections._num_connections < MOST_CONNECTIONS:
+        if self._connections._num_connections < self.keep_alive_conn_limit:
             return
         idle = [(conn.last_used, number, conn) for number, conn in self._connections._selector.connections
                 if conn is not self]
@@ -191,7 +219,8 @@ class Server:
                                  request_queue_size=512, timeout=IDLE, shutdown_timeout=2)
         self._server.max_request_body_size = LARGEST_BODY
         self._server.max_request_header_size = LARGEST_HEAD
-        self._server.keep_alive_conn_limit = MOST_CONNECTIONS
+        self._server.requests = _Workers(self._server, threads)
+        self._server.keep_alive_conn_limit = most_connections()
         self._server.patience = patience
         self._server.large_bodies = threading.BoundedSemaphore(max(1, threads // 2))
         self._server.software = "hadron"

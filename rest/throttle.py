@@ -1,11 +1,13 @@
-"""Slows down whoever guesses: after some failures each further try has to wait, twice as long every time."""
+"""Slows down whoever guesses, where each further try has to wait twice as long; and whoever asks for too much for too long."""
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
 _MOST = 20_000
-"""Names and addresses remembered at once; the ones that failed longest ago are forgotten first."""
+"""Names, addresses and projects remembered at once; those that were heard of longest ago are forgotten first."""
+_BURST = 10.0
+"""Seconds' worth that may come at once after a pause."""
 
 
 class Throttle:
@@ -41,3 +43,24 @@ class Throttle:
         """It was right."""
         with self._lock:
             self._failed.pop(key, None)
+
+
+class Allowance:
+    """So many requests a second for each key (a project), ten seconds' worth at once after a pause."""
+
+    def __init__(self, rate: float, *, now: Callable[[], float] = time.monotonic) -> None:
+        self._rate, self._most, self._now = rate, max(1.0, _BURST * rate), now
+        self._left: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()       # how many, and when that was so
+        self._lock = threading.Lock()
+
+    def wait(self, key: Hashable) -> float:
+        """Take one: 0 if there was one, else the seconds until there is."""
+        moment = self._now()
+        with self._lock:
+            left, then = self._left.pop(key, (self._most, moment))
+            left = min(self._most, left + (moment - then) * self._rate)
+            taken = left >= 1
+            self._left[key] = left - taken, moment
+            while len(self._left) > _MOST:
+                self._left.popitem(last=False)
+        return 0.0 if taken else (1 - left) / self._rate

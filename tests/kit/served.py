@@ -1,7 +1,8 @@
 """A whole API for tests: served on a port of its own, over a store in memory, with a desk of its own."""
 import http.client
 import json
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -64,6 +65,27 @@ class Client:
         answer = self.ask("POST", f"/v2.0/{path or member.replace('_', '-') + 's'}", {member: said})
         assert answer.status == 201, answer
         return answer.body[member]
+
+
+def together(count: int, work: Callable[[int], Iterable[Any]]) -> list[Any]:
+    """What `work(number)` gives in so many threads that begin together; what one raises is among it."""
+    found: list[Any] = []
+    start = threading.Barrier(count)
+
+    def run(number: int) -> None:
+        try:
+            start.wait()
+            for one in work(number):
+                found.append(one)
+        except Exception as error:   # the thread's only way to say so
+            found.append(error)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found
 
 
 class Served(NamedTuple):

@@ -1,30 +1,15 @@
 """Many clients at once: no address, number or name is given twice, no limit is passed, no change is lost."""
-import threading
 from collections import Counter
+
+from tests.kit.served import together
 
 CLIENTS = 8
 
 
 def at_once(api, work, times: int) -> list:
     """What `work(client, thread, turn)` gives in eight threads, each so many times."""
-    found: list = []
-    start = threading.Barrier(CLIENTS)
-
-    def run(number):
-        client = api.client()
-        start.wait()
-        for turn in range(times):
-            try:
-                found.append(work(client, number, turn))
-            except Exception as error:   # the thread's only way to say so
-                found.append(error)
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(CLIENTS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return found
+    clients = [api.client() for _ in range(CLIENTS)]
+    return together(CLIENTS, lambda number: (work(clients[number], number, turn) for turn in range(times)))
 
 
 def test_no_two_ports_get_the_same_address_mac_or_number(api):

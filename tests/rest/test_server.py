@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rest.server import LARGEST_BODY, Server
+from rest.turns import WHOSE
 from tests.kit.certificates import certificate
 
 
@@ -154,6 +155,33 @@ def test_many_slow_clients_hold_nobody_up():
         finally:
             for sock in slow:
                 sock.close()
+
+
+def test_clients_that_do_not_read_their_answers_hold_up_nobody_but_their_own_project():
+    def large(environ, start_response):
+        environ[WHOSE] = environ["HTTP_X_AUTH_TOKEN"]
+        size = 1 << 24 if environ["PATH_INFO"] == "/large" else 2
+        start_response("200 OK", [("Content-Length", str(size))])
+        return [b"x" * size]
+
+    def ask(who: str, path: str, buffer: int) -> socket.socket:
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        sock.connect(("127.0.0.1", server.port))
+        sock.sendall(f"GET {path} HTTP/1.1\r\nX-Auth-Token: {who}\r\n\r\n".encode())
+        return sock
+
+    server = Server(large, port=0, threads=4)
+    with contextlib.closing(server), contextlib.ExitStack() as open_ones:
+        server.start()
+        for who in ("one", "two"):                     # from now on it is known whose their requests are
+            open_ones.enter_context(ask(who, "/", 1 << 16)).recv(1000)
+        for _ in range(8):
+            open_ones.enter_context(ask("one", "/large", 2048))
+        for _ in range(3):
+            other = open_ones.enter_context(ask("two", "/", 1 << 16))
+            other.settimeout(10)
+            assert other.recv(1000).startswith(b"HTTP/1.1 200")
 
 
 def test_a_client_that_sends_a_byte_now_and_then_is_cut_off():

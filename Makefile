@@ -3,16 +3,18 @@ SHELL := /bin/bash
 VENV ?= .venv
 KEYSTONE ?= .venv-keystone
 export KEYSTONE_VENV := $(abspath $(KEYSTONE))
+ANSIBLE ?= .venv-ansible
+export ANSIBLE_VENV := $(abspath $(ANSIBLE))
 PY := $(VENV)/bin/python
 APT := openvswitch-switch iproute2 ethtool tcpdump iputils-ping traceroute busybox iperf3 python3-venv isc-dhcp-client procps openssl
 
-.PHONY: demo test experiments test-ovs35 lint check bench setup system venv clean
+.PHONY: demo test clients experiments test-ovs35 lint check bench setup system venv clean
 
 demo: setup            ## two tenants with the same addresses on three hosts, measured; stays up until Ctrl-C
 	$(PY) -m scenarios.demo
 
 test: APT += mininet ifupdown net-tools bind9-dnsutils curl ndisc6
-test: setup lint $(VENV)/cloud-init/.ready $(KEYSTONE)/.ready       ## everything: style, types, all tests but whole experiments
+test: setup lint $(VENV)/cloud-init/.ready $(KEYSTONE)/.ready $(ANSIBLE)/.ready       ## everything: style, types, all tests but whole experiments
 	$(PY) -m pytest -q -n 3 --dist loadfile -m "not experiment" tests || { \
 	  echo "once more and alone: what failed while others kept the machine busy"; \
 	  $(PY) -m pytest -q --last-failed --last-failed-no-failures none tests; }
@@ -20,6 +22,11 @@ test: setup lint $(VENV)/cloud-init/.ready $(KEYSTONE)/.ready       ## everythin
 experiments: APT += mininet
 experiments: setup     ## Mininet topologies, attacks and chaos against Hadron, each with its verdict; minutes
 	$(PY) -m pytest -q -m experiment tests
+
+clients: setup $(KEYSTONE)/.ready $(ANSIBLE)/.ready  ## openstack, openstacksdk's own tests, Ansible, oVirt's calls, the API fuzzed for longer
+	HADRON_FUZZ=300 $(PY) -m pytest -q -rA tests/rest/test_openstack_*.py tests/rest/test_openstacksdk.py \
+	  tests/rest/test_sdk_functional.py tests/rest/test_ansible.py tests/rest/test_ovirt.py tests/rest/test_fuzz.py \
+	  tests/rest/test_keystone.py
 
 test-ovs35: setup      ## what packets do, with Open vSwitch 3.5 (Debian 13's, fetched into build/) on the emulated hosts
 	$(PY) -m scenarios.other_ovs build/ovs-3.5
@@ -64,5 +71,16 @@ $(KEYSTONE)/.ready: requirements-keystone.txt | venv
 	@$(KEYSTONE)/bin/pip install -q --disable-pip-version-check -r requirements-keystone.txt
 	@touch $@
 
+# Ansible, and of the package with all its collections only the one for OpenStack.
+$(ANSIBLE)/.ready: requirements-ansible.txt | venv
+	@echo "making the virtual environment $(ANSIBLE)"
+	@python3 -m venv $(ANSIBLE)
+	@$(ANSIBLE)/bin/pip install -q --disable-pip-version-check -r requirements-ansible.txt
+	@rm -rf $(ANSIBLE)/wheel && $(ANSIBLE)/bin/pip download -q --disable-pip-version-check --no-deps -d $(ANSIBLE)/wheel ansible==12.3.0
+	@$(ANSIBLE)/bin/python -c 'import sys, zipfile; whole = zipfile.ZipFile(sys.argv[1]); whole.extractall(sys.argv[2], \
+	  [name for name in whole.namelist() if name.startswith("ansible_collections/openstack/cloud/")])' \
+	  $(ANSIBLE)/wheel/ansible-*.whl $(ANSIBLE)/collections
+	@rm -rf $(ANSIBLE)/wheel && touch $@
+
 clean:
-	rm -rf $(VENV) $(KEYSTONE) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(KEYSTONE) $(ANSIBLE) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -94,7 +94,7 @@ def test_the_library_gives_a_port_a_floating_ip_and_forwards_ports(library):
     one = network.create_ip(floating_network_id=outside.id, port_id=port.id)
     assert (one.fixed_ip_address, one.router_id, one.port_details["mac_address"]) == (
         "10.0.0.2", router.id, port.mac_address)
-    assert network.find_ip(one.floating_ip_address).id == one.id
+    assert network.find_ip(one.floating_ip_address).id == network.get_ip(one.id).id == one.id
     assert [each.id for each in network.ips(port_id=port.id)] == [one.id]
     with pytest.raises(exceptions.ConflictException, match="required by one or more floating IPs"):
         network.update_router(router, external_gateway_info=None)

@@ -47,7 +47,7 @@ def test_the_library_builds_a_router(library):
     assert {each.device_id for each in network.ports(device_owner="network:router_interface")} == {router.id}
     routes = [{"destination": "10.9.0.0/16", "nexthop": "10.0.0.9"}]
     network.add_extra_routes_to_router(router, {"router": {"routes": routes}})
-    assert network.find_router("r").routes == routes
+    assert network.find_router("r").routes == network.get_router(router.id).routes == routes
     with pytest.raises(exceptions.ConflictException, match="required by one or more routes"):
         network.remove_interface_from_router(router, subnet=one.id)
     network.remove_extra_routes_from_router(router, {"router": {"routes": routes}})

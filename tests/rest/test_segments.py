@@ -83,6 +83,7 @@ def test_the_command_builds_segments(openstack, client):
                      "--description second rack2")
     assert (made["segmentation_id"], made["description"]) == (52, "second")
     openstack("network segment set --name rack-2 rack2")
+    assert openstack("network segment show rack-2")["id"] == made["id"]
     listed = openstack("network segment list --network routed --long")
     assert sorted((one["Physical Network"], one["Segment"]) for one in listed) == [("physnet1", 51), ("physnet2", 52)]
     subnet = openstack("subnet create --network routed --network-segment rack-2 --subnet-range 10.52.0.0/24 "
@@ -101,7 +102,8 @@ def test_the_library_builds_segments(library):
                                  provider_segmentation_id=61)
     segment = network.create_segment(network_id=net.id, network_type="vlan", physical_network="physnet2", segmentation_id=62,
                                      name="s")
-    assert network.find_segment("s").segmentation_id == 62
+    assert network.find_segment("s").segmentation_id == network.get_segment(segment.id).segmentation_id == 62
+    assert segment.id in [each.id for each in network.segments(network_id=net.id)]
     subnet = network.create_subnet(network_id=net.id, ip_version=4, cidr="10.62.0.0/24", segment_id=segment.id)
     assert subnet.segment_id == segment.id
     assert network.update_segment(segment, description="d").description == "d"

@@ -82,6 +82,7 @@ def test_the_command_manages_pools_and_scopes():
         openstack = Openstack.by_token(api.url)
         openstack("address scope create --ip-version 4 apart")
         openstack("address scope set --name scope apart")
+        assert openstack("address scope show scope")["ip_version"] == 4
         made = openstack("subnet pool create --pool-prefix 10.0.0.0/16 --pool-prefix 10.1.0.0/16 --default-prefix-length 24 "
                          "--min-prefix-length 20 --max-prefix-length 28 --default-quota 4096 --address-scope scope --default "
                          "--description first --tag red p")
@@ -120,6 +121,10 @@ def test_the_library_manages_pools_and_scopes(library):
     assert (made.cidr, made.subnet_pool_id) == ("fd00::/64", one.id)
     assert network.get_network(net.id).ipv6_address_scope_id == scope.id
     assert network.update_subnet_pool(one, prefixes=["fd00::/47"]).prefixes == ["fd00::/47"]
+    assert network.update_address_scope(scope, name="renamed").name == network.get_address_scope(scope.id).name == "renamed"
+    assert network.find_address_scope("renamed").id == scope.id and scope.id in [each.id for each in network.address_scopes()]
+    assert network.find_subnet_pool("pool").id == network.get_subnet_pool(one.id).id == one.id
+    assert [each.id for each in network.subnet_pools(address_scope_id=scope.id)] == [one.id]
     assert network.get_network_ip_availability(net.id).total_ips == 2**64 - 2
     for delete, each in ((network.delete_subnet, made), (network.delete_subnet_pool, one),
                          (network.delete_address_scope, scope)):

@@ -89,6 +89,9 @@ def test_the_command_builds_trunks(client, openstack):
     assert {(one["Port"], one["Segmentation ID"]) for one in listed} == {(ids["one"], 10), (ids["two"], 20)}
     openstack("network trunk unset --subport one t2")
     assert [one["port_id"] for one in openstack("network trunk show t2")["sub_ports"]] == [ids["two"]]
+    openstack("network trunk subport add --segmentation-type vlan --segmentation-id 30 t2 one")
+    assert {one["Segmentation ID"] for one in openstack("network trunk subport list t2")} == {20, 30}
+    openstack("network trunk subport remove t2 one")
     openstack("network trunk set --disable t2")
     assert "disabled" in openstack.fails("network trunk unset --subport two t2")
     openstack("network trunk set --enable t2")
@@ -104,7 +107,8 @@ def test_the_library_builds_trunks(client, library):
     network.add_trunk_subports(trunk, [sub_port(ids[2], 20)])
     assert network.get_trunk_subports(trunk)["sub_ports"] == [sub_port(ids[1], 10), sub_port(ids[2], 20)]
     network.delete_trunk_subports(trunk, [{"port_id": ids[1]}])
-    assert network.find_trunk("by library").sub_ports == [sub_port(ids[2], 20)]
+    assert network.find_trunk("by library").sub_ports == network.get_trunk(trunk.id).sub_ports == [sub_port(ids[2], 20)]
+    assert trunk.id in [one.id for one in network.trunks()]
     assert network.get_port(ids[0]).trunk_details["trunk_id"] == trunk.id
     assert network.update_trunk(trunk, is_admin_state_up=False).is_admin_state_up is False
     network.update_trunk(trunk, is_admin_state_up=True)

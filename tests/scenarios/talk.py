@@ -25,6 +25,7 @@ QUIET = 0.1                     # seconds in which what is not stopped would hav
 AGAIN = 0.04                    # seconds after which a question is asked again
 ONCE = 0.25                     # seconds for what is allowed, before it is tried again
 PATIENCE = 3.0                  # seconds until it must have come about
+REVIVAL = 60.0                  # … until TCP must have said again what was cut off: it waits twice as long each time
 WORD = 16                       # octets; each is said once
 ECHO = {4: (8, 0), 6: (128, 129)}
 _numbers = itertools.count(1)
@@ -318,6 +319,12 @@ class Conversation:
                 return True
             if time.monotonic() > until:
                 return False
+
+    def once(self, seconds: float = PATIENCE) -> bool:
+        """A single word, which nobody says again, gets there and its echo back; for datagrams."""
+        self._asking.word = new_word()
+        self._speak()
+        return self._within(self._asking.step, seconds)
 
     def forward(self, seconds: float = QUIET) -> bool:
         """A word of the client gets to the server."""

@@ -130,7 +130,7 @@ def test_a_machine_that_moves_keeps_its_addresses_and_connections(site: Site) ->
         for host in (2, 1):
             site.cloud.move(server.vm, host)
             site.wait_active(server)
-            assert talk.both_ways() and words.both_ways() and talk.back()
+            assert talk.both_ways() and words.both_ways() and talk.back(PATIENCE)
             settles(reached=[tcp(client, server, 81), ping(server, client, 6)])
 
 

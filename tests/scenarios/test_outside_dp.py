@@ -81,7 +81,7 @@ def test_a_floating_address_that_is_taken_away_is_gone_and_comes_back(outside):
     for machine in (a, None, b, None, a):
         outside.site.change("floatingip", one["id"], port_id=machine and machine.id)
         if machine is None:
-            assert not outside.away.ping(address)
+            wait(lambda: not outside.away.ping(address), "it is still answered for")
         else:
             wait(lambda to=machine: connect(outside.away.run, address, 22) == (1, f"{to.name} 203.0.113.1"), f"not at {machine}")
             assert connect(machine.vm.run, "203.0.113.1", 80) == (1, f"away {address}")
@@ -127,22 +127,32 @@ def test_a_scan_from_outside_finds_nothing_but_what_nat_entries_and_rules_open(o
         assert {(ip, kind, port) for _, ip, kind, port in found} == {(floating[place], frames.tcp, 22)}
 
 
+@pytest.fixture(scope="module")
+def again(outside: Outside, red: Any) -> tuple[Machine, str]:
+    """Another of red's machines, and an address outside of which port 2200 leads to its 22."""
+    network = outside.site.ask("GET", "/v2.0/networks?name=red")["networks"][0]
+    (machine,) = outside.site.machines(Wish("again", network, 2, 0, {
+        "fixed_ips": [{"ip_address": "10.0.0.77"}], "security_groups": red[1][0].port["security_groups"]}))
+    machine.vm.run(["ip", "route", "replace", "default", "via", "10.0.0.1"])
+    outside.serve(machine.vm.start, 22, "again")
+    return machine, outside.forward(machine, "red", ("tcp", 2200, 22))
+
+
+@pytest.mark.parametrize("guarded", [True, False], ids=["with groups", "without"])
 @pytest.mark.parametrize("way", ["snat", "floating", "forwarded"])
-def test_source_ports_may_be_used_again_and_again(outside, red, blue, floating, way):
-    """Three rounds over the same ports, with security groups on: what Open vSwitch 3.1 drops with address-less NAT."""
-    if way == "snat":
-        run, address, port = blue[1][1].vm.run, "203.0.113.1", 80
-    elif way == "floating":
-        run, address, port = outside.away.run, floating[1], 22
-    else:
-        machine = outside.site.machines(Wish("again", outside.site.ask("GET", "/v2.0/networks?name=red")["networks"][0], 2, 0, {
-            "fixed_ips": [{"ip_address": "10.0.0.77"}], "security_groups": red[1][0].port["security_groups"]}))[0]
-        machine.vm.run(["ip", "route", "replace", "default", "via", "10.0.0.1"])
-        outside.serve(machine.vm.start, 22, "again")
-        run, address, port = outside.away.run, outside.forward(machine, "red", ("tcp", 2200, 22)), 2200
-        wait(lambda: connect(run, address, port)[0], "what is forwarded is not reached")
+def test_source_ports_may_be_used_again_and_again(outside, red, blue, floating, again, way, guarded):
+    """Three rounds over the same ports: what Open vSwitch 3.1 drops, and aborts on, with address-less NAT."""
+    machine = {"snat": blue[1][1], "floating": red[1][1], "forwarded": again[0]}[way]
+    run, address, port = {"snat": (machine.vm.run, "203.0.113.1", 80), "floating": (outside.away.run, floating[1], 22),
+                          "forwarded": (outside.away.run, again[1], 2200)}[way]
+    groups = machine.port["security_groups"]
+    if not guarded:
+        outside.site.update(machine, security_groups=[], port_security_enabled=False)
+    wait(lambda: connect(run, address, port)[0], "nobody answers")
     assert connect(run, address, port, first=20000, count=300, rounds=3)[0] == 900
     assert all(host.pid() for host in outside.site.cloud.hosts), "every ovs-vswitchd lives"
+    if not guarded:
+        outside.site.update(machine, port_security_enabled=True, security_groups=groups)
 
 
 def test_a_floating_address_moves_between_hosts_in_less_than_a_second(outside):

@@ -15,7 +15,7 @@ from apps.routing import RATE
 from tests.kit import frames
 from tests.scenarios.routed import TUNNELS, Net, Place, Router, Tenant, between, complaint, traced
 from tests.scenarios.site import Machine, Site, wait
-from tests.scenarios.talk import Conversation, ping, settles, tcp, udp
+from tests.scenarios.talk import REVIVAL, Conversation, ping, settles, tcp, udp
 
 pytestmark = pytest.mark.root
 BOTH = pytest.mark.parametrize("v", [4, 6], ids=["IPv4", "IPv6"])
@@ -253,7 +253,7 @@ def test_a_network_that_is_left_is_cut_off_and_joined_again(world: World, v: int
         assert talk.is_cut()
         settles(refused=everything(partner, machine, v))
         assert router.join(x.net).mac(x.net, v) != left, "another MAC than before: machines are told"
-        assert talk.both_ways()
+        assert talk.both_ways(REVIVAL)
         world.site.change("router", router.id, admin_state_up=False)
         settles(refused=everything(partner, machine, v))
         world.site.change("router", router.id, admin_state_up=True)

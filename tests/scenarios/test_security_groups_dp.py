@@ -14,7 +14,7 @@ import pytest
 from scenarios.sockets import socket_in
 from tests.scenarios.conftest import KINDS
 from tests.scenarios.site import Machine, Site, Wish, wait
-from tests.scenarios.talk import PATIENCE, QUIET, Conversation, ask, icmp, ping, protocol, settles, tcp, udp
+from tests.scenarios.talk import PATIENCE, QUIET, REVIVAL, Conversation, ask, icmp, ping, protocol, settles, tcp, udp
 
 pytestmark = pytest.mark.root
 _ports = itertools.count(20000)
@@ -180,12 +180,12 @@ def test_a_rule_that_goes_cuts_a_connection_both_ways_and_coming_again_revives_i
     rule = stage.rule(**wanted)
     stage.rule(protocol="icmp")
     with Conversation((tcp if kind == "tcp" else udp)(client, server, port, v)) as talk:
-        assert talk.both_ways() and talk.back()
+        assert talk.both_ways() and talk.back(PATIENCE)
         site.delete("security_group_rule", rule)
         assert talk.is_cut()
         settles(reached=[ping(client, server, v)], refused=[talk.said._replace(number=port + 1)])
         stage.rule(**wanted)
-        assert talk.both_ways(10) and talk.back(PATIENCE)           # TCP waits longer each time before it says a word again
+        assert talk.both_ways(REVIVAL) and talk.back(REVIVAL)
 
 
 def test_a_change_elsewhere_leaves_connections_alone(stage: Stage) -> None:
@@ -196,7 +196,7 @@ def test_a_change_elsewhere_leaves_connections_alone(stage: Stage) -> None:
         extra = stage.rule(protocol="tcp", port_range_min=79, port_range_max=79)
         site.delete("security_group_rule", extra)
         site.change("security_group", stage.group, name="renamed")
-        assert talk.both_ways(QUIET) and other.both_ways(0)         # nothing had to be said twice
+        assert talk.both_ways() and other.once()
 
 
 def test_a_rule_takes_effect_soon_after_it_is_confirmed(stage: Stage) -> None:

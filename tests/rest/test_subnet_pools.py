@@ -123,7 +123,7 @@ def test_the_library_manages_pools_and_scopes(library):
     assert network.update_subnet_pool(one, prefixes=["fd00::/47"]).prefixes == ["fd00::/47"]
     assert network.update_address_scope(scope, name="renamed").name == network.get_address_scope(scope.id).name == "renamed"
     assert network.find_address_scope("renamed").id == scope.id and scope.id in [each.id for each in network.address_scopes()]
-    assert network.find_subnet_pool("pool").id == network.get_subnet_pool(one.id).id == one.id
+    assert network.find_subnet_pool(one.id).id == network.get_subnet_pool(one.id).id == one.id
     assert [each.id for each in network.subnet_pools(address_scope_id=scope.id)] == [one.id]
     assert network.get_network_ip_availability(net.id).total_ips == 2**64 - 2
     for delete, each in ((network.delete_subnet, made), (network.delete_subnet_pool, one),

@@ -11,9 +11,12 @@ from controller.policy import SYSTEM
 from controller.types import Type, parsed
 
 DEFAULT = "default"
+PARENT = "PARENT"                # in default rules: the group that begins with it
 _ICMP, _ICMP6, _TCP, _UDP, _DCCP, _SCTP, _UDPLITE = 1, 58, 6, 17, 33, 132, 136
 _WITH_PORTS = (_TCP, _UDP, _DCCP, _SCTP, _UDPLITE)
 _MATCHED_PORTS = (_TCP, _UDP, _SCTP)                   # OpenFlow has no fields for the ports of the others
+_TAKEN = ("description", "direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix",
+          "remote_group_id", "remote_address_group_id")
 _SAME = ("direction", "ethertype", "port_range_min", "port_range_max", "normalized_cidr", "remote_group_id",
          "remote_address_group_id")
 
@@ -67,7 +70,8 @@ def ensure_default(write: Any, project: str) -> Any:
 
 
 def create(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: None) -> None:
-    """Members of a new group may open any connection; those of the default group also accept each other's."""
+    """A new group begins with the default rules (default_security_group_rules.py): unless an administrator has others,
+    its members may open any connection, and those of a project's default group also accept each other's."""
     default = document["name"] == DEFAULT
     if default and write.find("security_group", "project_id+name", (document["project_id"], DEFAULT)):
         raise _default_exists()
@@ -82,12 +86,13 @@ def _default_exists() -> Conflict:
 
 
 def _first_rules(write: Any, group: Mapping[str, Any], default: bool) -> None:
-    for ethertype in ("IPv4", "IPv6"):
-        rule = {"security_group_id": group["id"], "project_id": group["project_id"], "ethertype": ethertype}
-        write.create("security_group_rule", {**rule, "direction": "egress"}, by=SYSTEM)
-        if default:
-            write.create("security_group_rule",
-                         {**rule, "direction": "ingress", "remote_group_id": group["id"]}, by=SYSTEM)
+    used = "used_in_default_sg" if default else "used_in_non_default_sg"
+    for one in write.find("default_security_group_rule", used, True):
+        said = {name: getattr(one, name) for name in _TAKEN if getattr(one, name) is not None}
+        if one.remote_group_id == PARENT:
+            said["remote_group_id"] = group["id"]
+        write.create("security_group_rule", {**said, "security_group_id": group["id"], "project_id": group["project_id"]},
+                     by=SYSTEM)
 
 
 def update(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: Any) -> None:
@@ -119,9 +124,14 @@ def create_rule(write: Any, document: dict[str, Any], asked: Mapping[str, Any], 
         raise Invalid("project_id", f"must be that of the group ({group.project_id}), or be left out")
     prefix = document["remote_ip_prefix"]
     document["normalized_cidr"] = values.cidr(prefix) if prefix else None
-    _check_family(document)
-    _check_ports(document)
+    check_rule(document)
     _check_new(write, document)
+
+
+def check_rule(rule: Mapping[str, Any]) -> None:
+    """What a rule says of protocol, ports and addresses must go together, in a default rule too."""
+    _check_family(rule)
+    _check_ports(rule)
 
 
 def number_of(protocol: str | None, ethertype: str) -> int | None:

@@ -22,7 +22,7 @@ from controller.resource import Action, Attribute, Beside, Check, Rendering, Res
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)         # the one in C, where there is one: a tenth of the time
 _FILE_WORDS = {"file_version", "imports", "info", "objects", "settings"}
 _OBJECT_WORDS = {"api", "extends", "attributes", "policies", "checks", "quota", "columns", "indexes", "fact", "prepare",
-                 "description", "attribute_per", "prepare_others", "actions", "renderings", "view", "shares", "besides"}
+                 "description", "attribute_per", "prepare_others", "actions", "renderings", "view", "shares", "besides", "initial"}
 _ACTION_WORDS = {"call", "body", "wrapped", "description", "policy"}
 _RENDERING_WORDS = {"call", "formats", "asked", "description", "policy"}
 _API_WORDS = {"name", "plural_name", "parent", "parent_key", "path", "kind", "also", "named_by"}
@@ -193,7 +193,7 @@ class File:
             attributes=attributes, description=whole.get("description", ""), source=str(self.path), proton=self.proton,
             policies=self._policies(name, whole), shares=shares,
             parent=self._parent(name, api, kinds), parent_key=api.get("parent_key"), also=self._also(name, api),
-            named_by=api.get("named_by"), besides=self._besides(name, whole),
+            named_by=api.get("named_by"), besides=self._besides(name, whole), initial=tuple(whole.get("initial") or ()),
             checks=checks, indexes=self._indexes(name, whole, attributes, checks),
             columns=tuple(whole.get("columns") or ()), quota=whole.get("quota"),
             fact=_true(whole.get("fact")) or "view" in whole, view=self._view(name, whole, kinds),

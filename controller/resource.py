@@ -250,6 +250,7 @@ class Resource:
     parent_key: str | None = None
     named_by: str | None = None               # the attribute that names one within its parent, in addresses
     besides: Beside | None = None
+    initial: tuple[Mapping[str, Any], ...] = ()   # documents that a new store begins with
     also: tuple[str, str] | None = None       # (name, path): a second address, which names no parent
     checks: tuple[Check, ...] = ()
     indexes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)   # composite ones

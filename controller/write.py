@@ -85,6 +85,17 @@ class Writer:
         self.numbers.restore(numbers)
         self._number_what_lacks()
         self._share_what_is_marked(marked)
+        for resource in self.resources.values():
+            if resource.initial and f"initial {resource.kind}" not in self.notes:
+                self._begin(resource)
+
+    def _begin(self, resource: Resource) -> None:
+        """What there is of a kind in a new store, or in one that is older than the kind: once, and never again."""
+        with self._transaction(SYSTEM) as transaction:
+            for document in resource.initial:
+                if self.model.get(resource.kind, document[resource.key]) is None:
+                    transaction.draft.put(resource.kind, self.model.make(resource.kind, {**resource.defaults, **document}))
+        self.note(f"initial {resource.kind}", True)
 
     def note(self, name: str, value: Any) -> None:
         """Remember something across restarts that is about the controller and not about the cloud."""

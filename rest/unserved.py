@@ -57,7 +57,6 @@ UNSERVED: dict[str, str] = {
     "qos-pps-minimum-rule-alias": "nothing is reserved: use limits for the others, or a circuit",
     "qos-rule-type-filter": "all types of rules that are listed are served",
     "quota-check-limit-default": "a limit is held against what is used where check_limit asks for it",
-    "rbac-address-group": "groups of addresses are not shared",
     "router-admin-state-down-before-update": "a router may change while it is up",
     "security-groups-default-statefulness": "groups are stateful unless they say otherwise",
     "security-groups-name-restrictions": "names follow the rules of all other names",

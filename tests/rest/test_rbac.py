@@ -7,7 +7,7 @@ from tests.kit.openstack import Openstack
 from tests.kit.people import PASSWORD, town
 
 PATHS = {"network": "networks", "security_group": "security-groups", "address_scope": "address-scopes", "subnetpool": "subnetpools",
-         "qos_policy": "qos/policies"}
+         "qos_policy": "qos/policies", "address_group": "address-groups"}
 MEMBERS = {"qos_policy": "policy"}
 BODIES = {"address_scope": {"ip_version": 4}, "subnetpool": {"prefixes": ["10.0.0.0/16"]}}
 SERVED = {"tokens": True}

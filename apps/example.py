@@ -102,6 +102,8 @@ def _access() -> Iterator[tuple[str, Document]]:
     yield "access_rule", _owned("access_rule", 1, network_id=_id("network", 2), priority=100, action="deny", protocol="tcp",
                                 port_range_min=23, port_range_max=23)
     yield "port_isolation", _owned("port_isolation", 1, network_id=_id("network", 2))
+    for port in (1, 4):
+        yield "watch", _owned("watch", port, port_id=_id("port", port), network_id=None, peers=["10.0.0.0/8"])
 
 
 def _port(number: int, name: str, host: int, group: int | None) -> Iterator[tuple[str, Document]]:

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from apps.guards import is_held
 from apps.pipeline import ACCESS_IN, HAND_OVER, METERS
 from apps.places import home, homes_of
+from apps.watched import handed
 from controller.app import query
-from controller.openflow import Meter, count, meter
+from controller.openflow import Meter, meter
 
 SERVICE = "network:"             # owners of ports to which a network's policy does not apply, as in Neutron
 _SECONDS = 0.4                   # of the rate that may come at once: with 0.1, BBR got half of it, with 0.2 all of it
@@ -124,9 +125,4 @@ def hand_over(world: Any, port: Any, out: tuple) -> tuple:
     bits, packets = counted(port, limits, "bits received"), counted(port, limits, "packets received")
     if world.ask(is_held, port.network_id):
         return (*packets, ACCESS_IN)
-    return (*packets, HAND_OVER) if bits and packets else (*packets, *bits, received(port), *out)
-
-
-def received(port: Any) -> Any:
-    """What a flow does that hands a port what is for it: account is kept of that."""
-    return count("received", "port", port.id, within=port.network_id)
+    return (*packets, HAND_OVER) if bits and packets else (*packets, *bits, *handed(world, port, out))

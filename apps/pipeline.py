@@ -34,6 +34,9 @@ ADMIT = table(
 LABELLED = table(
     2, "labelled", "It came over a link between switches: is this the switch that it is for?",
     levels={"circuit": 200, "own": 100, "onward": 90})
+COUNT_OUT = table(
+    3, "count_out", "Of a port that is watched: which address speaks with whom?",
+    levels={"peer": 1000})
 UNWRAPPED = table(
     4, "unwrapped", "Which network is the frame inside of?",
     levels={"frame": 100})
@@ -133,6 +136,9 @@ ISOLATE = table(
 HAND_OVER = table(
     63, "hand_over", "How many bits may this port receive?",
     levels={"twin": 110, "port": 100})
+COUNT_IN = table(
+    64, "count_in", "For a port that is watched: who speaks with which address?",
+    levels={"twin": 30000, "twin_rest": 29000, "peer": 1000})
 PATHS = table(
     66, "paths", "Over which of several paths does it go to the switch that it is for?",
     levels={"never": 300, "policy": 200, "several": 100})

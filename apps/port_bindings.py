@@ -16,6 +16,7 @@ from apps.pipeline import FORWARD, NETWORK, SENDER
 from apps.qos import handed_over
 from apps.seats import seat_at
 from apps.switching import admitted, brought_in, delivered
+from apps.watches import counted_in
 from controller.app import Missing, flows
 from controller.openflow import match
 
@@ -38,3 +39,4 @@ def be_ready(world: Any, binding: Any) -> Any:
     yield FORWARD, "outside", match({SENDER: 0, NETWORK: network.key, "eth_dst": port.mac_address}), brought_in(world, port)
     yield from delivered(world, port, seat)
     yield from handed_over(world, port, seat)
+    yield from counted_in(world, port, seat)

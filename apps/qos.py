@@ -12,10 +12,11 @@ from __future__ import annotations
 from typing import Any
 
 from apps.guards import first_judge, is_held
-from apps.limits import counted, limited, limited_here, limits_of, meters, received
+from apps.limits import counted, limited, limited_here, limits_of, meters
 from apps.pipeline import HAND_OVER, POLICE, RECEIVER, SENDER
 from apps.places import here
 from apps.seats import Seat, carried_by
+from apps.watched import handed
 from controller.app import flows
 from controller.openflow import match, set_field
 from controller.openflow.actions import IN_PORT
@@ -51,7 +52,7 @@ def handed_over(world: Any, port: Any, seen: Seat) -> Any:
     yield from meters(port, limits, "bits received", "packets received")
     if limits.bits_received and limits.packets_received or world.ask(is_held, port.network_id):
         bits = counted(port, limits, "bits received")
-        yield HAND_OVER, "port", match({RECEIVER: port.key}), (*bits, received(port), *seen.out)
+        yield HAND_OVER, "port", match({RECEIVER: port.key}), (*bits, *handed(world, port, seen.out))
         if seen.trunk:                                   # from a port of the same trunk: see trunks.py
             yield HAND_OVER, "twin", match({RECEIVER: port.key, "in_port": seen.ofport}), (
-                *bits, received(port), *carried_by(seen.tag, IN_PORT))
+                *bits, *handed(world, port, carried_by(seen.tag, IN_PORT)))

@@ -4,14 +4,15 @@
     rx    what was handed to a machine, after everything has judged it
 
 The flows that count are others' (`count(...)` in `switching.py`, `limits.py`); `controller/stats.py` keeps what they count.
-A network has what all ports that it ever had were counted.
+A network has what all ports that it ever had were counted. What is told apart by addresses is counted of ports that are
+watched (`watches.py`).
 """
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from controller.errors import Invalid
@@ -27,7 +28,7 @@ Values = dict[str, int]
 
 
 def of_port(model: Any, port: Any, format: str, asked: Mapping[str, Any]) -> str:
-    """What went through a port."""
+    """What went through a port, and if it is watched through each of its addresses, to and from whom."""
     return _said(model, {"port_id": port.id, "network_id": port.network_id, "project_id": port.project_id},
                  {"kind": "port", "id": port.id}, format, asked)
 
@@ -41,20 +42,24 @@ def of_network(model: Any, network: Any, format: str, asked: Mapping[str, Any]) 
 def _said(model: Any, about: dict[str, Any], of: dict[str, str], format: str, asked: Mapping[str, Any]) -> str:
     counts = model.live["statistics"](None)
     now = int(counts.now())
-    wanted = _wanted(asked.get("data"))
+    wanted, picked = _wanted(asked.get("data")), _picking(asked)
     since, until, step = period(asked, now)
-    found = counts.sums(about="", **of) if since is None and asked.get("until") is None else \
-        counts.history(since or 0, until, until - (since or 0), about="", **of)
-    steps = counts.history(_first(since, until, step), until, step, about="", **of) if step else []
+    everything = counts.sums(**of) if since is None and asked.get("until") is None else \
+        counts.history(since or 0, until, until - (since or 0), **of)
+    found = picked(everything)
+    steps = picked(counts.history(_first(since, until, step), until, step, **of)) if step else []
     if format == "csv":
         return table(steps or found, step, wanted)
     minute = now - now % MINUTE
-    last = counts.history(minute - MINUTE, minute, MINUTE, about="", **of)
+    last = picked(counts.history(minute - MINUTE, minute, MINUTE, **of))
     told = {**about, "since": None if since is None else utc(since), "until": utc(until), **added(found, wanted),
             "rate": {name.replace("_bytes", "_bps").replace("_packets", "_pps"): value * (8 if "bytes" in name else 1) / MINUTE
                      for name, value in added(last, wanted).items()}}
     if "within" in of:
         told["ports"] = [{"port_id": id, **added(some, wanted)} for id, some in by(found, "id").items()]
+    if "within" not in of:
+        told["addresses"] = [{**dict(zip(("address", "peer"), about.split(" "), strict=True)), **added(some, wanted)}
+                             for about, some in by(everything, "about").items() if about]
     if step:
         told["step"] = step
         told["history"] = [{"at": utc(at), **added(some, wanted)} for at, some in by(steps, "at").items()]
@@ -84,6 +89,18 @@ def _first(since: int | None, until: int, step: int) -> int:
     """When history begins: an hour or ten steps ago, if nobody says."""
     begin = until - max(60 * MINUTE, 10 * step) if since is None else since
     return begin - begin % min(step, HOUR)
+
+
+def _picking(asked: Mapping[str, Any]) -> Callable[[Iterable[Any]], list[Any]]:
+    """What leaves of counts those that are meant: of an address and a peer if they are named, else those of everything."""
+    ip, peer = asked.get("ip"), asked.get("peer")
+
+    def meant(about: str) -> bool:
+        if ip is None and peer is None:
+            return not about
+        own, _, other = about.partition(" ")
+        return bool(about) and ip in (None, own) and peer in (None, other)
+    return lambda sums: [one for one in sums if meant(one.series.about)]
 
 
 def _wanted(data: str | None) -> tuple[str, ...]:

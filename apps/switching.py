@@ -13,6 +13,7 @@ from apps.pipeline import (
     ADMIT,
     COMMIT,
     COPIES,
+    COUNT_OUT,
     DELIVER,
     EGRESS,
     FORWARD,
@@ -39,9 +40,10 @@ from apps.places import (
     tunnel_address,
 )
 from apps.seats import TAGGED
+from apps.watched import account, peers_of
 from apps.ways import label_of, way_to
 from controller.app import flows, only, query, spread, tally
-from controller.openflow.actions import count, drop, output, pop_vlan, resubmit, set_field
+from controller.openflow.actions import drop, output, pop_vlan, resubmit, set_field
 from controller.openflow.match import match
 
 APP = 2
@@ -69,15 +71,16 @@ def admitted(world, port, seen):
     one may send anything. Of a trunk each port has the frames with its tag, which comes off."""
     network = world.need("network", port.network_id)
     guard, limits = world.ask(guard_of, port.id), world.ask(limits_of, port.id)
+    onward = POLICE if limits.sending else first_judge(world, port)
     known = {"in_port": seen.ofport}
     if seen.tag:
         known["vlan_vid"] = TAGGED | seen.tag
     elif seen.trunk or guard != UNGUARDED and not network.vlan_transparent:
         known["vlan_vid"] = NOT_TAGGED
     return ADMIT, "known", match(known), (
-        count("sent", "port", port.id, within=port.network_id), *counted(port, limits, "packets sent"), *((pop_vlan(),) if seen.tag else ()),
+        account(port, "sent"), *counted(port, limits, "packets sent"), *((pop_vlan(),) if seen.tag else ()),
         ask_for(world, port), set_field({GUARDS: guard}), set_field({NETWORK: network.key}), set_field({SENDER: port.key}),
-        POLICE if limits.sending else first_judge(world, port))
+        onward if world.ask(peers_of, port.id) is None else COUNT_OUT)
 
 
 @flows(per="port", on=home)

@@ -11,10 +11,11 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rest import cli_answers, cli_topology
+from rest import cli_answers, cli_stats, cli_topology
 from rest.cli_client import Client, Failed
 from rest.cli_pipeline import ascii_only, dot, drawing
 from rest.cli_show import Page
@@ -84,7 +85,7 @@ def parser() -> argparse.ArgumentParser:
                                     epilog=_EPILOG, formatter_class=_Wide)
     commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
     asking, own = _asking(), {"ports": _ports, "flows": _flows, "why": _why, "audit": _audit, "forget": _forget,
-                               "topology": cli_topology.words, "what-if": cli_topology.suppositions}
+                               "stats": _stats, "usage": _period, "topology": cli_topology.words, "what-if": cli_topology.suppositions}
 
     def add(name: str, run: Callable[[argparse.Namespace], int], what: str, more: str = "") -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}. {more}".strip(),
@@ -97,6 +98,11 @@ def parser() -> argparse.ArgumentParser:
                 "configuration), in which any of them may be said anew; marked are those that are."))
     add("password", password, "hash a password for the configuration", "Asks for it twice, or reads a line where the input "
         "is not a terminal. What is printed goes under auth.users.")
+    for name, run, what, more in (
+            ("stats", cli_stats.stats, "what a port or a network has sent and received", "In all, or in a period, by steps."),
+            ("usage", cli_stats.usage, "what each port has sent and received in a period, for bills",
+             "Of the hour that has just ended, unless a period is given.")):
+        own[name](add(name, partial(_tell, run), what, more))
     for name, what, more in _ASKING:
         made = add(name, ask, what, more)
         own.get(name, lambda one: None)(made)
@@ -126,6 +132,19 @@ def _asking() -> argparse.ArgumentParser:
     group.add_argument("--json", action="store_true", help="the whole answer as JSON")
     group.add_argument("--wide", action="store_true", help="do not wrap lines")
     return common
+
+
+def _stats(one: argparse.ArgumentParser) -> None:
+    of = one.add_mutually_exclusive_group(required=True)
+    of.add_argument("--port", metavar="NAME|ID", help="what this port has sent and received")
+    of.add_argument("--network", metavar="NAME|ID", help="what all ports of this network have")
+    _period(one)
+
+
+def _period(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--since", metavar="TIME", help="from when on: a date and time, or seconds since 1970")
+    one.add_argument("--until", metavar="TIME", help="until when")
+    one.add_argument("--step", metavar="SECONDS", help="by so many seconds each")
 
 
 def _ports(one: argparse.ArgumentParser) -> None:
@@ -260,6 +279,10 @@ def _settings(resources: Any) -> int:
 def _client(arguments: argparse.Namespace) -> Client:
     url = arguments.url or os.environ.get("HADRON_URL") or URL
     return Client(url, arguments.token or os.environ.get("HADRON_TOKEN", ""), cacert=arguments.cacert)
+
+
+def _tell(run: Callable[[argparse.Namespace, Client, Page], int], arguments: argparse.Namespace) -> int:
+    return run(arguments, _client(arguments), Page(wide=arguments.wide))
 
 
 def ask(arguments: argparse.Namespace) -> int:

@@ -43,13 +43,17 @@ class Client:
         """The answer of `GET /inspect/what`. Raises Failed."""
         return self._ask("GET", what, params)
 
+    def show(self, path: str, params: Mapping[str, str | None] = {}) -> Any:  # noqa: B006
+        """What is at an address, JSON. Raises Failed."""
+        return self._ask("GET", path, params, "")
+
     def post(self, what: str, params: Mapping[str, str | None] = {}) -> Any:  # noqa: B006
         """The answer of `POST /inspect/what`. Raises Failed."""
         return self._ask("POST", what, params)
 
-    def _ask(self, method: str, what: str, params: Mapping[str, str | None]) -> Any:
+    def _ask(self, method: str, what: str, params: Mapping[str, str | None], where: str = "inspect/") -> Any:
         query = urlencode({name: value for name, value in params.items() if value is not None})
-        request = urllib.request.Request(f"{self._url}/inspect/{what}{'?' + query if query else ''}", method=method,
+        request = urllib.request.Request(f"{self._url}/{where}{what}{'?' + query if query else ''}", method=method,
                                          headers={"Accept": "application/json", "User-Agent": "hadron"})
         if self._token:
             request.add_header("X-Auth-Token", self._token)

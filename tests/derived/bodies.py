@@ -24,7 +24,8 @@ MADE: dict[str, Callable[[World], dict[str, Any]]] = {
     "port_binding": lambda world: {"host": "host9"},
     "rbac_policy": lambda world: {"object_type": "network", "object_id": world.make("network", ADMIN).id,
                                   "action": "access_as_shared", "target_tenant": "another"},
-    "route": lambda world: _ends(world)}
+    "route": lambda world: _ends(world),
+    "watch": lambda world: {"network_id": world.make("network", ADMIN).id}}
 
 # What certain values need beside them.
 BESIDE: dict[tuple[str, str, Any], dict[str, Any]] = {

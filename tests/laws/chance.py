@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.laws.chance_access import ACCESS_RULES, Access
+from tests.laws.chance_access import ACCESS_RULES, WATCHES, Access
 from tests.laws.chance_carried import TRUNKS, Carried
 from tests.laws.chance_links import CIRCUITS, LINKS, Linked
 from tests.laws.chance_plain import EDGES, ENDS, PLAIN, PlainSwitches
@@ -80,6 +80,7 @@ class Chance(Policing, Access, Carried, PlainSwitches, Linked):
             (1, self.access_rule),
             (1, self.isolation),
             (3, self.binding),
+            (1, self.watch),
             (1, self.policy),
             (2, self.policy_rule),
             (1, self.edge),
@@ -315,6 +316,7 @@ class Chance(Policing, Access, Carried, PlainSwitches, Linked):
                 ("access_rule", ACCESS_RULES),
                 ("port_isolation", NETWORKS),
                 ("port_binding", PORTS),
+                ("watch", WATCHES),
                 (self.random.choice(POLICING), POLICY_RULES),
                 ("holder", FLOATING),
                 ("loss", HOSTS),
@@ -368,6 +370,7 @@ def furnish(seed: int, *, tame: bool = False) -> list[Batch]:
         (chance.trunk, TRUNKS),
         (chance.access_rule, ACCESS_RULES),
         (chance.isolation, 1),
+        (chance.watch, 3),
         (chance.segment, NETWORKS),
         (chance.policy, POLICIES),
         (chance.policy_rule, POLICY_RULES),

@@ -6,6 +6,7 @@ from tests.laws.chance_routed import NETWORKS, SUBNETS, Routed
 from tests.laws.operations import Operation, name
 
 ACCESS_RULES = 6
+WATCHES = NETWORKS + 3
 
 
 class Access(Routed):
@@ -25,6 +26,14 @@ class Access(Routed):
             "direction": self.random.choice((None, "egress", "ingress")), "ethertype": None, "protocol": protocol,
             "port_range_min": least, "port_range_max": most,
             "remote_ip_prefix": self.random.choice((None, "2001:db8::/32" if v6 else "10.0.0.0/9"))})
+
+    def watch(self) -> Operation:
+        """One for a port or a network."""
+        number = self._below(WATCHES)
+        of = "network" if number < NETWORKS else "port"
+        return Operation("watch", name("watch", number), {
+            "port_id": None, "network_id": None, f"{of}_id": name(of, number if of == "network" else number - NETWORKS),
+            "peers": self.random.sample(["10.0.0.0/8", "10.0.0.0/24", "2001:db8::/32"], self._below(3))})
 
     def isolation(self) -> Operation:
         """One for a network."""

@@ -30,6 +30,7 @@ import apps.services  # noqa: F401
 import apps.switching  # noqa: F401
 import apps.transport  # noqa: F401
 import apps.trunks  # noqa: F401
+import apps.watches  # noqa: F401
 import topology.default_network  # noqa: F401
 import topology.discovery  # noqa: F401
 import topology.stations  # noqa: F401

@@ -94,6 +94,7 @@ KNOWN_TO_ALL = {
     "apps.scopes",
     "apps.complaints",
     "apps.limits",
+    "apps.watched",
     "apps.outside",
     "apps.protocols",
     "apps.realms",
@@ -109,7 +110,7 @@ KNOWN_TO_ALL = {
 ASKS: dict[str, set[str]] = {
     "apps.multipath": {"apps.transport"},
     "apps.circuits": {"apps.transport"},
-    "apps.port_bindings": {"apps.switching", "apps.qos"},
+    "apps.port_bindings": {"apps.switching", "apps.qos", "apps.watches"},
     "apps.port_binding_documents": {"apps.ports"},
     "apps.path_policies": {"apps.transport"},
     "apps.questions": {"apps.dhcp", "apps.dhcp6", "apps.router_advertisements"},

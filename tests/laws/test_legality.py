@@ -14,6 +14,8 @@ from apps.pipeline import (
     ACCESS_OUT,
     ADDRESSES,
     ALLOWED,
+    COUNT_IN,
+    COUNT_OUT,
     FORWARD,
     IN_TRACK,
     LEAVE,
@@ -135,6 +137,9 @@ class Law:
             levels |= {flow.table.levels["route"] + length for length in range(258)}
         if flow.table in (ACCESS_IN, ACCESS_OUT):       # … and for each priority that a tenant may choose
             levels |= {flow.table.levels["rule"] + number for number in range(1, 1001)}
+        if flow.table in (COUNT_IN, COUNT_OUT):         # … and for each length of an own block and of a peer's
+            levels |= {number + length for name, number in flow.table.levels.items() if name in ("peer", "twin")
+                       for length in range(129 * 129)}
         _must(flow.priority in levels, f"{flow.priority} is no level of {flow.table}")
         app = flow.why.app if flow.why else None
         _must(app in APPS, "nobody says why")

@@ -16,6 +16,7 @@ import yaml
 
 from controller.app import RULES
 from controller.config import Config
+from controller.store.ledger import Series
 from rest import cli, cli_answers
 from rest.cli_pipeline import ascii_only, drawing
 from rest.cli_show import Page, size
@@ -61,6 +62,22 @@ def test_switches_and_ports_are_tables(hadron: Run) -> None:
     assert text.splitlines()[1].startswith(f"{SWITCHES['host1']}  host1  br-int  3.1.0  in step")
     _, text, _ = hadron("ports", "--network", "blue", who="acme")
     assert "10.0.0.2" in text and "web" in text and "host1" not in text and "WHERE" not in text
+
+
+def test_stats_and_usage_tell_what_was_sent_and_received(hadron: Run, cloud: Fabric) -> None:
+    statistics, port = cloud.hadron.statistics, cloud.made["web"]
+    number = statistics.ledger.number(Series("port", port["id"], "sent", "", port["network_id"], "acme"))
+    statistics.ledger.save(1_700_000_000, [(number, 1200, 100_000)], {})
+    period = ("--since", "1699999200", "--until", "1700002800")
+    for which in (("--port", "web"), ("--port", port["id"]), ("--network", cloud.made["acme net"]["id"])):
+        status, text, _ = hadron("stats", *which, *period, "--step", "3600", "--wide", who="acme")
+        assert status == 0 and "1200 packets" in text and "2023-11-14T22:00:00Z" in text
+    assert json.loads(hadron("stats", "--port", "web", "--json", who="acme")[1])["statistics"]["tx_bytes"] >= 100_000
+    _, text, _ = hadron("usage", *period, "--wide", who="acme")
+    assert port["id"] in text and "1200 packets" in text
+    assert port["id"] not in hadron("usage", *period, who="bolt")[1]
+    assert hadron("stats", "--port", "nobody", who="acme")[0] == 1
+    assert hadron("usage", "--since", "x", who="acme")[0] == 2
 
 
 def test_flows_are_ovs_ofctls_text_with_owners(hadron: Run) -> None:

@@ -31,7 +31,7 @@ def right(client):
     PATHS["port_binding"] = f"/v2.0/ports/{inside['id']}/bindings"
     PATHS["port_forwarding"] = f"/v2.0/floatingips/{floating['id']}/port_forwardings"
     return {**POLICING, "access_rule": {"network_id": network["id"], "priority": 7},
-            "port_isolation": {"network_id": network["id"]}, "qos_policy": {"name": "another"}, "floatingip": {"floating_network_id": outside["id"]},
+            "port_isolation": {"network_id": network["id"]}, "watch": {"network_id": network["id"]}, "qos_policy": {"name": "another"}, "floatingip": {"floating_network_id": outside["id"]},
             "port_forwarding": {"protocol": "tcp", "internal_port_id": inside["id"], "internal_port": 80, "external_port": 80},
             "default_security_group_rule": {"direction": "ingress", "protocol": "tcp"}, "port_binding": {"host": "host9"}, "network": {}, "subnet": {"network_id": network["id"], "ip_version": 4, "cidr": "10.99.0.0/24"},
             "port": {"network_id": network["id"]}, "router": {"name": "right"},

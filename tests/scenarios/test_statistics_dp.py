@@ -94,6 +94,28 @@ def test_what_is_told_is_what_the_cards_of_the_machines_counted(site: Site, pair
     assert [network[name] for name in NAMES] == [one + other for one, other in zip(told[:4], told[4:], strict=True)]
 
 
+def test_what_is_told_of_each_address_and_peer_is_exact_too(site: Site, pair: list[Machine]) -> None:
+    a, b = pair
+    meter = Meter(site, *pair)
+    watch = site.ask("POST", "/v2.0/watches", {"watch": {
+        "network_id": a.port["network_id"], "project_id": "counted", "peers": [f"{b.ip}/32", f"{b.ip6}/128", "10.0.0.0/8"]}})["watch"]
+    a.vm.ping(b.ip, 40, interval=0.01)
+    a.vm.ping(b.ip6, 25, interval=0.01)
+    iperf(a, b, "-b", "10M")
+    meter.exact()
+    said = site.ask("GET", f"/v2.0/ports/{a.id}/statistics")["statistics"]
+    told = {(one["address"], one["peer"]): one for one in said["addresses"]}
+    of = f"/v2.0/ports/{a.id}/statistics?ip={a.ip}&peer={b.ip}/32"
+    before = site.ask("GET", of)["statistics"]
+    assert all(before[name] == told[a.ip, f"{b.ip}/32"][name] for name in NAMES) and before["tx_packets"] > 40
+    assert told[a.ip6, f"{b.ip6}/128"]["tx_packets"] >= 25 and told[a.ip6, f"{b.ip6}/128"]["rx_packets"] >= 25
+    a.vm.ping(b.ip, 30, interval=0.01)
+    wait(lambda: [site.ask("GET", of)["statistics"][name] - before[name] for name in NAMES] == [30, 30 * 98] * 2,
+         "thirty requests of 98 bytes and their answers are not told of", PATIENCE)
+    site.ask("DELETE", f"/v2.0/watches/{watch['id']}")
+    meter.exact()
+
+
 def test_nothing_is_doubled_while_flows_are_replaced_and_hadron_is_killed(site: Site, pair: list[Machine]) -> None:
     a, b = pair
     meter = Meter(site, *pair)

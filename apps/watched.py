@@ -1,0 +1,39 @@
+"""Who is watched: of which ports it is counted which of their addresses speak with whom, and what flows say to count."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from apps.pipeline import COUNT_IN
+from controller.app import query
+from controller.errors import Invalid
+from controller.openflow.actions import count
+
+
+def settle(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: Any) -> None:
+    """It is of a port or of a network, and of one's own."""
+    named = [name for name in ("port", "network") if document[f"{name}_id"] is not None]
+    if len(named) != 1:
+        raise Invalid("port_id", "say either port_id or network_id, and not both")
+    kind = named[0]
+    whole = write.need(kind, document[f"{kind}_id"])
+    if before is None and not write.context.is_admin and whole.project_id != write.context.project_id:
+        raise Invalid(f"{kind}_id", "belongs to another project; only its own project watches it")
+
+
+@query
+def peers_of(world: Any, port_id: str) -> tuple[str, ...] | None:
+    """The blocks of addresses that a port's counts are told apart by; None if nobody watches it."""
+    port = world.get("port", port_id)
+    found = [*world.find("watch", "port_id", port_id), *(world.find("watch", "network_id", port.network_id) if port else ())]
+    return tuple(sorted({block for watch in found for block in watch.peers})) if found else None
+
+
+def account(port: Any, what: str, about: str = "") -> Any:
+    """What a flow does of which a port's account is kept: what it has `sent`, or `received`."""
+    return count(what, "port", port.id, within=port.network_id, about=about)
+
+
+def handed(world: Any, port: Any, out: tuple) -> tuple:
+    """How a port is given what nothing holds back any more; `out` are the actions that do it."""
+    return (account(port, "received"), *(out if world.ask(peers_of, port.id) is None else (COUNT_IN,)))

@@ -184,7 +184,7 @@ class Hadron:
         self.desk.start()
         self.statistics.start()
         self._clock.start()
-        self.ovsdb.start()
+        self.desk.call(self.ovsdb.start)             # once what switches have said meanwhile is dealt with
         return self
 
     def _serve(self) -> None:

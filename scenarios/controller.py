@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import json
+import os
 import signal
 import socket
 import ssl
@@ -51,13 +52,14 @@ class Hadron:
 
     `address` is where switches connect; REST listens on loopback. The store is a SQLite file in `directory`, so that
     kill() and start() again is what a crash and a restart are. With `tls` (the files certificate, key and ca) all three
-    listen with it, and requests are made under `trust`.
+    listen with it, and requests are made under `trust`. `environment` is added to its environment.
     """
 
     def __init__(self, directory: Path, *, address: str = "127.0.0.1", projects: tuple[str, ...] = (),
                  openflow: int = 6653, ovsdb: int = 6640, rest: int | None = None, tls: Mapping[str, str] | None = None,
-                 trust: ssl.SSLContext | None = None, **more: Any) -> None:
+                 trust: ssl.SSLContext | None = None, environment: Mapping[str, str] = {}, **more: Any) -> None:
         self.directory, self.address, self._tls, self._trust = directory, address, tls, trust
+        self._environment = environment
         self.rest_port = rest or free_port()
         tokens = [{"token": ADMIN, "project_id": "admin", "roles": ["admin"], "user": "admin"}]
         tokens += [{"token": token_of(name), "project_id": name, "roles": ["member"], "user": name} for name in projects]
@@ -86,7 +88,8 @@ class Hadron:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "controller", "serve", "--config", str(file)], stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, start_new_session=True, preexec_fn=_end_with_parent, cwd=Path(__file__).resolve().parent.parent)
+                stdout=log, stderr=log, start_new_session=True, preexec_fn=_end_with_parent,
+                env={**os.environ, **self._environment}, cwd=Path(__file__).resolve().parent.parent)
 
     def start(self, seconds: float = 30) -> Hadron:
         """Start it and wait until it answers. Raises NotReady."""
@@ -106,6 +109,12 @@ class Hadron:
                 return bool(answer.status == 200)
         except (OSError, urllib.error.URLError):
             return False
+
+    def computed(self) -> float:
+        """Seconds of processor time that it has used since it was started."""
+        assert self.process is not None
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def kill(self) -> None:
         """What a crash does: no chance to tidy up."""

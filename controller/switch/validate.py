@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from struct import Struct
 
 from controller.openflow import frame as wire
 from controller.openflow.frame import Malformed, elements
@@ -71,10 +72,15 @@ def instructions(whole: bytes, at: int, end: int) -> None:
 def actions(whole: bytes, at: int, end: int) -> None:
     """Raise Malformed unless whole[at:end] is a sound list of actions (7.2.5)."""
     while at < end:
-        _, length = _head(whole, at, end)
-        if length < 8 or length % 8 or at + length > end:
+        if end - at < 4:
+            raise Malformed(f"{end - at} bytes where an element begins")
+        length, = _length_at(whole, at)
+        if length < 8 or length & 7 or at + length > end:
             raise Malformed(f"an action of {length} bytes where {end - at} are left")
         at += length
+
+
+_length_at = Struct("!2xH").unpack_from
 
 
 def _head(whole: bytes, at: int, end: int) -> tuple[int, int]:

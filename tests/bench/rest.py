@@ -1,4 +1,5 @@
-"""REST: ports made, shown, listed and deleted, by one client and by eight at once, against a real `hadron serve` on SQLite.
+"""REST: ports made, shown, listed and deleted, by one client and by eight at once, against a real `hadron serve` on SQLite;
+then 2 000 ports made by fifty clients at once, and a list of 50 000.
 
 Every write is on the disk before it is answered (synchronous=FULL). The clients are processes of their own, so on a
 machine of two cores they take time from the server, as they do for the peers; `server_ms` is what the server itself
@@ -7,7 +8,6 @@ computes for each request.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -19,8 +19,9 @@ from scenarios.controller import ADMIN, Hadron, free_port
 from tests.bench.many import create_ports, make_network
 
 CLIENTS = 8
+CROWD, CREATES = 50, 2000
 BULK = 100
-TICKS = os.sysconf("SC_CLK_TCK")
+MANY = 50_000
 
 
 def run(*, quick: bool = False) -> list[dict[str, Any]]:
@@ -34,7 +35,22 @@ def run(*, quick: bool = False) -> list[dict[str, Any]]:
             with Crew(hadron) as crew:
                 found.append({"ports": size, **measure(crew, hadron, network, size, scale)})
             print(f"  {size} ports: {json.dumps(found[-1])}", file=sys.stderr, flush=True)
+        with Crew(hadron, CROWD) as crew:
+            found.append(crowd(crew, hadron, network, sizes[-1], scale))
+        create_ports(hadron, network, int(MANY * scale) - sizes[-1] - int(CREATES * scale))
+        with Crew(hadron) as crew:
+            found.append({"ports": int(MANY * scale), "list": crew.have(1, 5, "GET", ["/v2.0/ports"])[0]})
     return found
+
+
+def crowd(crew: Crew, hadron: Hadron, network: str, size: int, scale: float) -> dict[str, Any]:
+    """Ports made by fifty clients at once. RuntimeError if one was refused, or anything is there twice."""
+    took, made = crew.have(CROWD, int(CREATES * scale), "POST", ["/v2.0/ports"], {"port": {"network_id": network}}, 201)
+    _, answer = hadron.request("GET", "/v2.0/ports?fields=mac_address&fields=fixed_ips")
+    for what in ("mac_address", "fixed_ips"):
+        if len({str(port[what]) for port in answer["ports"]}) != size + len(made):
+            raise RuntimeError(f"two ports have the same {what}")
+    return {"ports": size, f"{CROWD}_clients": {"post": took}}
 
 
 def measure(crew: Crew, hadron: Hadron, network: str, size: int, scale: float) -> dict[str, Any]:
@@ -60,11 +76,10 @@ def measure(crew: Crew, hadron: Hadron, network: str, size: int, scale: float) -
 class Crew:
     """Clients that are connected and wait for orders."""
 
-    def __init__(self, hadron: Hadron) -> None:
-        assert hadron.process is not None
-        self.stat = Path(f"/proc/{hadron.process.pid}/stat")
+    def __init__(self, hadron: Hadron, count: int = CLIENTS) -> None:
+        self.hadron = hadron
         self.clients = [subprocess.Popen([sys.executable, "-m", "tests.bench.caller"], stdin=subprocess.PIPE,
-                                         stdout=subprocess.PIPE, text=True) for _ in range(CLIENTS)]
+                                         stdout=subprocess.PIPE, text=True) for _ in range(count)]
         for client in self.clients:
             self._tell(client, {"address": ["127.0.0.1", hadron.rest_port], "token": ADMIN})
 
@@ -90,11 +105,6 @@ class Crew:
             raise RuntimeError("a client failed; its words are above")
         return line
 
-    def computed(self) -> float:
-        """Seconds of processor time that the server has used."""
-        fields = self.stat.read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
-
     def have(self, clients: int, count: int, method: str, paths: list[str], body: Any = None,
              wanted: int = 200) -> tuple[dict[str, Any], list[str]]:
         """Have so many requests made in all, by so many clients at once; what it took, and the ids that were made."""
@@ -104,11 +114,11 @@ class Crew:
             self._tell(client, {"method": method, "paths": paths[number::clients], "body": body, "wanted": wanted})
         for client in crew:
             self._hear(client)
-        before = self.computed()
+        before = self.hadron.computed()
         for client in crew:
             self._tell(client, "go")
         told = [json.loads(self._hear(client)) for client in crew]
-        used = self.computed() - before
+        used = self.hadron.computed() - before
         times = sorted(time for each in told for time in each["times"])
         took = max(each["ended"] for each in told) - min(each["began"] for each in told)
         made = [id for each in told for id in each["made"]]

@@ -134,10 +134,11 @@ def report(machines: Sequence[VM], own: Mapping[str, Sequence[str]], say: Callab
 def where_next(hadron: Hadron, cloud: Cloud, machines: Sequence[VM]) -> str:
     return f"""
 Where to look next (in another terminal):
+  export PATH={Path(sys.executable).parent}:$PATH
   export HADRON_URL={hadron.url} HADRON_TOKEN={ADMIN}
   hadron switches                      the three switches, in step or not
   hadron ports                         every port: where it is, and its state
-  hadron flows --port {machines[0].name}           its flows, with names and owners
+  hadron flows --port {machines[0].name:17}its flows, with names and owners
   hadron why COOKIE                    the rule and the objects behind a flow
   hadron pipeline                      the packet's path
   hadron-cloud exec --prefix {cloud.prefix} {machines[0].name} ping {CIDR.replace('0/24', '3')}

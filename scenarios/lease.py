@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
 
+from scenarios import programs
 from scenarios.namespace import Namespace, ip_batch
 
 # Both clients call it: udhcpc with the event as its argument, dhclient with it in $reason. It never touches /etc/resolv.conf,
@@ -58,13 +59,9 @@ def take_lease(namespace: Namespace, file: Path, *, client: str, seconds: float,
 
     Raises NoLease if none comes within so many seconds.
     """
-    script = file.parent / "dhcp-client.sh"
-    if not script.exists():
-        script.write_text(SCRIPT)
-        script.chmod(0o755)
     file.unlink(missing_ok=True)
     started = time.monotonic()
-    command = COMMANDS[client](script, file, seconds, request, options)
+    command = COMMANDS[client](programs.script("dhcp-client.sh", SCRIPT), file, seconds, request, options)
     # An empty environment: what the script finds in it is then the lease's.
     clean = ["env", "-i", f"PATH={os.environ.get('PATH', os.defpath)}", f"LEASE={file}"]
     done = namespace.run([*clean, *command], check=False, timeout=seconds + 10)
@@ -94,7 +91,7 @@ def _dhclient(script: Path, file: Path, seconds: float, request: str | None, opt
     config.write_text("\n".join(text) + "\n")
     leases, pid = file.with_suffix(".leases"), file.with_suffix(".pid")
     leases.unlink(missing_ok=True)
-    return ["dhclient", "-4", "-1", "-v", "-sf", str(script), "-e", f"LEASE={file}", "-cf", str(config), "-lf", str(leases),
+    return [programs.dhclient(), "-4", "-1", "-v", "-sf", str(script), "-e", f"LEASE={file}", "-cf", str(config), "-lf", str(leases),
             "-pf", str(pid), "eth0"]
 
 

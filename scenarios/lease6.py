@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scenarios import programs
 from scenarios.lease import NoLease, end_daemon
 from scenarios.namespace import Namespace
 
@@ -74,10 +75,6 @@ def take_lease6(namespace: Namespace, file: Path, *, seconds: float = 10, statel
     `stateless`: ask for information alone. `send`: more that dhclient.conf should have it send. `afresh`: forget the lease of
     an earlier run, which it would have confirmed. Raises NoLease if no answer comes within so many seconds.
     """
-    script = file.parent / "dhcp6-client.sh"
-    if not script.exists():
-        script.write_text(SCRIPT)
-        script.chmod(0o755)
     config, leases, pid = (file.with_suffix(f".{end}6") for end in ("conf", "leases", "pid"))
     config.write_text("".join([f"timeout {max(1, int(seconds))};\n", f"request {', '.join(ASKED)};\n",
                                *(f"send {one};\n" for one in send)]))
@@ -85,7 +82,8 @@ def take_lease6(namespace: Namespace, file: Path, *, seconds: float = 10, statel
     if afresh:
         leases.unlink(missing_ok=True)
     leases.touch()
-    command = ["dhclient", "-6", "-1", "-v", *(["-S"] if stateless else []), "-sf", str(script), "-e", f"LEASE={file}",
+    script = programs.script("dhcp6-client.sh", SCRIPT)
+    command = [programs.dhclient(), "-6", "-1", "-v", *(["-S"] if stateless else []), "-sf", str(script), "-e", f"LEASE={file}",
                "-cf", str(config), "-lf", str(leases), "-pf", str(pid), "eth0"]
     started = time.monotonic()
     clean = ["env", "-i", f"PATH={os.environ.get('PATH', os.defpath)}", "timeout", f"{seconds + 5:.0f}"]

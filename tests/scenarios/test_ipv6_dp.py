@@ -21,6 +21,7 @@ from scapy.layers.inet6 import (
 )
 from scapy.layers.l2 import Ether
 
+from scenarios import programs
 from scenarios.lease import NoLease
 from scenarios.lease6 import addresses6, begin_ipv6, routes6
 from tests.kit import frames
@@ -233,13 +234,13 @@ def test_a_client_renews_and_releases(site: Site) -> None:
     leases.write_text(old)
     with machine.vm.capture("udp port 547") as seen:
         pid = machine.vm.directory / f"{machine.name}.pid6"
-        going = machine.vm.start(["dhclient", "-6", "-d", "-sf", "/bin/true", "-lf", str(leases), "-pf", str(pid), "eth0"])
+        going = machine.vm.start([programs.dhclient(), "-6", "-d", "-sf", "/bin/true", "-lf", str(leases), "-pf", str(pid), "eth0"])
         try:
             assert [frame[62] for frame in seen.wait(4, seconds=20)] == [4, 7, 5, 7]
         finally:
             going.send_signal(signal.SIGKILL)
             going.communicate()
-        machine.vm.run(["dhclient", "-6", "-r", "-sf", "/bin/true", "-lf", str(leases), "-pf", str(pid), "eth0"], check=False)
+        machine.vm.run([programs.dhclient(), "-6", "-r", "-sf", "/bin/true", "-lf", str(leases), "-pf", str(pid), "eth0"], check=False)
         assert [frame[62] for frame in seen.wait(6)][4:] == [8, 7]
 
 

@@ -29,4 +29,4 @@ def script(name: str, text: str) -> Path:
 def dhclient() -> str:
     """A copy of dhclient: where AppArmor watches, it keeps the one from the package to /var/lib/dhcp and to a script of its own."""
     found = shutil.which("dhclient")
-    return shutil.copy(found, Path(_directory().name) / "dhclient") if found else "dhclient"
+    return shutil.copy(found, f"{_directory().name}/dhclient") if found else "dhclient"

@@ -189,7 +189,7 @@ METERS = {
     "circuits": 11 << 24,                                                  # + the circuit's key twice, and the direction
     "links": 12 << 24,                                                     # + OpenFlow port
     "hops": 13 << 24,
-    "overheard": (16 << 24) - 1,                                           # one on each switch
+    "spoofs": (16 << 24) - 2, "overheard": (16 << 24) - 1,                 # one on each switch
     "discovery": 16 << 24,                                                 # + OpenFlow port
     "stations": 32 << 24,
 }

@@ -5,17 +5,21 @@ from each MAC (RFC 4291 appendix A). On a network without subnets there are no a
 frame with the port's MAC passes (ARP must name that MAC too).
 """
 from apps.guards import LINK_LOCAL, has_subnets, pairs
-from apps.pipeline import ANSWER, GUARD, ND_GUARD, ND_TARGET, SENDER
+from apps.pipeline import ANSWER, GUARD, METERS, ND_GUARD, ND_TARGET, SENDER
 from apps.places import everywhere, homes_of
-from controller.app import flows
-from controller.openflow.actions import drop
+from controller.app import Alarm, FromPort, answers, flows
+from controller.openflow.actions import controller, drop, meter
+from controller.openflow.group import Meter
 from controller.openflow.match import match, shape
+from controller.packet.claims import claimed
 from controller.values import eui64
+from topology.binding import holder
 
 APP = 3
 ARP, IPV4, IPV6, UDP, ICMPV6 = 0x806, 0x800, 0x86dd, 17, 58
 SOLICITATION, ADVERTISEMENT = 135, 136
 FIRST_FRAGMENT = 1
+TOLD = 10                           # frames a second, of all ports of a switch, that we are told of as forged
 
 
 @flows(per="switch", on=everywhere)
@@ -29,7 +33,9 @@ def stand(world, switch):
     yield GUARD, "never", match(eth_type=IPV6, ip_proto=0), (drop("its headers are cut short"),)
     for hidden in ({"ip_proto": UDP, "udp_src": 0}, {"ip_proto": ICMPV6, "icmpv6_type": 0}):
         yield GUARD, "never", match(hidden, eth_type=IPV6, ip_frag=FIRST_FRAGMENT), (drop("its headers are cut short"),)
-    yield GUARD, "arp", match(eth_type=ARP), (drop("ARP with an address that is not the port's"),)
+    yield Meter(METERS["spoofs"], pps=TOLD, burst=TOLD)
+    tell = meter(METERS["spoofs"]), controller()
+    yield GUARD, "arp", match(eth_type=ARP), (*tell, drop("ARP with an address that is not the port's"))
     yield GUARD, "rest", match(), (drop("source address is not the port's"),)
     asks, claims = ({"eth_type": IPV6, "ip_proto": ICMPV6, "icmpv6_type": kind}
                     for kind in (SOLICITATION, ADVERTISEMENT))
@@ -40,7 +46,22 @@ def stand(world, switch):
     yield ND_GUARD, "own", match(asks, nd_sll=0), (ANSWER,)
     yield ND_GUARD, "own", match(claims, nd_tll=0), (ND_TARGET,)
     yield ND_GUARD, "rest", match(), (ANSWER,)
-    yield ND_TARGET, "rest", match(), (drop("neighbour advertisement for an address that is not the port's"),)
+    yield ND_TARGET, "rest", match(), (*tell, drop("neighbour advertisement for an address that is not the port's"))
+
+
+@answers(of=stand)
+def name_the_port(world, switch, frame):
+    """Who says that it has an address that is not its own is dropped, and people are told who that is."""
+    mac, ip = claimed(frame)
+
+    def at(number):
+        for seen in world.find("interface", "switch_id", switch.id):
+            port = world.get("port", seen.port_id or holder(world, seen.id) or "") if seen.ofport == number else None
+            if port is not None and port.port_security_enabled:
+                whose = [other.id for other in world.find("port", "network_id+ip_address", (port.network_id, ip)) if other.id != port.id]
+                yield Alarm("spoof", {"object": f"port {port.id}", "address": ip or mac, "because": (
+                    f"it is port {whose[0]}'s" if whose else "it is not the port's")})
+    return (FromPort(at),)
 
 
 @flows(per="port", on=homes_of)

@@ -98,7 +98,7 @@ def steal_mac(wired: Any) -> str:
     return "h6"
 
 
-@attack("a tenant's machine claims to be another tenant's", None)
+@attack("a tenant's machine claims to be another tenant's", "spoof")
 def claim_to_be_a_victim(wired: Any) -> str:
     victim = wired.net["h1"]
     send(wired, "h5", *(arp(wired, "h5", mac, victim.IP()) for mac in (victim.MAC(), wired.net["h5"].MAC()) for _ in range(50)))

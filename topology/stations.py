@@ -10,7 +10,7 @@ from apps.pipeline import ANSWER, GUARDS, LOCATE, METERS, NETWORK, SENDER, UNGUA
 from apps.places import home, plugged
 from controller.app import Alarm, Fact, Resume, answers, fades, flows, only
 from controller.openflow import Meter, controller, drop, match, meter, resubmit, set_field
-from controller.packet import arp, icmp6, ipv6
+from controller.packet.claims import claimed
 from topology.binding import EDGE
 
 APP = 31
@@ -78,15 +78,6 @@ def locate(world, port, frame):
     yield Resume(b"".join((ask_for(world, port), set_field({GUARDS: UNGUARDED}),
                            set_field({NETWORK: world.need("network", port.network_id).key}),
                            set_field({SENDER: port.key}), resubmit(ANSWER))), frame)
-
-
-def claimed(frame):
-    """The MAC and the IP address that a frame says are its sender's; None for what it does not say."""
-    if (told := arp.read(frame)) is not None:
-        return told.sender_mac, told.sender_ip
-    if (claim := icmp6.read_claim(frame)) is not None:
-        return claim.mac.hex(":") if claim.mac else None, ipv6.text(claim.address)
-    return None, None
 
 
 def holder(world, port, mac):

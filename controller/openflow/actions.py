@@ -24,7 +24,8 @@ class Metered(NamedTuple):
 
 
 class Drop(NamedTuple):
-    """Marker that stands alone for a flow's actions: do nothing with the packet, for this reason."""
+    """Marker in place of a flow's actions, or behind those that tell the controller: do nothing with the packet, for this
+    reason."""
 
     reason: str
 

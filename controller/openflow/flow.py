@@ -95,7 +95,7 @@ def _others(do: tuple[Any, ...], actions: tuple[Any, ...]) -> tuple[bytes, str, 
             head = struct.pack("!HHI", 6, 8, item.id)
         elif isinstance(item, Counted) and counts is None:
             counts = item
-        elif isinstance(item, Drop) and len(do) == 1 + (counts is not None):
+        elif isinstance(item, Drop) and (len(do) == 1 + (counts is not None) or item is do[-1]):
             reason = item.reason
         else:
             raise ValueError(f"{item!r} cannot stand here among {do!r}")
@@ -106,7 +106,7 @@ class Flow:
     """What one table does with one kind of packet. Not to be changed once made.
 
     `do` holds actions (bytes), at most one meter(), at most one count(), a Table as the last item to go on there; or
-    drop(reason) without any.
+    drop(reason) without any, or after what only tells the controller.
     Two flows are equal if they do the same with the same packets; `why` travels in the cookie and takes no part, and
     neither does `stage`: of one change, entries of a lower stage are carried out everywhere before those of a higher one.
     Raises ValueError if the items of `do` cannot stand together, or a goto leads back.

@@ -39,13 +39,15 @@ class Sent(NamedTuple):
 
 
 class Punt(NamedTuple):
-    """A packet that went to the controller, with registers and all; `reason` as in packet_in."""
+    """A packet that went to the controller, with registers and all; `reason` as in packet_in. `refused`: it is only told
+    of, and dropped."""
 
     cookie: int
     table: int
     reason: int
     max_len: int
     packet: Packet
+    refused: bool = False
 
 
 class Walk:
@@ -270,7 +272,7 @@ class _Walker:
 
     def punt(self, max_len: int, rule: Rule, packet: Packet, reason: int) -> None:
         self.seen.punted.append(Punt(rule.cookie, rule.key[0], reason, max_len,
-                                     {**packet, **packet.get("rewritten", {})}))
+                                     {**packet, **packet.get("rewritten", {})}, bool(rule.reason)))
 
     def track(self, action: decode.Track, packet: Packet, depth: int) -> None:
         """ct(): the packet is tracked; a copy goes on in the table named, the packet itself goes on untracked."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.kit import frames
+from tests.kit.journey import answers
 from tests.kit.net import Net, Port
 from tests.kit.talk import Said, broadcast, ping, raw, tcp, udp
 
@@ -73,6 +74,22 @@ SPOOFS: dict[str, Forge] = {
 def test_a_spoofed_sender_reaches_nobody(net: Net, cheat: tuple[Port, Port], name: str) -> None:
     villain, victim = cheat
     net.send(villain, SPOOFS[name](villain, victim)).reaches_nobody()
+
+
+@pytest.mark.parametrize(("forged", "address", "because"), (
+    (lambda one, other: frames.arp_request(one.mac, other.ip, "10.0.0.50"), "10.0.0.6", "it is port {}'s"),
+    (lambda one, other: frames.arp_reply(one.mac, "10.0.0.1", other.mac, other.ip), "10.0.0.1", "it is not the port's"),
+    (lambda one, other: frames.na(one.mac, other.ip6, from_ip=one.ip6), "2001:db8::6", "it is port {}'s")))
+def test_who_claims_an_address_that_is_not_its_own_is_named(
+        net: Net, cheat: tuple[Port, Port], forged: Forge, address: str, because: str) -> None:
+    villain, victim = cheat
+    frame = forged(villain, victim)
+    journey = net.send(villain, frame).reaches_nobody()
+    (asked,) = answers(net, journey, frame)
+    (alarm,) = asked.then(net.place(villain)[1])
+    assert alarm.what == "spoof" and alarm.details == {
+        "object": f"port {villain.id}", "address": address, "because": because.format(victim.id)}
+    assert not list(asked.then(9999)), "a port that is gone meanwhile"
 
 
 def test_ones_own_addresses_pass(net: Net, cheat: tuple[Port, Port]) -> None:

@@ -28,6 +28,7 @@ class Journey:
         self.arrivals: list[tuple[str, dict[str, Any]]] = []  # port's name, the packet as it got there
         self.answers: list[dict[str, Any]] = []  # what came back through the sender's own port
         self.punts: list[Punt] = []
+        self.told: list[Punt] = []  # … that are dropped, and only told of
         self.drops: list[str] = []
         self.hops: list[tuple[str, str, str, int]] = []  # tunnels: from host, to host, type, key
         self.links: list[tuple[str, str]] = []  # from switch, to switch, over links
@@ -143,7 +144,8 @@ def _carry(net: Any, journey: Journey, entering: list[tuple[str, dict[str, Any]]
                     down={port for switch, port in net.cut if switch == here}, choose=net.choose)
         host = net.model.get("switch", here).host_id
         journey.lines += [f"-- {host}", *seen.lines]
-        journey.punts += seen.punted
+        journey.punts += [punt for punt in seen.punted if not punt.refused]
+        journey.told += [punt for punt in seen.punted if punt.refused]
         journey.drops += seen.drops
         for port, frame in seen.sent:
             if port in _TYPES:
@@ -192,11 +194,15 @@ def _onto_wire(net: Any, journey: Journey, here: str, uplink: Any, frame: dict[s
 
 
 def answers(net: Any, journey: Journey, frame: bytes) -> tuple[Any, ...]:
-    """What the controller makes of a packet that it was handed: with the MACs that it had then, and its time to live."""
-    found = journey.punts[0].packet
+    """What the controller makes of a packet that it was handed, or told of: with the MACs that it had then, and its time
+    to live."""
+    (punt, *_) = journey.punts or journey.told
+    found = punt.packet
     raw = b"".join(found[name].to_bytes(6, "big") for name in ("eth_dst", "eth_src")) + frame[12:]
-    rule, (id, *_) = net.compiler.punts[journey.punts[0].cookie]
-    return tuple(rule.answers(net.compiler.world, net.model.get(rule.per, id), frames.aged(raw, found["nw_ttl"])))
+    if "nw_ttl" in found:
+        raw = frames.aged(raw, found["nw_ttl"])
+    rule, (id, *_) = net.compiler.punts[punt.cookie]
+    return tuple(rule.answers(net.compiler.world, net.model.get(rule.per, id), raw))
 
 
 def put_in(net: Any, switch: str, actions: bytes, packet: dict[str, Any], in_port: int = PORT_CONTROLLER) -> Journey:

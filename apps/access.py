@@ -13,8 +13,9 @@ from typing import Any
 
 from apps.access_rules import FAMILY
 from apps.pipeline import ACCESS_IN, ACCESS_OUT, ANSWER, ENTER, GUARD, GUARDS, HAND_OVER, ISOLATE, NETWORK, UNGUARDED
-from apps.places import GATEWAY_PORT, ROUTER_PORTS, everywhere, switches_of, wire_at
+from apps.places import GATEWAY_PORT, ROUTER_PORTS, everywhere, switches_of
 from apps.protocols import PACKET, conversations, exists_in
+from apps.uplinks import wire_at
 from controller.app import flows, query, spread
 from controller.openflow.actions import drop
 from controller.openflow.match import match

@@ -4,7 +4,7 @@ What is of no scope is a scope too. Outside, where the router translates (SNAT o
 translated does not matter; what keeps its address passes only within its scope, in both directions (`translate_in` and
 `translate_out` in `gateways.py`).
 """
-from apps.gateways import ways
+from apps.gateways import leads
 from apps.outside import on_gateway, outside, snat
 from apps.pipeline import GATE, NETWORK, ROUTE, ROUTER
 from apps.places import joints
@@ -51,8 +51,8 @@ def keep_apart(world, port):
 def keep_within(world, port):
     """Outside, what is not translated; what has a floating address is."""
     router, network = outside(world, port)
-    for destination, _ in ways(world, port):
+    for destination, _ in leads(world, port):
         family = family_of(destination)
-        if family != IPV4 or not snat(router):
+        if family != IPV4 or not snat(router, network):
             for other in others(world, router, network.id, family):
                 yield refused(router, other, destination, **({GATE: 0} if family == IPV4 else {}))

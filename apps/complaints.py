@@ -15,7 +15,7 @@ def tell_outside(world, router, gates, to, seen, frame, why):
         whole = floating is not None and floating.fixed_ip_address == seen.destination
         own = [seen.destination] if whole else [fixed.ip_address for fixed in gate.fixed_ips]
         if error := icmp_errors.error(frame, own, why):
-            yield set_field({ROUTER: router.key, SENDER: gate.key, GATE: gate.key if whole else 0}) + resubmit(ROUTE), error
+            yield set_field({ROUTER: router.key, SENDER: gate.key, GATE: gate.key}) + resubmit(ROUTE), error
 
 
 def ask_owners(world, router, port, destination):

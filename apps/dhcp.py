@@ -17,7 +17,8 @@ from typing import NamedTuple
 from apps import names
 from apps.dhcp_options import SWITCHED_OFF, Extra, extras
 from apps.pipeline import ANSWER, BACK, NETWORK
-from apps.places import ROUTER_PORTS, SERVICE_IP, has_services, server_mac, switches_of
+from apps.places import ROUTER_PORTS, switches_of
+from apps.servers import SERVICE_IP, has_services, server_mac
 from controller.app import flows, query, spread
 from controller.openflow import match, move, set_field
 from controller.packet import dhcp, ethernet, ipv4, udp

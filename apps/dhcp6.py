@@ -19,7 +19,7 @@ from apps import names
 from apps.dhcp6_options import extras, packed
 from apps.dhcp_options import SWITCHED_OFF, Extra
 from apps.guards import own_macs
-from apps.places import server_mac
+from apps.servers import server_mac
 from controller.app import query
 from controller.packet import dhcp6, dns, ethernet, ipv6, udp
 from controller.values import Prefix, prefix

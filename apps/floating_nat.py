@@ -13,8 +13,9 @@ groups let it. An address may instead forward ports of its own to ports of sever
 from apps.limits import counted, limits_outside, meters
 from apps.outside import announcement, answer, by_wire, enter, listen, look_up, outside
 from apps.pipeline import FORWARD, GATE, LEAVE, NAT_IN, NAT_OUT, NETWORK, NEXT_HOP, ROUTE, ROUTER, SENDER
-from apps.places import FLOATING_PORT, bearer, gateway_of, home, on_wire, outlet, outlet_of
+from apps.places import FLOATING_PORT, bearer, gateway_of, home, outlet, outlet_of, standing_for
 from apps.routing import IPV4, interfaces
+from apps.uplinks import on_wire
 from controller.app import Missing, Said, answers, every, flows
 from controller.openflow.actions import Nat, ct, resubmit, set_field
 from controller.openflow.match import match
@@ -56,10 +57,10 @@ def translate(world, floating):
         return
     yield NAT_IN, "own", match({ROUTER: router.key, NETWORK: network.key, "eth_type": IPV4, "ipv4_dst": theirs}), (
         *counted(held, limits, "bits received"), set_field({SENDER: gate.key}),
-        ct(router.zone, ROUTE, commit=True, nat=Nat("dst", ours)))
-    yield NAT_OUT, "own", match({ROUTER: router.key, GATE: gate.key, "eth_type": IPV4, "ipv4_src": ours}), (
+        ct(gate.zone, ROUTE, commit=True, nat=Nat("dst", ours)))
+    yield NAT_OUT, "own", match({ROUTER: router.key, SENDER: gate.key, "eth_type": IPV4, "ipv4_src": ours}), (
         *counted(held, limits, "bits sent"), set_field(eth_src=held.mac_address),
-        ct(router.zone, NEXT_HOP, commit=True, nat=Nat("src", theirs)))
+        ct(gate.zone, NEXT_HOP, commit=True, nat=Nat("src", theirs)))
 
 
 @flows(per="floatingip", on=where)
@@ -70,6 +71,8 @@ def set_out(world, floating):
     port = bearer(world, floating)
     if port is None or not floating.fixed_ip_address:
         return
+    if next((one.id for one in standing_for(world, floating) if where(world, one)), floating.id) != floating.id:
+        return                               # it has another, by a gateway that comes first
     network = world.need("network", port.network_id)
     here = home(world, port) == where(world, floating)
     if not here and on_wire(network):
@@ -132,7 +135,7 @@ def forward_ports(world, forwarding):
     for ports, to in leads(forwarding):
         nat = Nat("dst", forwarding.internal_ip_address, ports=to)
         yield NAT_IN, "own", match({**wanted, field: ports}), (
-            *metered, set_field({SENDER: gate.key}), ct(router.zone, ROUTE, commit=True, nat=nat))
+            *metered, set_field({SENDER: gate.key}), ct(gate.zone, ROUTE, commit=True, nat=nat))
 
 
 def leads(forwarding):

@@ -21,6 +21,8 @@ from apps.outside import (
     on_gateway,
     outside,
     question,
+    served,
+    several,
     snat,
 )
 from apps.pipeline import (
@@ -41,7 +43,7 @@ from apps.pipeline import (
 )
 from apps.places import (
     floats,
-    gateway_of,
+    gates,
     gateway_switch,
     is_gateway,
     is_interface,
@@ -81,7 +83,7 @@ def to_gateway(world, port):
     beyond = [destination for destination, _ in world.ask(routes_outside, router.id)]
     within = {one.destination for one in router.routes} - set(beyond)
     everything = [EVERYTHING[family] for family in families(world, router.id)]
-    for destination in dict.fromkeys((*beyond, *everything)):
+    for destination in dict.fromkeys((*beyond, *apart(world, router.id), *everything)):
         if destination in within:            # a default route of the tenant's own comes first
             continue
         yield ROUTE, closeness(prefix(destination).length), leading(
@@ -90,21 +92,28 @@ def to_gateway(world, port):
             set_field({"tun_ipv6_dst" if ":" in address else "tun_dst": address}), DELIVER)
 
 
+def apart(world, router_id):
+    """What is near one of several gateways: floating addresses of another, translated where their machines are, are not
+    for that."""
+    ports = world.ask(gates, router_id)
+    return [subnet.cidr for port in ports for subnet in world.find("subnet", "network_id", port.network_id)] if len(ports) > 1 else []
+
+
 @query
 def families(world, router_id):
     """The IP versions for which a router leads outside."""
-    port = world.ask(gateway_of, router_id)
-    return tuple(sorted({family_of(fixed.ip_address) for fixed in port.fixed_ips})) if port else ()
+    return tuple(sorted({family_of(fixed.ip_address) for port in world.ask(gates, router_id) for fixed in port.fixed_ips}))
 
 
 @query
 def routes_outside(world, router_id):
     """(destination, next hop) of the routes of a router's own that lead by machines outside."""
-    port, router = world.ask(gateway_of, router_id), world.get("router", router_id)
-    subnets = [world.get("subnet", fixed.subnet_id) for fixed in port.fixed_ips] if port and router else []
+    router, ports = world.get("router", router_id), world.ask(gates, router_id)
+    blocks = [prefix(subnet.cidr) for port in ports for fixed in port.fixed_ips
+              if (subnet := world.get("subnet", fixed.subnet_id))]
     joined = {cidr for _, cidr, _ in world.ask(connected, router_id)}
-    return tuple((one.destination, one.nexthop) for one in (router.routes if subnets else ())
-                 if one.destination not in joined and any(subnet and one.nexthop in prefix(subnet.cidr) for subnet in subnets))
+    return tuple((one.destination, one.nexthop) for one in (router.routes if blocks and router else ())
+                 if one.destination not in joined and any(one.nexthop in block for block in blocks))
 
 
 # ---- out
@@ -119,9 +128,11 @@ def ways(world, port):
     beyond = world.ask(routes_outside, router.id)
     taken = {one.destination for one in router.routes} - {destination for destination, _ in beyond}
     own = {fixed.subnet_id: family_of(fixed.ip_address) for fixed in port.fixed_ips}
+    near = [prefix(subnet.cidr) for fixed in port.fixed_ips if (subnet := world.get("subnet", fixed.subnet_id))]
     for destination, hop in beyond:
         taken.add(destination)
-        yield destination, hop
+        if any(hop in block for block in near):
+            yield destination, hop
     for subnet in world.find("subnet", "network_id", network.id):
         if family_of(subnet.cidr) in own.values() and subnet.cidr not in taken:
             taken.add(subnet.cidr)
@@ -133,12 +144,33 @@ def ways(world, port):
             yield EVERYTHING[family], subnet.gateway_ip
 
 
+def leads(world, port):
+    """The same without what leads by a gateway before it: where it leads if nothing says by which gateway."""
+    ports = world.ask(served, port.device_id)
+    before = [world.need("port", id) for id in ports[:ports.index(port.id)]] if port.id in ports else []
+    taken = {destination for other in before for destination, _ in ways(world, other)}
+    return [(destination, hop) for destination, hop in ways(world, port) if destination not in taken]
+
+
+def spread_over(world, router, destination):
+    """The gateways over which the connections to a destination are spread, if there are several: (port, next hop)."""
+    if not router.enable_default_route_ecmp or not destination.endswith("/0"):
+        return []
+    found = [(port, hop) for id in world.ask(served, router.id) for port in (world.need("port", id),)
+             for one, hop in ways(world, port) if one == destination]
+    return found if len(found) > 1 else []
+
+
 def leave_by(port, network, destination, hop, before=()):
     """Out through a gateway: to the next hop, or to the destination itself."""
+    return (*before, ct_clear(), dec_ttl(), *towards(port, network, destination, hop), NAT_OUT)
+
+
+def towards(port, network, destination, hop):
+    """What says by which gateway and next hop it leaves."""
     into = HOP6 if ":" in destination else HOP
     there = set_field({into: ip_number(hop)}) if hop else move("ipv6_dst" if into is HOP6 else "ipv4_dst", into)
-    return (*before, ct_clear(), dec_ttl(), set_field({NETWORK: network.key}), set_field({SENDER: port.key}),
-            set_field(eth_src=port.mac_address), there, NAT_OUT)
+    return set_field({NETWORK: network.key}), set_field({SENDER: port.key}), set_field(eth_src=port.mac_address), there
 
 
 def leading(router, destination, **more):
@@ -152,39 +184,47 @@ def leading(router, destination, **more):
 @flows(per="port", on=on_gateway)
 def route_outside(world, port):
     router, network = outside(world, port)
-    for destination, hop in ways(world, port):
-        yield ROUTE, closeness(prefix(destination).length), leading(router, destination), \
-            leave_by(port, network, destination, hop, measure(world, router, network))
+    for destination, hop in leads(world, port):
+        if not spread_over(world, router, destination):
+            yield ROUTE, closeness(prefix(destination).length), leading(router, destination), \
+                leave_by(port, network, destination, hop, measure(world, router, network))
 
 
 @only(is_gateway)
 def where_translated(world, port):
-    """Where floating addresses of this gateway's router and network are."""
-    return spread(world.gathered(floats, port.id))
+    """Where floating addresses of this gateway's router and network are, and where it is one of several gateways."""
+    beside = len(world.ask(served, port.device_id)) > 1
+    return spread(on_gateway(world, port) if beside else (), world.gathered(floats, port.id))
 
 
 @flows(per="port", on=where_translated)
-def route_floating(world, port):
-    """The same for what leaves with a floating address, wherever that is translated."""
+def route_by_gate(world, port):
+    """The same for what leaves with a floating address, wherever that is translated, and for connections of the gateway."""
     router, network = outside(world, port)
     for destination, hop in ways(world, port):
-        if family_of(destination) == IPV4:
+        if family_of(destination) == IPV4 or several(world, router):
             yield ROUTE, closeness(prefix(destination).length, True), leading(router, destination, **{GATE: port.key}), \
                 leave_by(port, network, destination, hop, measure(world, router, network))
 
 
 @flows(per="port", on=on_gateway)
 def translate_out(world, port):
-    """Without SNAT, and within an address scope, only answers are: those of ports that a floating address forwards."""
+    """Without SNAT, and within an address scope, only answers are: those of ports that a floating address forwards.
+
+    One of several gateways remembers all connections, so that their answers leave by it.
+    """
     router, network = outside(world, port)
     own = [fixed.ip_address for fixed in port.fixed_ips if family_of(fixed.ip_address) == IPV4]
     leaving: dict = {ROUTER: router.key, SENDER: port.key}
-    as_before = (ct(router.zone, NEXT_HOP, nat=Nat("")),)
+    remember = (ct(port.zone, commit=True),) if several(world, router) else ()
+    as_before = (*remember, ct(port.zone, NEXT_HOP, nat=Nat("")))
     for cidr in alike(world, router, network) if own else ():
         yield NAT_OUT, "scope", match({**leaving, "eth_type": IPV4, "ipv4_src": cidr}), as_before
     if own:
         yield NAT_OUT, "any", match({**leaving, "eth_type": IPV4}), (
-            (ct(router.zone, NEXT_HOP, commit=True, nat=Nat("src", own[0])),) if snat(router) else as_before)
+            (ct(port.zone, NEXT_HOP, commit=True, nat=Nat("src", own[0])),) if snat(router, network) else as_before)
+    if remember:
+        yield NAT_OUT, "any", match({**leaving, "eth_type": IPV6}), (ct(port.zone, NEXT_HOP, commit=True),)
     yield NAT_OUT, "plain", match(leaving), (NEXT_HOP,)
 
 
@@ -203,22 +243,23 @@ def translate_in(world, port):
     own = [fixed.ip_address for fixed in port.fixed_ips if family_of(fixed.ip_address) == IPV4]
     come: dict = {ROUTER: router.key, NETWORK: network.key}
     within = set_field({SENDER: port.key})
+    on = (ct(port.zone, ROUTE, commit=True),) if several(world, router) else (ROUTE,)
     for ip in own:
         yield NAT_IN, "own", match({**come, "eth_type": IPV4, "ipv4_dst": ip}), (
-            within, ct(router.zone, ROUTE, nat=Nat("")))
+            within, ct(port.zone, ROUTE, nat=Nat("")))
     for cidr in alike(world, router, network) if own else ():
         # Followed, so that who has a floating address too answers with the one that was asked.
         yield NAT_IN, "plain", match({**come, "eth_type": IPV4, "ipv4_dst": cidr}), (
-            within, ct(router.zone, ROUTE, commit=True))
-    for family in (IPV6,) if own and snat(router) else (IPV4, IPV6):
-        if all(same_scope(world, id, network.id, family) for id in world.gathered(joints, ("networks", router.id))):
-            yield NAT_IN, "untold", match({**come, "eth_type": family}), (within, ROUTE)
+            within, ct(port.zone, ROUTE, commit=True))
+    for family in (IPV6,) if own and snat(router, network) else (IPV4, IPV6):
+        if all(same_scope(world, id, network.id, family) for id in sorted(world.gathered(joints, ("networks", router.id)))):
+            yield NAT_IN, "untold", match({**come, "eth_type": family}), (within, *on)
             continue
         for _, cidr, id in world.ask(connected, router.id):
             if family_of(cidr) == family and same_scope(world, world.need("port", id).network_id, network.id, family):
                 wanted: dict = {**come, "eth_type": family, DESTINATION[family]: cidr}
                 if family == IPV6 or cidr not in alike(world, router, network):
-                    yield NAT_IN, "plain", match(wanted), (within, ROUTE)
+                    yield NAT_IN, "plain", match(wanted), (within, *on)
 
 
 def alike(world, router, network):

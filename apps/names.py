@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from apps import dns_names, known_names
-from apps.places import SERVICE_IP, SERVICE_IP6
+from apps.servers import SERVICE_IP, SERVICE_IP6
 from controller.app import Ask, Service, only, tally
 from controller.packet import dns, ipv4, ipv6, udp
 from controller.values import prefix

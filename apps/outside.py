@@ -1,7 +1,9 @@
 """What gateways and floating addresses have in common: each speaks outside, from one switch, with a MAC of its own."""
+from apps.exits import exit_to
 from apps.pipeline import BACK, FORWARD, LEAVE, ND_REPLY, NETWORK, NEXT_HOP, ROUTER, SENDER, UPLINK
-from apps.places import gateway_switch, is_gateway, outlet, uplink_of
-from controller.app import Fact, Missing, Said, only
+from apps.places import gates, gateway_switch, is_gateway, outlet
+from apps.uplinks import uplink_of
+from controller.app import Fact, Missing, Said, only, query
 from controller.openflow.actions import controller, meter, move, resubmit, set_field
 from controller.openflow.group import Meter
 from controller.openflow.match import match
@@ -42,9 +44,20 @@ def on_gateway(world, port):
     return (switch,) if reaches else ()
 
 
-def snat(router):
-    info = router.external_gateway_info
-    return info is not None and info.get("enable_snat") is not False
+@query
+def served(world, router_id):
+    """The ids of the gateways that lead outside now, because the gateway host has their wires; the first gateway first."""
+    return tuple(port.id for port in world.ask(gates, router_id) if on_gateway(world, port))
+
+
+def several(world, router):
+    """Whether a router leads outside by more than one gateway: then connections are told apart by theirs."""
+    return len(world.ask(served, router.id)) > 1
+
+
+def snat(router, network):
+    said = exit_to(router, network.id)
+    return bool(said) and said.get("enable_snat") is not False
 
 
 def family_of(ip):

@@ -13,8 +13,9 @@ from typing import Any
 
 from apps.bandwidth import taken
 from apps.pipeline import EGRESS, LABELS, NETWORK, PATHS, VIA, WRAP
-from apps.places import on_wire, reach
+from apps.places import reach
 from apps.transport import MPLS, NOWHERE, labels_of_all
+from apps.uplinks import on_wire
 from apps.ways import label_of
 from controller.app import flows, query
 from controller.errors import Invalid

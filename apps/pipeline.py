@@ -100,8 +100,11 @@ LEAVE = table(
 NAT_IN = table(
     33, "nat_in", "If it is from outside: whose is it within?",
     levels={"expired": 200, "own": 100, "plain": 20, "untold": 10, "closed": 5})
+KEEP = table(
+    34, "keep", "If it is from within: by which of several gateways did its connection begin?",
+    levels={"gateway": 100})
 ROUTE = table(
-    34, "route", "Which network does the router send it to, and to which next hop?",
+    35, "route", "Which network does the router send it to, and to which next hop?",
     levels={"answer": 2000, "own": 1900, "expired": 1800, "route": 100, "none": 1})
 NAT_OUT = table(
     36, "nat_out", "It leaves for outside: by which address?",

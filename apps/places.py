@@ -5,8 +5,10 @@ looks at interfaces itself.
 """
 from hashlib import blake2s
 
+from apps.exits import rank
 from apps.scopes import shares_scope
 from apps.seats import ROUTER_PORTS, awaited, plugged
+from apps.uplinks import landings, uplink_of
 from controller.app import Missing, only, query, spread, tally
 
 GATEWAY_PORT, FLOATING_PORT = "network:router_gateway", "network:floatingip"
@@ -66,71 +68,6 @@ def seats(world, network):
         seen = world.known(plugged, port.id)
         if seen:
             yield seen.switch_id, b"".join(seen.out) if seen.tag else seen.ofport
-
-
-# ---- what the controller itself is called on a network
-
-def server_mac(network):
-    """The MAC address that a network's DHCP server speaks from; ports' own start with fa:16:3e."""
-    return f"fa:16:3f:00:{network.key >> 8 & 255:02x}:{network.key & 255:02x}"
-
-
-# Where every machine reaches the services of its network, whatever its addresses are: metadata and names.
-SERVICE_IP, SERVICE_IP6 = "169.254.169.254", "fe80::a9fe:a9fe"
-SERVICE_MAC = "fa:16:3f:ff:a9:fe"
-
-
-def has_services(world):
-    """Whether anything is served there."""
-    return world.settings["metadata"]["enabled"] or world.settings["dns"]["enabled"]
-
-
-# ---- uplinks: where switches reach physical networks
-
-def on_wire(network):
-    """Whether a physical network carries it (flat, vlan), and not tunnels."""
-    return network.provider_physical_network is not None
-
-
-@query
-def uplink_of(world, switch_id, physical_network):
-    """The uplink through which a switch reaches a physical network, or None."""
-    found = [seen for seen in world.find("uplink", "switch_id", switch_id)
-             if seen.physical_network == physical_network and seen.ofport]
-    return found[0] if found else None
-
-
-@query
-def strands(world, network_id):
-    """(physical network, VLAN or None) of each segment of a network, by name of the physical network; () for tunnels."""
-    network = world.need("network", network_id)
-    if not on_wire(network):
-        return ()
-    found = {one.physical_network: one.segmentation_id for one in world.find("segment", "network_id", network_id)
-             if one.physical_network}
-    return tuple(sorted((found or {network.provider_physical_network: network.provider_segmentation_id}).items()))
-
-
-@query
-def wire_at(world, network_id, switch_id):
-    """(uplink, VLAN or None) by which a switch carries a network, or None: the first of its segments that is here."""
-    for physical_network, vlan in world.ask(strands, network_id) or ():
-        uplink = world.ask(uplink_of, switch_id, physical_network)
-        if uplink:
-            return uplink, vlan
-    return None
-
-
-@tally(per="uplink")
-def landings(world, uplink):
-    """Physical networks gather the switches that reach them."""
-    if uplink.physical_network and uplink.switch_id and uplink.ofport:
-        yield uplink.physical_network, uplink.switch_id
-
-
-def uplinks(world, physical_network):
-    """The switches with an uplink to a physical network, in order."""
-    return sorted(world.gathered(landings, physical_network))
 
 
 # ---- routers: a port of a router joins its network to the router's others
@@ -254,27 +191,35 @@ def outlets(world, port):
 
 
 @query
-def gateway_of(world, router_id, network_id=None):
-    """A router's port on its external network, or on this one; None without one."""
+def gates(world, router_id):
+    """A router's ports on external networks, the first gateway's first."""
     ports = [world.get("port", id) for id in sorted(world.gathered(joints, ("gateway", router_id)))]
-    return next((port for port in ports if port and network_id in (None, port.network_id)), None)
+    router = world.get("router", router_id)
+    return tuple(sorted(filter(None, ports), key=lambda port: rank(router, port.network_id) if router else 0))
+
+
+@query
+def gateway_of(world, router_id, network_id):
+    """A router's port on an external network; None without one."""
+    return next((port for port in world.ask(gates, router_id) if port.network_id == network_id), None)
 
 
 @query
 def gateway_switch(world, router_id):
     """The gateway host of a router: of the switches with the wire, the first by a digest of both; None without one.
 
-    One that is lost comes after all others. A router that is not `ha` stays where it is all the same.
+    One that is lost comes after all others. A router that is not `ha` stays where it is all the same. One host is it
+    for all gateways of a router: of those with the most of their wires, one that has the first gateways'.
     """
-    router, port = world.get("router", router_id), world.ask(gateway_of, router_id)
-    network = world.get("network", port.network_id) if port else None
-    if network is None or not network.provider_physical_network:
-        return None
+    router, networks = world.get("router", router_id), [world.get("network", port.network_id) for port in world.ask(gates, router_id)]
+    reaching = [world.gathered(landings, network.provider_physical_network) for network in networks
+                if network and network.provider_physical_network]
 
-    def rank(switch):
+    def preference(switch):
         lost = router is not None and router.ha and world.get("loss", switch) is not None
-        return lost, blake2s(f"{router_id} {switch}".encode(), digest_size=8).digest()
-    return min(uplinks(world, network.provider_physical_network), default=None, key=rank)
+        lacking = [switch not in switches for switches in reaching]
+        return lost, sum(lacking), lacking, blake2s(f"{router_id} {switch}".encode(), digest_size=8).digest()
+    return min(frozenset().union(*reaching), default=None, key=preference)
 
 
 @query
@@ -290,12 +235,22 @@ def outlet_of(world, floating_id):
         return None
     spread_out = router.distributed if floating.distributed is None else floating.distributed
     machine = bearer(world, floating) if spread_out else None
-    if machine and shares_scope(world, machine.network_id, network.id):
-        machine = None                   # it is reached by its own address too: the gateway host has to follow both
+    if machine and (shares_scope(world, machine.network_id, network.id) or len(standing_for(world, floating)) > 1):
+        machine = None                   # it is reached by another address too: the gateway host has to follow both
     seen = world.ask(plugged, machine.id) if machine else None
     if seen and world.ask(uplink_of, seen.switch_id, network.provider_physical_network):
         return seen.switch_id
-    return world.ask(gateway_switch, router.id)
+    switch = world.ask(gateway_switch, router.id)
+    return switch if switch and world.ask(uplink_of, switch, network.provider_physical_network) else None
+
+
+def standing_for(world, floating):
+    """The floating IPs of one router that stand for one address, each on a network of its own; the first gateway's first."""
+    if not floating.port_id:
+        return []
+    router, place = world.need("router", floating.router_id), (floating.port_id, floating.fixed_ip_address)
+    found = [one for one in world.find("floatingip", "port_id+fixed_ip_address", place) if one.router_id == router.id]
+    return sorted(found, key=lambda one: (rank(router, one.floating_network_id), one.id))
 
 
 def bearer(world, floating):

@@ -15,8 +15,9 @@ switches would otherwise see its MAC move from port to port all the time.
 from hashlib import blake2s
 
 from apps.pipeline import ADMIT, COMMIT, COPIES, DELIVER, FORWARD, NETWORK, RECEIVER, SENDER, UPLINK
-from apps.places import ROUTER_PORTS, everywhere, on_wire, reach, switches_of, wire_at
+from apps.places import ROUTER_PORTS, everywhere, reach, switches_of
 from apps.seats import TAGGED, carried_by
+from apps.uplinks import on_wire, wire_at
 from controller.app import flows, only, spread
 from controller.openflow.actions import drop, output, pop_vlan, resubmit, set_field
 from controller.openflow.match import match

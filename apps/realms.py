@@ -9,7 +9,8 @@ are joined
     by routers that we do not see        networks on physical wires; but not those that have the same block of addresses,
                                          between which nobody can route
 """
-from apps.places import on_wire, routed
+from apps.places import routed
+from apps.uplinks import on_wire
 from controller.app import only, query, tally
 
 WIRES = 0xFFFFFFFF               # the realm of networks on physical wires; others are called by a network's key

@@ -16,7 +16,8 @@ from apps import names
 from apps.dhcp6_options import packed
 from apps.guards import own_macs
 from apps.pipeline import ASK, GUARD, NETWORK
-from apps.places import ROUTER_PORTS, seats, server_mac, switches_of
+from apps.places import ROUTER_PORTS, seats, switches_of
+from apps.servers import server_mac
 from controller.app import Said, every, flows, query, spread
 from controller.openflow import match
 from controller.packet import dns, ethernet, icmp6

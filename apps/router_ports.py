@@ -1,5 +1,5 @@
-"""The ports of routers, which are all there is of a router's places: interfaces, by which it joins subnets, and a
-gateway, by which it leads outside.
+"""The ports of routers, which are all there is of a router's places: interfaces, by which it joins subnets, and
+gateways, by which it leads outside.
 """
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from apps.addresses import FLOATING, GATEWAY, INTERFACE
+from apps.exits import exits
 from controller import values
 from controller.errors import Invalid, Missing
 from controller.policy import SYSTEM
@@ -22,14 +23,14 @@ def interfaces(rows: Any, router_id: str) -> list[Any]:
     return rows.find("port", BY_OWNER, (router_id, INTERFACE))
 
 
-def gateway(rows: Any, router_id: str) -> Any:
-    """The port by which a router leads outside, or None."""
-    return next(iter(rows.find("port", BY_OWNER, (router_id, GATEWAY))), None)
+def gateways(rows: Any, router_id: str) -> list[Any]:
+    """The ports by which a router leads outside, by id."""
+    return rows.find("port", BY_OWNER, (router_id, GATEWAY))
 
 
 def both(rows: Any, router_id: str) -> list[Any]:
-    """A router's interfaces and its gateway."""
-    return [*interfaces(rows, router_id), *rows.find("port", BY_OWNER, (router_id, GATEWAY))]
+    """A router's interfaces and its gateways."""
+    return [*interfaces(rows, router_id), *gateways(rows, router_id)]
 
 
 def subnets_of(rows: Any, fixed_ips: Iterable[Record]) -> list[Any]:
@@ -91,9 +92,9 @@ def router_between(write: Any, port: Any, fixed: Record, network_id: str) -> str
     subnet, found = write.get("subnet", fixed.subnet_id), []
     for interface in write.find("port", "network_id+device_owner", (port.network_id, INTERFACE)):
         router = write.get("router", interface.device_id)
-        info = router.external_gateway_info if router is not None else None
+        outside = {one.network_id for one in exits(router)} if router is not None else ()
         own = [one.ip_address for one in interface.fixed_ips if one.subnet_id == subnet.id]
-        if own and info and info.network_id == network_id:
+        if own and network_id in outside:
             found.append((subnet.gateway_ip not in own, router.id))
     if not found:
         raise Missing("router", subnet.id, type="ExternalGatewayForFloatingIPNotFound",

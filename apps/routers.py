@@ -15,7 +15,7 @@ from apps.router_ports import (
     both,
     check_apart,
     drop,
-    gateway,
+    gateways,
     interfaces,
     leads_outside,
     needed_by,
@@ -36,8 +36,8 @@ def status(model: Any, router: Any) -> str:
     ports = [("port", port.id) for port in both(model, router.id)]
     if realized(model, ("router", router.id), *ports) == "ERROR":
         return "ERROR"
-    leading = gateway(model, router.id)
-    reached = leading is None or leads_outside(model, model.get("network", leading.network_id))
+    leading = gateways(model, router.id)
+    reached = not leading or any(leads_outside(model, model.get("network", one.network_id)) for one in leading)
     return "ACTIVE" if router.admin_state_up and reached else "DOWN"
 
 
@@ -220,9 +220,9 @@ def _check_routes(write: Any, router: Any, routes: tuple[Record, ...]) -> None:
         raise Invalid("", f"Unable to complete operation for {router.id}. The number of routes exceeds the maximum "
                           f"{MOST_ROUTES}.", type="RoutesExhausted")
     fixed_ips = [fixed for port in interfaces(write, router.id) for fixed in port.fixed_ips]
-    leading = gateway(write, router.id)
-    outside = [values.prefix(subnet.cidr) for subnet in subnets_of(write, leading.fixed_ips if leading else ())]
-    own = {fixed.ip_address for fixed in (*fixed_ips, *(leading.fixed_ips if leading else ()))}
+    leading = [fixed for port in gateways(write, router.id) for fixed in port.fixed_ips]
+    outside = [values.prefix(subnet.cidr) for subnet in subnets_of(write, leading)]
+    own = {fixed.ip_address for fixed in (*fixed_ips, *leading)}
     blocks = [values.prefix(subnet.cidr) for subnet in subnets_of(write, fixed_ips)]
     if len({(route.destination, route.nexthop) for route in routes}) < len(routes):
         raise Invalid("routes", "there are two to one destination by one nexthop; say it once", type="InvalidRoutes")

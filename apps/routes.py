@@ -138,7 +138,7 @@ def _interfaces(write: Any, router_id: str) -> list[Any]:
 # ---- what others may not do to a router of routes
 
 def keep_router(write: Any, document: Mapping[str, Any], asked: Mapping[str, Any], before: Any) -> None:
-    for name in ("routes", "external_gateway_info"):
+    for name in ("routes", "external_gateway_info", "external_gateways"):
         if before.paired and asked.get(name):
             raise _made_of_routes(before, f"{name}: ")
 

@@ -19,6 +19,7 @@ from apps.pipeline import (
     FORWARD,
     HOP,
     HOP6,
+    KEEP,
     LARGE,
     LEAVE,
     METERS,
@@ -33,6 +34,7 @@ from apps.pipeline import (
 )
 from apps.places import (
     everywhere,
+    gates,
     home,
     is_interface,
     joints,
@@ -89,7 +91,8 @@ def stand(world, switch):
     for fields in LINK_LOCAL:
         yield NEXT_HOP, "never", match(fields), (drop("a link-local address is not routed"),)
     yield LEAVE, "rest", match(), (drop("only IP is routed"),)
-    yield NAT_IN, "rest", match(), (ROUTE,)
+    yield NAT_IN, "rest", match(), (KEEP,)
+    yield KEEP, "rest", match(), (ROUTE,)
     yield ROUTE, "rest", match(), (drop("no such router"),)
     yield NEXT_HOP, "rest", match(), (drop("no such router"),)
 
@@ -325,10 +328,10 @@ def refuse(world, router):
 def say_why(world, router, frame):
     """The ICMP error, from the router's address on the network that the packet came from; it is routed."""
     ports, seen = interfaces(world, router.id), icmp_errors.read(frame)
-    gates = [port for id in sorted(world.gathered(joints, ("gateway", router.id))) if (port := world.get("port", id))]
+    outside = world.ask(gates, router.id)
     to, by = frame[:6].hex(":"), frame[6:12].hex(":")
     entered = next((port for port in ports if port.mac_address == to), None)
-    leaving = next((port for port in (*ports, *gates) if port.mac_address == by), None)
+    leaving = next((port for port in (*ports, *outside) if port.mac_address == by), None)
     if seen is None:
         return ()
     network = world.get("network", leaving.network_id) if leaving else None
@@ -336,7 +339,7 @@ def say_why(world, router, frame):
     why: icmp_errors.Why | None = large or (icmp_errors.HOST_UNREACHABLE if leaving else
                                             icmp_errors.TIME_EXCEEDED if seen.left < 2 else icmp_errors.NO_ROUTE)
     if entered is None:
-        return tuple(tell_outside(world, router, gates, to, seen, frame, why)) if leaving else ()
+        return tuple(tell_outside(world, router, outside, to, seen, frame, why)) if leaving else ()
     if not large and seen.destination in own_addresses(world, router.id):
         why = icmp_errors.PORT_UNREACHABLE if seen.protocol not in (ICMP, ICMPV6) else None
     elif why is icmp_errors.HOST_UNREACHABLE and (asked := tuple(ask_owners(world, router, leaving, seen.destination))):

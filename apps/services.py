@@ -10,7 +10,8 @@ asked, as with DHCP.
 from apps import metadata, names
 from apps.guards import pairs
 from apps.pipeline import ANSWER, BACK, METERS, ND_REPLY, SENDER, SERVE
-from apps.places import SERVICE_IP, SERVICE_IP6, SERVICE_MAC, everywhere, has_services, homes_of, plugged
+from apps.places import everywhere, homes_of, plugged
+from apps.servers import SERVICE_IP, SERVICE_IP6, SERVICE_MAC, has_services
 from controller.app import Ask, Heard, answers, flows
 from controller.openflow import Meter, controller, match, meter, move, set_field
 from controller.openflow.actions import drop

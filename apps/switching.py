@@ -26,20 +26,9 @@ from apps.pipeline import (
     TUNNEL_PORT,
     UNGUARDED,
 )
-from apps.places import (
-    everywhere,
-    here,
-    home,
-    listens,
-    on_wire,
-    peers,
-    plugged,
-    ports_on,
-    reach,
-    switches_of,
-    tunnel_address,
-)
+from apps.places import everywhere, here, home, listens, peers, plugged, ports_on, reach, switches_of, tunnel_address
 from apps.seats import TAGGED
+from apps.uplinks import on_wire
 from apps.watched import account, peers_of
 from apps.ways import label_of, way_to
 from controller.app import flows, only, query, spread, tally

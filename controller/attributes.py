@@ -13,12 +13,12 @@ from controller.types import TYPES, Type, list_of, record_of
 _WORDS = {"type", "primary", "description", "required", "length", "values", "format", "min", "max",   # Gluon's
           "default", "settable", "unique", "nullable", "null", "index", "on_delete", "revises", "bookkeeping",
           "visible", "policy", "stored", "serves", "unserved", "alias", "number", "computed", "items", "fields",
-          "max_items", "unique_items", "free"}
+          "max_items", "unique_items", "braces", "free"}
 _CHOICES = {"settable": ("never", "create", "update", "always"), "on_delete": ("refuse", "cascade", "ignore"),
             "visible": (True, False, "admin", "filter", "asked")}
 _SHOWN = {True: "everyone", False: "nobody", "admin": "admin", "filter": "filter", "asked": "asked"}
 _LENGTH = 255
-_POOL_WORDS = {"pool", "per", "min", "max", "ranges", "taken", "exhausted"}
+_POOL_WORDS = {"pool", "per", "min", "max", "ranges", "only", "taken", "exhausted"}
 
 
 def attribute_of(file: Any, where: str, name: str, given: Any, kinds: Mapping[str, str]) -> Attribute:
@@ -92,7 +92,8 @@ def _type(file: Any, where: str, given: Mapping, kinds: Mapping[str, str]) -> tu
         if isinstance(said_of_items, Mapping):
             said_of_items = {"nullable": False, **said_of_items}
         item = attribute_of(file, f"{where}.items", "items", said_of_items, kinds)
-        return list_of(item, most=given.get("max_items"), unique=bool(given.get("unique_items", True))), None
+        return list_of(item, most=given.get("max_items"), unique=bool(given.get("unique_items", True)),
+                       braces=_true(given, "braces")), None
     if said == "record":
         parts = given.get("fields") or {}
         return record_of({name: attribute_of(file, f"{where}.{name}", name, {"nullable": False, **one}, kinds)

@@ -234,7 +234,14 @@ class Transaction:
                 else one.computed(self.draft, before)
             if value != had:
                 changed[name] = value, had if before is not None else None
-        row = self.writer.model.make(resource.kind, document)
+        self._check_allowed(context, resource, verb, changed, self.writer.model.make(resource.kind, document))
+
+    def check_allowed(self, kind: str, row: Row, changed: Mapping[str, tuple[Any, Any]]) -> None:
+        """Forbidden if whoever asks may not change an attribute so: for each the value asked for and that before."""
+        self._check_allowed(self.context, self.resources[kind], "update", changed, row)
+
+    def _check_allowed(self, context: Context, resource: Resource, verb: str, changed: Mapping[str, tuple[Any, Any]],
+                       row: Row) -> None:
         refused = self.writer.policy.refused(context, resource, verb, changed, row, self.draft)
         if refused is not None:
             raise Forbidden(f"{refused[0]}: is not for this project and these roles to set; leave it out (policy rule "

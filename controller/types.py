@@ -248,9 +248,12 @@ TYPES: dict[str, Type] = {kind.name: kind for kind in (
 )}
 
 
-def list_of(item: Any, *, most: int | None = None, unique: bool = True) -> Type:
-    """A list whose items are read by an Attribute. The same item twice is refused unless `unique` is off."""
+def list_of(item: Any, *, most: int | None = None, unique: bool = True, braces: bool = False) -> Type:
+    """A list whose items are read by an Attribute. The same item twice is refused unless `unique` is off. With `braces` an
+    empty object stands for an empty list."""
     def read(value: Any) -> tuple:
+        if braces and value == {}:
+            return ()
         if not isinstance(value, (list, tuple)):
             raise Invalid("", "must be a list")
         if most is not None and len(value) > most:
@@ -258,7 +261,7 @@ def list_of(item: Any, *, most: int | None = None, unique: bool = True) -> Type:
         return _distinct([_item(item, number, one) for number, one in enumerate(value)], unique)
 
     good = tuple([one] for one in item.examples()) + ([],)
-    bad: tuple = (1, "x", {}, *([one] for one in item.counterexamples()))
+    bad: tuple = (1, "x", *(() if braces else ({},)), *([one] for one in item.counterexamples()))
     if most is not None:
         bad += ([next(iter(item.examples()))] * (most + 1),)
     if unique:

@@ -281,6 +281,8 @@ class Writer:
     def pool_of(self, attribute: Attribute, document: Mapping[str, Any]) -> Pool | None:
         """The pool that an attribute's numbers come from; None if objects of this kind have no number from a pool."""
         given = attribute.number or {}
+        if document.get(attribute.name) is None and any(document[name] != value for name, value in given.get("only", {}).items()):
+            return None
         if "per" not in given:
             return self.numbers.pool(given["pool"], given["min"], given["max"])
         by = document[given["per"]]

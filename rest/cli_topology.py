@@ -98,7 +98,7 @@ def _logical(answer: Answer, found: Any) -> None:
         found.add_node(network["id"], kind="network", label=network["name"] or network["id"][:8])
     for router in answer["routers"]:
         found.add_node(router["id"], kind="router", label=router["name"] or router["id"][:8])
-        for network in {*router["networks"], *filter(None, (router["external_network"],))} & found.nodes:
+        for network in {*router["networks"], *router["external_networks"]} & found.nodes:
             found.add_edge(router["id"], network, kind="interface")
     for port in answer["ports"]:
         if port["network"] in found and not port["device_owner"].startswith("network:router"):

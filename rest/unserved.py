@@ -25,8 +25,6 @@ UNSERVED: dict[str, str] = {
     "dhcp_agent_scheduler": AGENTS, "l3-agent-scheduler-ha-chassis-priority": AGENTS,
     "dns-integration-domain-keywords": "a domain is a name, and holds no keywords",
     "enable-default-route-bfd": "next hops outside are asked for by ARP, not by BFD",
-    "enable-default-route-ecmp": "a router has one default route outside",
-    "external-gateway-multihoming": "a router has one external gateway",
     "expose-l3-conntrack-helper": "connection tracking has no helpers", "l3-conntrack-helper": "connection tracking has no helpers",
     "flavors": "there is one kind of router", "l3-flavors": "there is one kind of router",
     "router-service-type": "there is one kind of router", "service-type": "there is one provider of everything",

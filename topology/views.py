@@ -5,6 +5,7 @@
 
 The logical view knows nothing of what is below: no switch, no host, no number. Who may see an object is asked of `sees`.
 """
+from apps.exits import exits
 from apps.places import plugged
 from topology.graph import is_two_way
 
@@ -35,9 +36,8 @@ def port_of(model, port):
 
 def router_of(model, router):
     ports = model.find("port", "device_id", router.id)
-    info = router.external_gateway_info
     return {"id": router.id, "name": router.name, "project_id": router.project_id,
-            "networks": sorted({port.network_id for port in ports}), "external_network": info["network_id"] if info else None}
+            "networks": sorted({port.network_id for port in ports}), "external_networks": [one.network_id for one in exits(router)]}
 
 
 def physical(model, world):

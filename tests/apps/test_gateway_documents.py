@@ -246,11 +246,17 @@ def test_a_route_may_lead_by_one_machine_outside(world: World) -> None:
             world.change(router, routes=routes(f"10.9.0.0/16 {wrong}"))
 
 
-def test_a_zone_is_neither_another_routers_nor_a_networks(world: World) -> None:
-    rows = [world.make(kind) for kind in ("network", "router", "network", "router", "router", "network")]
-    numbers = [row.zone if row.KIND == "router" else row.key for row in rows]
+def test_a_zone_is_neither_another_gateways_nor_a_networks_and_comes_and_goes_with_its_gateway(world: World) -> None:
+    network = external(world)
+    rows = [network, *(world.make("network") for _ in range(2))]
+    zones = [gateway(world, leading(world, network)) for _ in range(3)]
+    numbers = [*(row.key for row in rows), *(port.zone for port in zones)]
     assert len(set(numbers)) == len(numbers)
-    assert "zone" not in world.show(rows[1], ADMIN)
+    assert "zone" not in world.show(zones[0], ADMIN) and world.make("port", network_id=rows[1].id).zone is None
+    pool = world.writer.numbers.pools["network_key"]
+    assert set(pool.owners) == set(numbers)
+    world.drop(world.model.get("router", zones[1].device_id))
+    assert set(pool.owners) == set(numbers) - {zones[1].zone}
 
 
 def test_a_gateway_is_up_where_the_router_is_and_some_host_has_the_wire(world: World) -> None:

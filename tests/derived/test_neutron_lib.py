@@ -92,9 +92,9 @@ REASONS: dict[tuple[str, str, str], str] = {
     ("port", "pvlan_type", "visible"): NOT_OFFERED, ("port", "pvlan_community", "visible"): NOT_OFFERED,
     ("port", "propagate_uplink_status", "visible"): NOT_OFFERED, ("port", "trusted", "visible"): NOT_OFFERED,
     **{("router", name, "visible"): NOT_OFFERED for name in (
-        "evpn_vni", "enable_default_route_bfd", "enable_default_route_ecmp", "enable_ndp_proxy", "service_type_id")},
+        "evpn_vni", "enable_default_route_bfd", "enable_ndp_proxy", "service_type_id")},
     **{("router", name, "there"): "read-only, of an extension that is not offered" for name in (
-        "conntrack_helpers", "external_gateways")},
+        "conntrack_helpers",)},
     ("router", "enable_snat", "default"): "worked out from external_gateway_info",
     ("router", "distributed", "default"): "says what every router is",
     ("router", "ha", "default"): "says what every router is",
@@ -104,6 +104,7 @@ REASONS: dict[tuple[str, str, str], str] = {
     ("subnetpool", "name", "default"): "it must be given and not be empty, which is found in the next step",
     **{(kind, "qos_policy_id", "alone"): "Neutron shows it in the policy's list of rules" for kind in PARTS if kind.endswith("_rule")},
     ("security_group", "shared", "default"): "read-only; groups are not shared",
+    ("router", "external_gateways", "default"): "read-only; a router without gateways has an empty list of them",
 }
 TEXT = ["a\0b", "\ud800"]
 LINES = [*TEXT, "a\nb", "a\rb"]

@@ -27,6 +27,7 @@ import apps.extra_routes  # noqa: F401
 import apps.floating_nat  # noqa: F401
 import apps.gateways  # noqa: F401
 import apps.hops  # noqa: F401
+import apps.multihoming  # noqa: F401
 import apps.multipath  # noqa: F401
 import apps.neighbours  # noqa: F401
 import apps.path_policies  # noqa: F401

@@ -32,6 +32,7 @@ from tests.laws.chance_routed import (
     STRANGERS,
     SUBNETS,
     WIRES,
+    WORLDS,
     address,
 )
 from tests.laws.operations import Batch, Operation, name
@@ -359,8 +360,8 @@ def furnish(seed: int, *, tame: bool = False) -> list[Batch]:
         (chance.router, ROUTERS),
         (chance.joint, len(JOINTS) // 2),
         (chance.route, len(PAIRS)),
-        (chance.world, 2),
-        (chance.gate, ROUTERS),
+        (chance.world, 2 * len(WORLDS)),
+        (chance.gate, ROUTERS * len(WORLDS)),
         (chance.holder, FLOATING),
         (chance.loss, 1),
         (chance.pool, POOLS),

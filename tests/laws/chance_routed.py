@@ -9,7 +9,8 @@ from tests.laws.operations import Operation, name
 NETWORKS, SUBNETS, PORTS, GROUPS, RULES, HOSTS, WIRES, ROUTERS = 4, 6, 24, 5, 14, 6, 2, 3
 JOINTS = range(100, 100 + ROUTERS * SUBNETS)  # numbers of ports that are interfaces of routers
 PAIRS = [(one, other) for other in range(SUBNETS) for one in range(other) if (one % 3 == 2) == (other % 3 == 2)]
-WORLD, GATES, HOLDERS, FLOATING, FORWARDS, STRANGERS = 8, 200, 240, 6, 4, 4  # the external network, and what leads there
+WORLDS, GATES, HOLDERS, FLOATING, FORWARDS, STRANGERS = (8, 9), 200, 240, 6, 4, 4  # external networks, and what leads there
+WORLD, OUTSIDE = WORLDS[0], {8: "203.0.113", 9: "192.0.2"}
 POOLS = 2
 MODES = ("slaac", "dhcpv6-stateless", "dhcpv6-stateful")
 
@@ -45,40 +46,44 @@ class Routed(Draw):
         return Operation(
             "router",
             name("router", number),
-            {"key": number + 1, "zone": 1000 + number, "admin_state_up": self._maybe(0.9), "routes": routes,
-             "paired": self._maybe(0.3), "ha": self._maybe(0.8), "distributed": self._maybe(0.8), "external_gateway_info": {
-                 "network_id": name("network", WORLD), "enable_snat": self._maybe(0.8), "external_fixed_ips": []}
-             if self._maybe(0.8) else None},
+            {"key": number + 1, "admin_state_up": self._maybe(0.9), "routes": routes,
+             "paired": self._maybe(0.3), "ha": self._maybe(0.8), "distributed": self._maybe(0.8),
+             "enable_default_route_ecmp": self._maybe(0.5), "external_gateways": [
+                 {"network_id": name("network", world), "enable_snat": self._maybe(0.8), "external_fixed_ips": []}
+                 for world in self.random.sample(WORLDS, self._below(len(WORLDS) + 1))]},
         )
 
     # ---- outside
     def world(self) -> Operation:
-        """The external network, or its subnet."""
+        """An external network, or its subnet."""
+        world = self.random.choice(WORLDS)
         if self._maybe(0.5):
-            return Operation("network", name("network", WORLD), {
-                "key": WORLD + 1, "admin_state_up": True, "mtu": 1500, "provider:network_type": "flat",
-                "provider:physical_network": "physnet0", "provider:segmentation_id": None})
-        return Operation("subnet", name("subnet", WORLD), {
-            "network_id": name("network", WORLD), "ip_version": 4, "cidr": "203.0.113.0/24", "enable_dhcp": False,
+            return Operation("network", name("network", world), {
+                "key": world + 1, "admin_state_up": True, "mtu": 1500, "provider:network_type": "flat",
+                "provider:physical_network": f"physnet{world - WORLD}", "provider:segmentation_id": None})
+        return Operation("subnet", name("subnet", world), {
+            "network_id": name("network", world), "ip_version": 4, "cidr": f"{OUTSIDE[world]}.0/24", "enable_dhcp": False,
             "subnetpool_id": self.random.choice((None, name("subnetpool", 0))),
-            "gateway_ip": self.random.choice(("203.0.113.1", None))})
+            "gateway_ip": self.random.choice((f"{OUTSIDE[world]}.1", None))})
 
     def gate(self) -> Operation:
-        """A router's port on the external network."""
-        router = self._below(ROUTERS)
-        return Operation("port", name("port", GATES + router), {
-            "key": GATES + 16 + router, "project_id": "", "network_id": name("network", WORLD),
-            "mac_address": f"fa:16:3e:00:02:{router:02x}", "admin_state_up": True, "port_security_enabled": False,
-            "fixed_ips": [{"subnet_id": name("subnet", WORLD), "ip_address": f"203.0.113.{2 + router}"}],
+        """A router's port on an external network."""
+        router, world = self._below(ROUTERS), self.random.choice(WORLDS)
+        number = router + (world - WORLD) * ROUTERS
+        return Operation("port", name("port", GATES + number), {
+            "key": GATES + 16 + number, "zone": 1000 + number, "project_id": "", "network_id": name("network", world),
+            "mac_address": f"fa:16:3e:00:02:{number:02x}", "admin_state_up": True, "port_security_enabled": False,
+            "fixed_ips": [{"subnet_id": name("subnet", world), "ip_address": f"{OUTSIDE[world]}.{2 + router}"}],
             "device_owner": "network:router_gateway", "device_id": name("router", router), "binding:host_id": ""})
 
     def holder(self) -> Operation:
         """The port that holds the address of a floating IP."""
         number = self._below(FLOATING)
+        world = WORLDS[number > 3]
         return Operation("port", name("port", HOLDERS + number), {
-            "key": HOLDERS + 16 + number, "project_id": "", "network_id": name("network", WORLD),
+            "key": HOLDERS + 16 + number, "project_id": "", "network_id": name("network", world),
             "mac_address": f"fa:16:3e:00:03:{number:02x}", "admin_state_up": True, "port_security_enabled": False,
-            "fixed_ips": [{"subnet_id": name("subnet", WORLD), "ip_address": f"203.0.113.{50 + number}"}],
+            "fixed_ips": [{"subnet_id": name("subnet", world), "ip_address": f"{OUTSIDE[world]}.{50 + number}"}],
             "device_owner": "network:floatingip", "device_id": name("floatingip", number), "binding:host_id": ""})
 
     def pool(self) -> Operation:
@@ -107,12 +112,12 @@ class Routed(Draw):
     def floating(self) -> Operation:
         """Even ones stand for an address, odd ones forward ports."""
         number = self._below(FLOATING)
-        whole = number % 2 == 0 and self._maybe(0.8)
+        whole, world, port = number % 2 == 0 and self._maybe(0.8), WORLDS[number > 3], number % 4     # 0 may have two
         return Operation("floatingip", name("floatingip", number), {
-            "project_id": "acme", "floating_network_id": name("network", WORLD),
-            "floating_ip_address": f"203.0.113.{50 + number}", "router_id": name("router", number % ROUTERS),
-            "port_id": name("port", number) if whole else None,
-            "fixed_ip_address": f"10.0.{number % NETWORKS}.{10 + number}" if whole else None,
+            "project_id": "acme", "floating_network_id": name("network", world),
+            "floating_ip_address": f"{OUTSIDE[world]}.{50 + number}", "router_id": name("router", port % ROUTERS),
+            "port_id": name("port", port) if whole else None,
+            "fixed_ip_address": f"10.0.{port % NETWORKS}.{10 + port}" if whole else None,
             "distributed": self.random.choice((None, None, True, False))})
 
     def forwarding(self) -> Operation:

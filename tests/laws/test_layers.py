@@ -85,6 +85,9 @@ LAYERS = {
 KNOWN_TO_ALL = {
     "apps.pipeline",
     "apps.places",
+    "apps.exits",
+    "apps.servers",
+    "apps.uplinks",
     "apps.seats",
     "apps.ways",
     "apps.bandwidth",
@@ -132,6 +135,7 @@ ASKS: dict[str, set[str]] = {
     "apps.routes": {"apps.routing"},
     "apps.extra_routes": {"apps.routing"},
     "apps.gateways": {"apps.routing"},
+    "apps.multihoming": {"apps.routing", "apps.gateways"},
     "apps.address_scopes": {"apps.routing", "apps.gateways"},
     "apps.floating_nat": {"apps.routing"},
     "apps.hops": {"apps.routing", "apps.gateways"},

@@ -18,6 +18,7 @@ from apps.pipeline import (
     COUNT_OUT,
     FORWARD,
     IN_TRACK,
+    KEEP,
     LEAVE,
     ND_REPLY,
     PIPELINE,
@@ -43,8 +44,9 @@ RESERVED = {PORT_IN_PORT, PORT_CONTROLLER, *TUNNEL_PORT.values()}
 
 
 # Into a router: it takes one off the time to live. To the end of an answer. And to the rules, once more for the receiver:
-# from there it never comes to FORWARD.
-ROUND = {(FORWARD.number, LEAVE.number), (FORWARD.number, ND_REPLY.number), (IN_TRACK.number, ADDRESSES.number)}
+# from there it never comes to FORWARD. And each gateway of a router is asked in turn whether a connection is its own.
+ROUND = {(FORWARD.number, LEAVE.number), (FORWARD.number, ND_REPLY.number), (IN_TRACK.number, ADDRESSES.number),
+         (KEEP.number, KEEP.number)}
 
 
 def turn(table: int) -> float:

@@ -15,8 +15,8 @@ def openstack(openstack):
 
 
 def test_the_command_leads_a_router_outside(openstack):
-    made = openstack("router create --external-gateway ext --fixed-ip ip-address=203.0.113.9 --disable-snat out")
-    info = made["external_gateway_info"]
+    openstack("router create --external-gateway ext --fixed-ip ip-address=203.0.113.9 --disable-snat out")
+    info = openstack("router show out")["external_gateway_info"]
     assert (info["enable_snat"], [one["ip_address"] for one in info["external_fixed_ips"]]) == (False, ["203.0.113.9"])
     openstack("router set --external-gateway ext --enable-snat out")
     assert openstack("router show out")["external_gateway_info"]["enable_snat"] is True

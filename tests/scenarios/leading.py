@@ -99,7 +99,7 @@ class Outside:
             site.create("subnet", network_id=self.world["id"], ip_version=6, cidr=WORLD6, gateway_ip=AWAY6, enable_dhcp=False)
             self.away.address(f"{AWAY6}/64")
         self._servers: list[subprocess.Popen[bytes]] = []
-        self._echoing: subprocess.Popen[bytes] | None = None
+        self._echoing = False
 
     def tenant(self, project: str, *places: int, **more: Any) -> tuple[dict[str, Any], list[Machine]]:
         """A network behind a router that leads outside, and a machine on each of these hosts; they know their gateway."""
@@ -144,6 +144,12 @@ class Outside:
         self._servers.append(server)
         assert server.stdout and b"ready" in server.stdout.readline()
 
+    def echo(self, start: Callable[..., subprocess.Popen[bytes]]) -> None:
+        """Start what long connections speak to."""
+        self._servers.append(start([sys.executable, "-c", ECHO]))
+        said = self._servers[-1].stdout
+        assert said and b"ready" in said.readline()
+
     def gateway_host(self, router: dict[str, Any]) -> Host:
         """The host that holds the flows of the router's address outside."""
         wanted = f"nw_dst={self.router_address(router)} "
@@ -154,9 +160,8 @@ class Outside:
     def session(self, machine: Machine) -> Session:
         """A long TCP connection from a machine to the one outside."""
         if not self._echoing:
-            self._echoing = self.away.start([sys.executable, "-c", ECHO])
-            self._servers.append(self._echoing)
-            assert self._echoing.stdout and b"ready" in self._echoing.stdout.readline()
+            self.echo(self.away.start)
+        self._echoing = True
         return Session(machine, "203.0.113.1")
 
     def __enter__(self) -> Outside:

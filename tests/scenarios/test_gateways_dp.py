@@ -1,0 +1,162 @@
+"""Gateways of routers with real packets: several of one router, each with its own way, addresses and connections."""
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from scenarios.outside import Outsider
+from tests.scenarios.leading import Outside, Session, connect
+from tests.scenarios.site import Machine, Site, Wish, wait
+
+pytestmark = pytest.mark.root
+FAR, FAR6 = "192.0.2.7", "2001:db8:9::7"          # beyond either gateway, and at whoever is next hop there
+# Another bridge to the same physical switch.
+SECOND = """add-br br-two -- set Bridge br-two datapath_type=netdev fail_mode=standalone other_config:disable-in-band=true
+  -- add-port br-two two -- set Interface two type=patch options:peer=one
+  -- add-port br-ex one -- set Interface one type=patch options:peer=two"""
+# Connects so many times, from ports of the kernel's choice; prints who answered.
+WHO = """
+import socket, sys
+found = set()
+for _ in range(int(sys.argv[3])):
+    with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5) as one:
+        found.add(one.recv(64).decode())
+print(*sorted(found), sep=";")
+"""
+
+
+class Twice(Outside):
+    """Two external networks on wires of their own, each with a next hop that also is somebody far away."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site)
+        for host in site.cloud.hosts:
+            host.vsctl(*SECOND.split())
+            mappings(host, "physnet1:br-ex", "physnet2:br-two")
+        site.wait_uplinks(2 * len(site.cloud.hosts))
+        self.beyond = site.create("network", **{"name": "beyond", "provider:network_type": "vlan", "router:external": True,
+                                                "provider:physical_network": "physnet2", "provider:segmentation_id": 202})
+        for network, cidr, hop in ((self.beyond, "198.51.100.0/24", "198.51.100.1"), (self.world, "2001:db8:f00d::/64",
+                                   "2001:db8:f00d::1"), (self.beyond, "2001:db8:beef::/64", "2001:db8:beef::1")):
+            site.create("subnet", network_id=network["id"], ip_version=6 if ":" in cidr else 4, cidr=cidr, gateway_ip=hop,
+                        enable_dhcp=False)
+        self.away2 = site.cloud.external("away2", "198.51.100.1/24", vlan=202)
+        for away, block, six in ((self.away, "203.0.113.0/24", "2001:db8:f00d::1"), (self.away2, "198.51.100.0/24", "2001:db8:beef::1")):
+            away.address(f"{six}/64")
+            for far in (f"{FAR}/32", f"{FAR6}/128"):
+                away.run(["ip", "addr", "replace", far, "dev", "lo"])
+            away.run(["ip", "route", "replace", block, "dev", "eth0", "src", FAR])
+            self.serve(away.start, 80, away.name)
+            self.echo(away.start)
+        self.router = site.create("router", name="twice", project_id="red", external_gateway_info={"network_id": self.world["id"]})
+        self.act("add_external_gateways", self.world, self.beyond)
+
+    def act(self, action: str, *networks: dict[str, Any]) -> None:
+        gateways = [{"network_id": one["id"]} for one in networks if action != "add_external_gateways" or one is not self.world]
+        self.site.ask("PUT", f"/v2.0/routers/{self.router['id']}/{action}", {"router": {"external_gateways": gateways}})
+
+    def outside_address(self, network: dict[str, Any], v: int = 4) -> str:
+        ports = self.site.ask("GET", f"/v2.0/ports?device_id={self.router['id']}&network_id={network['id']}")["ports"]
+        return next(one["ip_address"] for one in ports[0]["fixed_ips"] if (":" in one["ip_address"]) == (v == 6))
+
+
+def mappings(host: Any, *wires: str) -> None:
+    """The physical networks that a host reaches, each by a bridge."""
+    host.vsctl("set", "Open_vSwitch", ".", f'external_ids:hadron-bridge-mappings="{",".join(wires)}"')
+
+
+@pytest.fixture(scope="module")
+def outside() -> Iterator[Twice]:
+    if os.geteuid() != 0:
+        pytest.skip("makes network namespaces")
+    with Site(hosts=2, external=True) as site, Twice(site) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def machines(outside: Twice) -> list[Machine]:
+    site = outside.site
+    network = site.network("red", subnets=("10.0.0.0/24", "2001:db8:1::/64"))
+    for subnet in site.ask("GET", f"/v2.0/subnets?network_id={network['id']}")["subnets"]:
+        site.ask("PUT", f"/v2.0/routers/{outside.router['id']}/add_router_interface", {"subnet_id": subnet["id"]})
+    group = site.open_group("red")
+    found = site.machines(*(Wish(f"red{host}", network, host, 0, {"security_groups": [group], "fixed_ips": [
+        {"ip_address": f"10.0.0.{10 + host}"}, {"ip_address": f"2001:db8:1::{10 + host}"}]}) for host in (1, 2)))
+    for machine in found:
+        for family, hop in (("-4", "10.0.0.1"), ("-6", "2001:db8:1::1")):
+            machine.vm.run(["ip", family, "route", "replace", "default", "via", hop, "dev", "eth0"])
+        outside.serve(machine.vm.start, 22, machine.name)
+        for to in (FAR, "198.51.100.1"):
+            wait(lambda vm=machine.vm, to=to: vm.ping(to), f"{machine} does not reach {to}", 20)
+    for away, network in ((outside.away, outside.world), (outside.away2, outside.beyond)):
+        away.run(["ip", "-6", "route", "replace", "2001:db8:1::/64", "via", outside.outside_address(network, 6), "src", FAR6])
+    return found
+
+
+def who(machine: Machine, address: str, count: int = 1) -> str:
+    return str(machine.vm.run([sys.executable, "-c", WHO, address, "80", str(count)], timeout=60).stdout.strip())
+
+
+def test_connections_leave_by_the_first_gateway_or_by_the_one_that_is_near_with_its_address(outside, machines):
+    for machine in machines:
+        assert connect(machine.vm.run, FAR, 80) == (1, f"away {outside.outside_address(outside.world)}")
+        assert connect(machine.vm.run, "198.51.100.1", 80) == (1, f"away2 {outside.outside_address(outside.beyond)}")
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_machine_with_a_floating_address_of_each_gateway_answers_where_it_was_asked(outside, machines, place):
+    """The one who asks is far away for both, so that only the connection tells by which gateway to answer."""
+    machine = machines[place]
+    made = [outside.site.create("floatingip", floating_network_id=network["id"], project_id="red", port_id=machine.id)
+            for network in (outside.world, outside.beyond)]
+    one, two = (floating["floating_ip_address"] for floating in made)
+    for away, address in ((outside.away, one), (outside.away2, two)):
+        wait(lambda away=away, to=address: connect(away.run, to, 22) == (1, f"{machine.name} {FAR}"), f"{address} is not reached")
+    assert connect(machine.vm.run, FAR, 80) == (1, f"away {one}")
+    assert connect(machine.vm.run, "198.51.100.1", 80) == (1, f"away2 {two}")
+    for floating in made:
+        outside.site.delete("floatingip", floating["id"])
+
+
+def test_ipv6_answers_leave_by_the_gateway_where_the_question_came_in(outside, machines):
+    for machine in machines:
+        for away in (outside.away, outside.away2):
+            wait(lambda away=away, to=machine.ip6: away.ping(to), f"{machine} does not answer {away.name}")
+        sniffed = heard_by(outside.away, machine.ip6, lambda to=machine.ip6: outside.away2.ping(to, 3))
+        assert not sniffed, "an answer went out by the other gateway"
+
+
+def heard_by(away: Outsider, address: str, work: Any) -> list[bytes]:
+    with away.capture(f"src host {address}") as seen:
+        assert work()
+    return list(seen.frames())
+
+
+def test_connections_are_spread_over_both_gateways_and_go_on_by_theirs(outside, machines):
+    outside.site.change("router", outside.router["id"], enable_default_route_ecmp=True)
+    expected = ";".join(f"{away} {outside.outside_address(network)}" for away, network in (
+        ("away", outside.world), ("away2", outside.beyond)))
+    for machine in machines:
+        assert who(machine, FAR, 30) == expected
+    sessions = [Session(machine, FAR) for machine in machines for _ in range(3)]
+    outside.site.change("router", outside.router["id"], enable_default_route_ecmp=False)
+    assert who(machines[0], FAR, 10) == expected.partition(";")[0]
+    for session in sessions:
+        heard, silence = session.stop()
+        assert heard and silence < 1.5
+
+
+def test_the_second_gateway_takes_over_when_the_wire_of_the_first_is_gone_and_gives_back(outside, machines):
+    first, second = (outside.outside_address(network) for network in (outside.world, outside.beyond))
+    for host in outside.site.cloud.hosts:
+        mappings(host, "physnet2:br-two")
+    for machine in machines:
+        wait(lambda one=machine: connect(one.vm.run, FAR, 80) == (1, f"away2 {second}"), f"{machine} does not get outside", 30)
+    for host in outside.site.cloud.hosts:
+        mappings(host, "physnet1:br-ex", "physnet2:br-two")
+    for machine in machines:
+        wait(lambda one=machine: connect(one.vm.run, FAR, 80) == (1, f"away {first}"), f"{machine} does not get outside", 30)

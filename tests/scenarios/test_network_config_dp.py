@@ -11,11 +11,14 @@ from typing import NamedTuple
 import pytest
 import yaml
 
+from scenarios.lease6 import addresses6
 from tests.kit import cloud_init
 from tests.scenarios.routed import Net, Place, Tenant
 from tests.scenarios.site import Machine, Site, Wish, wait
 
 pytestmark = pytest.mark.root
+MODES = ("slaac", "dhcpv6-stateless", "dhcpv6-stateful")
+FORMATS = pytest.mark.parametrize("format", ["interfaces", "cloud-init", "network-data"])
 
 
 class World(NamedTuple):
@@ -62,7 +65,7 @@ def bring_up(machine: Machine, text: str, directory: Path) -> None:
     machine.vm.namespace.script(f"ifup --all --no-scripts --interfaces={file} --state-dir={state}")
 
 
-@pytest.mark.parametrize("format", ["interfaces", "cloud-init", "network-data"])
+@FORMATS
 def test_a_machine_configured_from_it_reaches_its_network_and_beyond(world: World, format: str, tmp_path: Path) -> None:
     blank = world.blank
     bring_up(blank, as_interfaces(format, written(world, blank, format)), tmp_path)
@@ -72,12 +75,27 @@ def test_a_machine_configured_from_it_reaches_its_network_and_beyond(world: Worl
         wait(lambda address=address: blank.vm.ping(address), f"{address} does not answer")
 
 
-def test_a_machine_makes_its_own_address_where_that_is_the_mode(world: World, tmp_path: Path) -> None:
-    network = world.site.network("slaac", subnets=())
-    world.site.create("subnet", network_id=network["id"], project_id="slaac", cidr="2001:db8:5::/64", ip_version=6,
-                      ipv6_ra_mode="slaac", ipv6_address_mode="slaac")
-    one, other = world.site.machines(Wish("one", network, 1), Wish("other", network, 2), addresses=False)
-    for machine in (one, other):
+@pytest.fixture(scope="module")
+def of_modes(world: World) -> dict[str, list[Machine]]:
+    """Two machines for each mode of IPv6 addresses, on two hosts."""
+    wishes = []
+    for number, mode in enumerate(MODES, 5):
+        network = world.site.network(mode, subnets=())
+        world.site.create("subnet", network_id=network["id"], project_id=mode, cidr=f"2001:db8:{number}::/64", ip_version=6,
+                          ipv6_ra_mode=mode, ipv6_address_mode=mode)
+        wishes += [Wish(f"{mode[-6:]}{host}", network, host, None) for host in (1, 2)]
+    made = world.site.machines(*wishes, addresses=False)
+    return {mode: made[2 * number:2 * number + 2] for number, mode in enumerate(MODES)}
+
+
+@pytest.mark.parametrize(("mode", "format"), [*((mode, "interfaces") for mode in MODES), ("slaac", "network-data"),
+                                             ("dhcpv6-stateful", "cloud-init")])
+def test_a_machine_comes_to_its_own_address_by_the_mode(
+        world: World, of_modes: dict[str, list[Machine]], mode: str, format: str, tmp_path: Path) -> None:
+    for machine in of_modes[mode]:
         (tmp_path / machine.name).mkdir()
-        bring_up(machine, written(world, machine, "interfaces"), tmp_path / machine.name)
+        bring_up(machine, as_interfaces(format, written(world, machine, format)), tmp_path / machine.name)
+    one, other = of_modes[mode]
+    for machine in (one, other):
+        wait(lambda machine=machine: machine.ip6 in addresses6(machine.vm.namespace), f"{machine} has not its address", 20)
     wait(lambda: one.vm.ping(other.ip6), "the other does not answer")

@@ -303,18 +303,19 @@ def _member(resource: Resource, rendered: bytes) -> bytes:
 
 def _wait(params: Sequence[tuple[str, str]]) -> float | None:
     """Seconds to wait for the switches, None for not at all. Refused (400) for any other parameter of a write."""
-    timeout: float | None = None
-    seconds = PATIENCE
+    waits, seconds = False, PATIENCE
     for key, text in params:
         if key == "wait" and text == "realized":
-            timeout = seconds
+            waits = True
         elif key == "timeout" and re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text, re.ASCII):
             seconds = min(float(text), LONGEST_WAIT)
         elif key in ("wait", "timeout"):
             raise bad_request(f"{key}: must be {'realized' if key == 'wait' else 'a number of seconds'}")
         else:
             raise bad_request(f"{key}: is not a parameter of a write; there are wait and timeout")
-    return None if timeout is None else seconds
+    if params and not waits:
+        raise bad_request("timeout: is how long wait=realized waits; give that too, or leave it out")
+    return seconds if waits else None
 
 
 def _no_params(params: Sequence[tuple[str, str]]) -> None:

@@ -160,7 +160,8 @@ def test_a_filter_on_one_object_must_fit_it(client):
 
 @pytest.mark.parametrize("method, query, status", [
     ("POST", "nonsense=1", 400), ("POST", "wait=long", 400), ("POST", "wait=realized&timeout=x", 400), ("PUT", "fields=id", 400),
-    ("DELETE", "name=x", 400), ("POST", "wait=realized&timeout=-1", 400), ("POST", "wait=realized&timeout=1e9", 400)])
+    ("DELETE", "name=x", 400), ("POST", "wait=realized&timeout=-1", 400), ("POST", "wait=realized&timeout=1e9", 400),
+    ("POST", "timeout=5", 400)])
 def test_a_parameter_that_a_write_does_not_know_is_refused(api, client, method, query, status):
     network = client.create("network", name="params")
     path = "/v2.0/networks" + ("" if method == "POST" else f"/{network['id']}")

@@ -1,7 +1,11 @@
-"""A machine that sends 50 000 questions a second and more: everybody else is served as before, and it is named."""
+"""A machine that sends 50 000 questions a second and more: everybody else is served as before, and it is named.
+
+And one whose frames are broken in any way, runts and giants among them.
+"""
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 import time
@@ -12,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit import dhcp, dhcp6, frames
 from tests.scenarios.site import Machine, Site, Wish, wait
 
 pytestmark = pytest.mark.root
@@ -119,3 +124,41 @@ def write(site: Site, machine: Machine) -> float:
     began = time.monotonic()
     site.ask("PUT", f"/v2.0/ports/{machine.id}", {"port": {"name": "still answered"}})
     return time.monotonic() - began
+
+
+def sound(machine: Machine) -> list[bytes]:
+    """Frames that somebody reads: the controller, or the switch's own flows."""
+    own, mac = frames.link_local(machine.mac), machine.mac
+    lldp = bytes.fromhex("0180c200000e") + frames.raw_mac(mac) + b"\x88\xcc" + bytes.fromhex("0207040102030405060403020007060200780000")
+    return [*(dhcp.ask(mac, kind) for kind in (1, 3, 8)), dhcp6.carried(dhcp6.message(1, [dhcp6.oro(23)]), mac=mac, source=own),
+            frames.rs(mac), frames.ns(mac, own, "2001:db8::77"), frames.na(mac, own), frames.arp_request(mac, machine.ip, "10.0.0.1"),
+            frames.udp(mac, frames.TO_ALL, machine.ip, "169.254.169.254", 5000, 53, bytes(12)), lldp]
+
+
+def broken(frame: bytes, chance: random.Random) -> bytes:
+    """Changed, cut off or drawn out behind its Ethernet header, or tagged."""
+    body = bytearray(frame)
+    for _ in range(chance.randrange(4)):
+        body[chance.randrange(12, len(body))] = chance.choice((0, 1, 0x7f, 0xff, chance.randrange(256)))
+    how = chance.randrange(5)
+    if how == 0:
+        return bytes(body[:chance.randrange(14, len(body))])
+    if how == 1:
+        return bytes(body) + bytes(chance.choice((1, 1000, 5000, 8900 - len(body))))
+    return frames.tagged(bytes(body), chance.randrange(4096)) if how == 2 else bytes(body)
+
+
+def test_broken_frames_of_any_size_stop_nobody(site: Site, machines: list[Machine]) -> None:
+    villain, near, far = machines
+    villain.vm.namespace.script("ip link set eth0 mtu 9000")
+    site.cloud.host(1).run(["ip", "link", "set", villain.vm.plug.device, "mtu", "9000"])
+    chance, whole, began = random.Random(3), sound(villain), time.monotonic()
+    while time.monotonic() - began < 3:         # so many a second as pass the meter, and those that come to no meter
+        villain.nic.send(*(broken(chance.choice(whole), chance) for _ in range(100)))
+        time.sleep(0.02)
+    for machine in (near, far, villain):
+        serve(machine)
+    assert near.vm.ping(far.ip) and near.vm.ping(far.ip6) and write(site, far) < 2
+    assert "Traceback" not in site.hadron.log.read_text()
+    _, found = site.hadron.request("POST", "/inspect/audit")
+    assert not found["broken"] and not found["refused"] and all(one["missing"] == one["alien"] == 0 for one in found["switches"])

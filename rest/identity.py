@@ -48,7 +48,8 @@ class Identity:
         return response(environ, start_response)
 
     def _answer(self, request: Request) -> Response:
-        path, root = segments(request.environ), root_of(request.environ)
+        # oVirt joins its address and what it wants with two slashes.
+        path, root = [part for part in segments(request.environ) if part], root_of(request.environ)
         method = "GET" if request.method == "HEAD" else request.method
         if not path:
             return _json(300, versions(root)) if method == "GET" else _refusal(errors.not_allowed(method, ("GET",)))

@@ -36,7 +36,8 @@ class Devstack:
 def devstack(**more: Any) -> Iterator[Devstack]:
     """One of one host, to which WIRES lead; `more` is configuration."""
     users = [{"name": name, "password": hashed(PASSWORD, CHEAP), **entry} for name, entry in _ROLES.items()]
-    with fabric(identity="127.0.0.1:0", auth={"mode": "identity", "users": users}, settings=SETTINGS, **more) as running:
+    with fabric(identity="127.0.0.1:0", auth={"mode": "identity", "users": users},
+                **{"settings": SETTINGS, **more}) as running:
         running.host("host1")
         for number, wire in enumerate(WIRES, 1):
             running.learn("host1", ("uplink", {

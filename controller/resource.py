@@ -325,13 +325,6 @@ class Resource:
         return (tuple(one for one in self.attributes.values() if one.visible == "everyone"),
                 tuple(one for one in self.attributes.values() if one.visible in ("everyone", "admin")))
 
-    def schema(self) -> dict[str, Any]:
-        """JSON Schema of a body, for OpenAPI."""
-        shown = {one.name: one for one in self.shown(True)}
-        return {"type": "object", "description": self.description,
-                "required": [name for name, one in shown.items() if one.required],
-                "properties": {name: one.schema() for name, one in shown.items()}}
-
     def wrong_bodies(self, right: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         """For tests: every way of getting one attribute of a right body wrong, with the attribute's name."""
         for name, attribute in self.attributes.items():

@@ -15,7 +15,7 @@ from webob import Request, Response
 from controller.errors import Refused
 from controller.policy import Context
 from controller.store import Conflict, StoreError
-from rest import catalog, errors, extensions, openapi, versions
+from rest import catalog, docs_page, errors, extensions, openapi, versions
 from rest.auth import Authenticator
 from rest.errors import Answered, no_such_address
 from rest.objects import Answer, Objects
@@ -50,6 +50,7 @@ class Api:
         self._objects = Objects(model, writer, call or _directly, realized or _never)
         self._quotas = Quotas(model, writer, call or _directly)
         self._mounts, self._allowance = dict(mounts), allowance
+        self._page: bytes | None = None
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """WSGI: one request."""
@@ -76,6 +77,8 @@ class Api:
         method = "GET" if request.method == "HEAD" else request.method
         if not path:
             return _response(_only_get(method, lambda: versions.versions(versions.root_of(request.environ))))
+        if path == ["docs"]:
+            return _response(self._docs(method))
         context = self._authenticate(request)
         request.environ[WHOSE] = context.project_id
         self._grant(context)
@@ -95,6 +98,15 @@ class Api:
             return
         if (seconds := self._allowance.wait(context.project_id)) > 0:
             raise errors.wait("This project sends more requests than it may (requests_per_second).", seconds)
+
+    def _docs(self, method: str) -> Answer:
+        """The page to read, made when it is first asked for."""
+        def made() -> bytes:
+            self._page = self._page or docs_page.page(self._resources)
+            return self._page
+
+        answer = _only_get(method, made)
+        return answer._replace(type="text/html", headers=(*answer.headers, *docs_page.HEADERS))
 
     def _about(self, method: str, path: list[str], request: Request, context: Any) -> Answer:
         """What the API says about itself: its collections and its extensions; and the asker's project."""

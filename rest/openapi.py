@@ -1,124 +1,267 @@
-"""The API as an OpenAPI 3.1 document, derived from the resources: what is served is what is described."""
-from collections.abc import Mapping
+"""The API as an OpenAPI 3.1 document, derived from the resources: what is served is what is described.
+
+Each kind has up to three schemas: as it is shown (NAME; every attribute may be missing, for `fields` chooses), and as it
+is created (NAME_create) and changed (NAME_update).
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from controller.resource import Action, Attribute, Rendering, Resource
+from rest import quotas
 from rest.render import dumps
 from rest.routes import Routes
+from rest.versions import VERSION
 
 _ERROR = {"$ref": "#/components/responses/Error"}
-_LISTS = {"fields": "Attribute to show; may be repeated", "sort_key": "Attribute to sort by; may be repeated",
-          "sort_dir": "asc or desc, one for each sort_key", "limit": "Objects on a page", "marker": "Last object of the page before",
-          "page_reverse": "Whether to go backwards"}
 _NO_FILTER = ("record", "json")
+_TEXT = {"type": "string"}
+_TAGS = {"type": "object", "required": ["tags"], "properties": {"tags": {"type": "array", "items": _TEXT}},
+         "additionalProperties": False}
 
 
 def document(resources: Mapping[str, Resource], root: str) -> bytes:
     """The answer to `GET /openapi.json`."""
+    return dumps(described(resources.values(), resources, root))
+
+
+def described(chosen: Iterable[Resource], resources: Mapping[str, Resource], root: str) -> dict[str, Any]:
+    """The document of some resources; `resources` are all, among which their parents are found."""
     paths: dict[str, Any] = {}
-    for resource in resources.values():
-        if resource.parent is None:
-            paths.update(_paths(resource, "/" + "/".join(Routes.prefix(resource))))
-    for resource in resources.values():
-        if resource.parent is not None:
-            above = resources[resource.parent]
-            paths.update(_paths(resource, f"/{'/'.join(Routes.prefix(above))}/{{{above.name}_id}}/{resource.path}"))
-    schemas = {one.name: _schema(one) for one in resources.values()}
-    schemas["NeutronError"] = {"type": "object", "properties": {"NeutronError": {
-        "type": "object", "required": ["type", "message", "detail"],
-        "properties": {name: {"type": "string"} for name in ("type", "message", "detail")}}}}
-    error = {"description": "What is wrong", "content": _json({"$ref": "#/components/schemas/NeutronError"})}
-    return dumps({"openapi": "3.1.0", "info": {"title": "Hadron", "version": "2.0"}, "servers": [{"url": root}], "paths": paths,
-                  "components": {"schemas": schemas, "responses": {"Error": error}, "securitySchemes": {
-                      "token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"}}},
-                  "security": [{"token": []}]})
+    schemas: dict[str, Any] = {"NeutronError": {"type": "object", "required": ["NeutronError"], "properties": {
+        "NeutronError": {"type": "object", "required": ["type", "message", "detail"],
+                         "properties": dict.fromkeys(("type", "message", "detail"), _TEXT)}}}}
+    for resource in chosen:
+        schemas.update(_schemas(resource))
+        paths.update(_quotas(resource) if resource.kind == quotas.KIND else _paths(resource, _place(resource, resources)))
+    error = {"description": "What is wrong", "content": _json(_ref("NeutronError"))}
+    return {"openapi": "3.1.0", "info": {"title": "Hadron", "version": "2.0"}, "servers": [{"url": root}], "paths": paths,
+            "components": {"schemas": schemas, "responses": {"Error": error}, "securitySchemes": {
+                "token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"}}},
+            "security": [{"token": []}]}
 
 
-def _schema(resource: Resource) -> dict[str, Any]:
-    """An object as it is shown; `readOnly` for what a client cannot set."""
-    shown = {name: one for name, one in resource.attributes.items() if one.visible in ("everyone", "admin", "asked")}
-    return {**resource.schema(), "properties": {name: _property(one, one.schema()) for name, one in shown.items()}}
+def _place(resource: Resource, resources: Mapping[str, Resource]) -> str:
+    """The path of a collection, with a parameter for its parent."""
+    if resource.parent is None:
+        return "/" + "/".join(Routes.prefix(resource))
+    above = resources[resource.parent]
+    return f"/{'/'.join(Routes.prefix(above))}/{{{above.name}_id}}/{resource.path}"
 
 
-def _property(attribute: Attribute, schema: Mapping[str, Any]) -> dict[str, Any]:
+# -- schemas ----------------------------------------------------------------------------------------------------------
+
+def _schemas(resource: Resource) -> dict[str, Any]:
+    shown = {one.name: _property(one) for one in resource.shown(True)}
+    found = {resource.name: {"type": "object", "description": resource.description, "properties": {
+        **shown, **{alias: shown[name] for alias, name in resource.aliases.items() if name in shown}}}}
+    if resource.fact:
+        return found
+    found[f"{resource.name}_create"] = _body(resource, ("always", "create"), lambda one: one.required and not one.has_default)
+    if any(one.settable in ("always", "update") for one in resource.attributes.values()):
+        found[f"{resource.name}_update"] = _body(resource, ("always", "update"), lambda one: False)
+    return found
+
+
+def _body(resource: Resource, settable: tuple[str, ...], required: Callable[[Attribute], bool]) -> dict[str, Any]:
+    """What may be said of an object; nothing else is taken."""
+    said = {one.name: one for one in resource.attributes.values() if one.settable in settable
+            and (one.visible != "nobody" or one.serves is not None) and one.name != resource.parent_key}
+    properties = {name: _property(one) for name, one in said.items()}
+    properties.update({alias: properties[name] for alias, name in resource.aliases.items() if name in properties})
+    needed = [name for name, one in said.items() if required(one) and name not in resource.aliases.values()]
+    return {"type": "object", "description": resource.description, "properties": properties,
+            "additionalProperties": False, **({"required": needed} if needed else {})}
+
+
+def _property(attribute: Attribute) -> dict[str, Any]:
+    schema = attribute.schema()
+    if attribute.computed is not None:                       # what is worked out may be that there is nothing
+        schema["nullable"] = True
+    found: dict[str, Any] = _in_json_schema(schema)
+    return found
+
+
+def _in_json_schema(schema: Any) -> Any:
     """OpenAPI 3.1 is JSON Schema, which says null as one of the types."""
-    said = {word: value for word, value in schema.items() if word != "nullable"}
-    if attribute.nullable and isinstance(said.get("type"), str):
+    if isinstance(schema, list):
+        return [_in_json_schema(one) for one in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    said = {word: _in_json_schema(value) for word, value in schema.items() if word != "nullable"}
+    if schema.get("nullable") is True and isinstance(said.get("type"), str):
         said["type"] = [said["type"], "null"]
         if "enum" in said:
             said["enum"] = [*said["enum"], None]
-    return {**said, "writeOnly": True} if attribute.visible == "asked" else said
+    return said
 
+
+# -- paths ------------------------------------------------------------------------------------------------------------
 
 def _paths(resource: Resource, path: str) -> dict[str, Any]:
     many = {"get": _operation(resource, "List", f"{resource.plural} that fit", 200, _collection(resource), _filters(resource))}
     one = {"get": _operation(resource, "Show", f"The {resource.name}", 200, _member(resource))}
     if not resource.fact:
-        many["post"] = _operation(resource, "Create", "What was created", 201, _member(resource)) | _body(resource)
-        if any(each.settable in ("always", "update") for each in resource.attributes.values()):
-            one["put"] = _operation(resource, "Update", "What it is now", 200, _member(resource)) | _body(resource)
+        many["post"] = _operation(resource, "Create", "What was created", 201, _created(resource)) | _asked(_creates(resource))
+        if f"{resource.name}_update" in _schemas(resource):
+            one["put"] = _operation(resource, "Update", "What it is now", 200, _member(resource)) | _asked(
+                _whole(resource.name, f"{resource.name}_update"))
         one["delete"] = _operation(resource, "Delete", "It is gone", 204, None)
-    inside = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-              for part in path.split("/") if part.startswith("{") for name in (part.strip("{}"),)]
-    id = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
-    actions = {f"{path}/{{id}}/{name}": {"put": _action(resource, each), "parameters": [*inside, id]}
-               for name, each in resource.actions.items()}
-    renderings = {f"{path}/{{id}}/{name}": {"get": _rendering(resource, each), "parameters": [*inside, id]}
-                  for name, each in resource.renderings.items()}
-    return {path: {**many, "parameters": inside}, f"{path}/{{id}}": {**one, "parameters": [*inside, id]}, **actions,
-            **renderings}
+    inside = [_in_path(part.strip("{}")) for part in path.split("/") if part.startswith("{")]
+    id = [*inside, _in_path("id")]
+    below: dict[str, dict[str, Any]] = {name: {"put": _action(resource, each)} for name, each in resource.actions.items()}
+    below |= {name: {"get": _rendering(resource, each)} for name, each in resource.renderings.items()}
+    if "tags" in resource.attributes:
+        below["tags"] = _tags(resource)
+        below["tags/{tag}"] = {**_tag(resource), "parameters": [_in_path("tag")]}
+    return {path: {**many, "parameters": inside}, f"{path}/{{id}}": {**one, "parameters": id},
+            **{f"{path}/{{id}}/{name}": {**said, "parameters": [*id, *said.get("parameters", [])]}
+               for name, said in below.items()}}
+
+
+def _in_path(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": {**_TEXT, "pattern": "^[^/\\x00-\\x1f\\x7f]+$"}}
+
+
+def _operation(resource: Resource, verb: str, answer: str, status: int, schema: Any,
+               parameters: list[Any] | None = None, what: str = "") -> dict[str, Any]:
+    what = what or (resource.plural if verb == "List" else resource.name)
+    return {"summary": f"{verb} {what}".replace("_", " "), "operationId": f"{verb.lower().replace(' ', '_')}_{what}",
+            "tags": [resource.name], **({"parameters": parameters} if parameters else {}),
+            "responses": {str(status): {"description": answer, **({"content": _json(schema)} if schema else {})},
+                          "default": _ERROR}}
+
+
+def _tags(resource: Resource) -> dict[str, Any]:
+    what = f"tags_of_{resource.name}"
+    return {"get": _operation(resource, "List", "Its tags", 200, _TAGS, what=what),
+            "put": _operation(resource, "Replace", "Its tags", 200, _TAGS, what=what) | _asked(_TAGS),
+            "post": _operation(resource, "Add", "Its tags", 200, _TAGS, what=what) | _asked(_TAGS),
+            "delete": _operation(resource, "Delete all", "It has none", 204, None, what=what)}
+
+
+def _tag(resource: Resource) -> dict[str, Any]:
+    what = f"tag_of_{resource.name}"
+    return {"get": _operation(resource, "Check", "It has the tag", 204, None, what=what),
+            "put": _operation(resource, "Add", "It has the tag", 201, None, what=what),
+            "delete": _operation(resource, "Delete", "It does not have the tag", 204, None, what=what)}
 
 
 def _rendering(resource: Resource, rendering: Rendering) -> dict[str, Any]:
     """A text made of an object."""
     asked = {"format": {"type": "string", "enum": list(rendering.formats)},
-             **{name: one.schema() for name, one in rendering.asked.type.parts.items()}}
+             **{name: _property(one) for name, one in rendering.asked.type.parts.items()}}
     return {"summary": rendering.description, "operationId": f"show_{resource.name}_{rendering.name}",
             "tags": [resource.name],
             "parameters": [{"name": name, "in": "query", "schema": schema} for name, schema in asked.items()],
             "responses": {"200": {"description": f"What is known of the {resource.name}", "content": {
-                type: {"schema": {"type": "string"}} for type in rendering.formats.values()}}, "default": _ERROR}}
+                type: {"schema": {} if type == "application/json" else _TEXT} for type in rendering.formats.values()}},
+                "default": _ERROR}}
 
 
 def _action(resource: Resource, action: Action) -> dict[str, Any]:
     """Something that an object can do."""
-    body = action.body.schema()
+    body = _in_json_schema(action.body.schema())
     if action.wrapped:
-        body = {"type": "object", "properties": {resource.name: body}}
+        body = _whole(resource.name, body)
     answer = _member(resource) if action.wrapped else {"type": "object"}
-    return {"summary": action.description, "operationId": action.name, "tags": [resource.name],
+    return {"summary": action.description, "operationId": f"{action.name}_of_{resource.name}", "tags": [resource.name],
             "requestBody": {"required": True, "content": _json(body)},
             "responses": {"200": {"description": "What has been done", "content": _json(answer)}, "default": _ERROR}}
 
 
-def _operation(resource: Resource, verb: str, answer: str, status: int, schema: Any, parameters: list | None = None) -> dict[str, Any]:
-    what = resource.plural if verb == "List" else resource.name
-    return {"summary": f"{verb} {what}", "operationId": f"{verb.lower()}_{what}", "tags": [resource.name],
-            **({"parameters": parameters} if parameters else {}),
-            "responses": {str(status): {"description": answer, **({"content": _json(schema)} if schema else {})},
-                          "default": _ERROR}}
+def _quotas(resource: Resource) -> dict[str, Any]:
+    """Quotas have no ids of their own: each project has some."""
+    limits = {name: {"type": "integer"} for name in resource.attributes if name != resource.key}
+    one: dict[str, Any] = {"type": "object", "properties": limits}
+    of = {"type": "object", "properties": {"quota": one}}
+    details = {"type": "object", "properties": {"quota": {"type": "object", "additionalProperties": {
+        "type": "object", "properties": {name: {"type": "integer"} for name in ("limit", "used", "reserved")}}}}}
+    many = {"type": "object", "properties": {"quotas": {"type": "array", "items": one}}}
+    project, path = [_in_path("project_id")], f"/{VERSION}/{resource.path}"
+    asked = _whole("quota", {**one, "additionalProperties": False, "properties": {
+        **{name: {"type": ["integer", "null"], "minimum": -1, "maximum": 2**31 - 1} for name in limits},
+        "project_id": _TEXT, "tenant_id": _TEXT, "check_limit": {"type": "boolean"}, "force": {"type": "boolean"}}})
+    return {path: {"get": _operation(resource, "List", "Those that are not the default", 200, many)},
+            f"{path}/{{project_id}}": {
+                "get": _operation(resource, "Show", "The limits of a project", 200, of), "parameters": project,
+                "put": _operation(resource, "Set", "The limits now", 200, of) | _asked(asked),
+                "delete": _operation(resource, "Reset", "It has the default limits", 204, None)},
+            f"{path}/{{project_id}}/default": {
+                "get": _operation(resource, "Show default", "What a project has at first", 200, of), "parameters": project},
+            f"{path}/{{project_id}}/details": {
+                "get": _operation(resource, "Show use of", "Limits and what is used", 200, details), "parameters": project}}
 
+
+# -- parameters and bodies --------------------------------------------------------------------------------------------
 
 def _filters(resource: Resource) -> list[dict[str, Any]]:
-    found = {name: one.description for name, one in resource.attributes.items()
-             if one.visible not in ("nobody", "asked") and one.type.name not in _NO_FILTER}
-    return [{"name": name, "in": "query", "description": text, "schema": {"type": "array", "items": {"type": "string"}}}
-            for name, text in {**found, **_LISTS}.items()]
+    shown = [one for one in resource.attributes.values() if one.visible not in ("nobody", "asked")]
+    found = {one.name: (one.description, _filter(one)) for one in shown if _filterable(one)}
+    names = {"type": "string", "enum": [one.name for one in shown]}
+    found |= {"fields": ("Attribute to show; may be repeated", names),
+              "sort_key": ("Attribute to sort by; may be repeated", {**names, "enum": [
+                  one.name for one in shown if one.type.name not in (*_NO_FILTER, "list")]}),
+              "sort_dir": ("One for each sort_key", {"type": "string", "enum": ["asc", "desc"]})}
+    single = {"limit": ("Objects on a page", {"type": "integer", "minimum": 0}),
+              "marker": ("Last object of the page before", _TEXT),
+              "page_reverse": ("Whether to go backwards", {"type": "boolean"})}
+    return [*({"name": name, "in": "query", "description": text, "schema": {"type": "array", "items": schema}}
+              for name, (text, schema) in found.items()),
+            *({"name": name, "in": "query", "description": text, "schema": schema} for name, (text, schema) in single.items())]
 
 
-def _body(resource: Resource) -> dict[str, Any]:
-    return {"requestBody": {"required": True, "content": _json(_member(resource))}}
+def _filterable(attribute: Attribute) -> bool:
+    item = attribute.type.item
+    return attribute.type.name not in _NO_FILTER and not (item is not None and item.type.name == "json")
+
+
+def _filter(attribute: Attribute) -> dict[str, Any]:
+    """What a filter may say; text that cannot be a value finds nothing."""
+    item = attribute.type.item
+    if item is not None and item.type.name == "record":
+        return {"type": "string", "pattern": f"^({'|'.join(item.type.parts)})(_substr)?=", "description": "PART=VALUE"}
+    kind = (item or attribute).type.name
+    return {"type": kind} if kind in ("boolean", "integer", "number") else _TEXT
+
+
+def _asked(schema: Any) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": _json(schema)}}
+
+
+def _creates(resource: Resource) -> dict[str, Any]:
+    """One object or several at once."""
+    schema = f"{resource.name}_create"
+    return {"oneOf": [_whole(resource.name, schema), _whole(resource.plural, {
+        "type": "array", "minItems": 1, "items": _ref(schema)})]}
+
+
+def _whole(name: str, schema: Any) -> dict[str, Any]:
+    """A body with one member."""
+    return {"type": "object", "required": [name], "additionalProperties": False,
+            "properties": {name: _ref(schema) if isinstance(schema, str) else schema}}
 
 
 def _member(resource: Resource) -> dict[str, Any]:
-    return {"type": "object", "properties": {resource.name: {"$ref": f"#/components/schemas/{resource.name}"}}}
+    return {"type": "object", "required": [resource.name], "properties": {resource.name: _ref(resource.name)}}
+
+
+def _created(resource: Resource) -> dict[str, Any]:
+    return {"type": "object", "properties": {resource.name: _ref(resource.name), resource.plural: {
+        "type": "array", "items": _ref(resource.name)}}}
 
 
 def _collection(resource: Resource) -> dict[str, Any]:
-    items = {"type": "array", "items": {"$ref": f"#/components/schemas/{resource.name}"}}
+    items = {"type": "array", "items": _ref(resource.name)}
     links = {"type": "array", "items": {"type": "object", "properties": {
         "rel": {"type": "string", "enum": ["next", "previous"]}, "href": {"type": "string", "format": "uri"}}}}
-    return {"type": "object", "properties": {resource.plural: items, f"{resource.plural}_links": links}}
+    return {"type": "object", "required": [resource.plural],
+            "properties": {resource.plural: items, f"{resource.plural}_links": links}}
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _json(schema: Any) -> dict[str, Any]:

@@ -196,6 +196,8 @@ def _condition(attribute: Attribute, key: str, texts: list[str], value: Value) -
     kind = attribute.type.name
     if kind == "list":
         item = attribute.type.item
+        if item is not None and item.type.name == "json":
+            raise bad_request(f"{key}: is not an attribute to filter by")
         if item is not None and item.type.name == "record":
             return _parts_condition(attribute, key, item.type.parts, texts, value)
         wanted = frozenset(_wanted(item, key, texts)) if item is not None else frozenset(texts)

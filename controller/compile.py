@@ -112,7 +112,7 @@ class Compiler:
         row = self.model.rows[where.per].get(args[0])
         place = NOWHERE
         if row is not None and where.concerns(row):
-            place = self.world.ask(where, *args)
+            place = self.world.answer(asked)
         else:
             self.world.forget(asked)
         for rule in self._rules_at[where]:
@@ -143,7 +143,7 @@ class Compiler:
         old, was = self.units.pop(unit, NOTHING)
         new: Mapping[Key, Any] = {}
         if now.sets:
-            new = self.world.ask(rule, *args)
+            new = self.world.answer(unit)
             self.units[unit] = new, now
         else:
             self.world.forget(unit)

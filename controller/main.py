@@ -273,8 +273,6 @@ def serve(config: Config) -> None:
     import signal
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s: %(message)s")
     allow_many_files()
-    # A busy desk must not keep the switches' and the HTTP threads from their turn for Python's usual 5 ms.
-    sys.setswitchinterval(0.0005)
     look_seldom()
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -282,6 +280,8 @@ def serve(config: Config) -> None:
     hadron = Hadron(config)
     try:
         hadron.start()
+        # A busy desk must not keep the switches' and the HTTP threads from their turn for Python's usual 5 ms.
+        sys.setswitchinterval(0.0005)
         sweeper = Sweeper()
         while not stop.wait(1):
             sweeper.sweep()

@@ -39,7 +39,8 @@ class World:
 
     def __init__(self, model: Any, *, strict: bool = False) -> None:
         self._model, self._rows, self._strict = model, model.rows, strict
-        self._answers: dict[tuple, tuple[Any, tuple]] = {}        # (question, args) -> answer, what it read
+        # (question, args) -> answer, what it read, and the key itself: all who have asked keep the same one
+        self._answers: dict[tuple, tuple[Any, tuple, tuple]] = {}
         self._readers: defaultdict[Hashable, set] = defaultdict(set)
         self._own: defaultdict[str, dict[Any, None]] = defaultdict(dict)      # kind -> questions about one row of it
         self._reads: set | None = None                              # what is read for the question being answered
@@ -86,8 +87,17 @@ class World:
     def ask(self, question: Any, *args: Any) -> Any:
         """A question's answer, remembered until something that it read changes."""
         asked = (question, args)
+        known = self._answers.get(asked)
+        if known is None:
+            answer = self._answer(asked)
+        else:
+            answer, _, asked = known
         if self._reads is not None:
             self._reads.add(asked)
+        return answer
+
+    def answer(self, asked: tuple) -> Any:
+        """The same for (question, args), of the compiler's own accord: nobody has read it."""
         known = self._answers.get(asked)
         return self._answer(asked) if known is None else known[0]
 
@@ -201,7 +211,7 @@ class World:
     def _answer(self, asked: tuple) -> Any:
         """Ask for the first time."""
         answer, reads = self._ask(asked)
-        self._answers[asked] = answer, tuple(reads)
+        self._answers[asked] = answer, tuple(reads), asked
         question, args = asked
         per = question.per
         if per is not None and len(args) == 1:
@@ -217,8 +227,8 @@ class World:
         if self.broken:
             self.broken.pop(asked, None)
         answer, reads = self._ask(asked)
-        once = self._answers[asked][1]
-        self._answers[asked] = answer, tuple(reads)
+        _, once, asked = self._answers[asked]
+        self._answers[asked] = answer, tuple(reads), asked
         for fact in reads.difference(once):
             self._readers[fact].add(asked)
         for fact in once:

@@ -19,7 +19,7 @@ _ADD, _DELETE_STRICT = 0, 4
 _ANY = 0xFFFFFFFF
 TELL_REMOVAL = 1            # a flag of flows: say what they have counted when they go
 _COUNTS = 0x800000          # in a cookie's checksum: so one without that flag is another flow
-_CACHE = 131072
+_CACHE = 16384            # what is wanted again is wanted soon
 _SMALL = 512                # bytes of a body that may be wanted again; long ones are lists that are each their own
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from controller.openflow.fields import FIELDS, VLAN_PRESENT, Field, exact, value_and_mask
 
-_CACHE = 65536          # parts remembered for each field; a field's cache is emptied when it is full
+_CACHE = 8192           # values remembered for each field; a field's cache is emptied when it is full. What is wanted again is so soon
 _LONGEST = 1024         # bytes of a match for which head and padding are laid out in advance
 _OXM = b"\0\1"          # ofp_match_type OXM
 

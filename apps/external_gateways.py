@@ -11,6 +11,7 @@ from typing import Any
 
 from apps.addresses import GATEWAY
 from apps.exits import exits
+from apps.qos_policies import check_countable
 from apps.router_ports import bad, check_apart, check_by_hand, drop, gateways
 from controller.errors import Conflict, Invalid, Unsupported
 from controller.policy import SYSTEM
@@ -113,8 +114,7 @@ def _twice(network_id: str) -> Unsupported:
 def _check(write: Any, wanted: Record, name: str) -> None:
     if "network_id" not in wanted:
         raise Invalid(f"{name}.network_id", "is required")
-    if wanted.get("qos_policy_id") is not None:
-        raise Unsupported(f"{name}.qos_policy_id", "quality of service is not served yet")
+    check_countable(write, wanted.get("qos_policy_id"), "router gateway", wanted.network_id)
     network = write.need("network", wanted.network_id)
     if not network.router_external:
         raise bad(f"Network {network.id} is not an external network")
@@ -136,7 +136,9 @@ def _lead(write: Any, router_id: str, wanted: Record, had: Record | None, name: 
     if not port.fixed_ips:
         raise Invalid("", f"Unable to find any IP address on external network {port.network_id}.",
                       type="ExternalIpAddressExhausted")
-    return _info(port, wanted.get("enable_snat", had.enable_snat if had else True))
+    snat, policy = (wanted.get(part, had.get(part, free) if had else free) for part, free in (
+        ("enable_snat", True), ("qos_policy_id", None)))
+    return Record(network_id=port.network_id, enable_snat=snat, external_fixed_ips=port.fixed_ips, qos_policy_id=policy)
 
 
 def _port(write: Any, router_id: str, network_id: str, addresses: tuple[Record, ...] | None) -> Any:
@@ -174,10 +176,6 @@ def _tell(write: Any, router: Any, network_id: str, fixed_ips: tuple[Record, ...
                  for one in exits(router))
     write.draft.put("router", router._replace(external_gateways=told, external_gateway_info=told[0]))
     write.revise("router", router.id)
-
-
-def _info(port: Any, enable_snat: bool) -> Record:
-    return Record(network_id=port.network_id, enable_snat=enable_snat, external_fixed_ips=port.fixed_ips)
 
 
 def check_port(write: Any, document: Mapping[str, Any], before: Any) -> None:

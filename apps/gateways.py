@@ -10,6 +10,7 @@ never meet. Every `nat` names its address (see `hadron doctor`). Who is out ther
 discovery, and remembered as a fact; the flows that need it follow. Which host is the gateway is a function of the model
 too (`gateway_switch` in `places.py`); a new one tells everybody outside that it has the router's addresses now.
 """
+from apps.limits import counted, limits_of_gateway, meters
 from apps.outside import (
     announcement,
     answer,
@@ -216,16 +217,19 @@ def translate_out(world, port):
     router, network = outside(world, port)
     own = [fixed.ip_address for fixed in port.fixed_ips if family_of(fixed.ip_address) == IPV4]
     leaving: dict = {ROUTER: router.key, SENDER: port.key}
+    limits = world.ask(limits_of_gateway, port.id)
+    yield from meters(port, limits, "bits sent", "bits received")
+    counting = counted(port, limits, "bits sent")
     remember = (ct(port.zone, commit=True),) if several(world, router) else ()
-    as_before = (*remember, ct(port.zone, NEXT_HOP, nat=Nat("")))
+    as_before = (*counting, *remember, ct(port.zone, NEXT_HOP, nat=Nat("")))
     for cidr in alike(world, router, network) if own else ():
         yield NAT_OUT, "scope", match({**leaving, "eth_type": IPV4, "ipv4_src": cidr}), as_before
     if own:
         yield NAT_OUT, "any", match({**leaving, "eth_type": IPV4}), (
-            (ct(port.zone, NEXT_HOP, commit=True, nat=Nat("src", own[0])),) if snat(router, network) else as_before)
+            (*counting, ct(port.zone, NEXT_HOP, commit=True, nat=Nat("src", own[0]))) if snat(router, network) else as_before)
     if remember:
-        yield NAT_OUT, "any", match({**leaving, "eth_type": IPV6}), (ct(port.zone, NEXT_HOP, commit=True),)
-    yield NAT_OUT, "plain", match(leaving), (NEXT_HOP,)
+        yield NAT_OUT, "any", match({**leaving, "eth_type": IPV6}), (*counting, ct(port.zone, NEXT_HOP, commit=True))
+    yield NAT_OUT, "plain", match(leaving), (*counting, NEXT_HOP)
 
 
 # ---- in
@@ -242,24 +246,24 @@ def translate_in(world, port):
     router, network = outside(world, port)
     own = [fixed.ip_address for fixed in port.fixed_ips if family_of(fixed.ip_address) == IPV4]
     come: dict = {ROUTER: router.key, NETWORK: network.key}
-    within = set_field({SENDER: port.key})
+    within = *counted(port, world.ask(limits_of_gateway, port.id), "bits received"), set_field({SENDER: port.key})
     on = (ct(port.zone, ROUTE, commit=True),) if several(world, router) else (ROUTE,)
     for ip in own:
         yield NAT_IN, "own", match({**come, "eth_type": IPV4, "ipv4_dst": ip}), (
-            within, ct(port.zone, ROUTE, nat=Nat("")))
+            *within, ct(port.zone, ROUTE, nat=Nat("")))
     for cidr in alike(world, router, network) if own else ():
         # Followed, so that who has a floating address too answers with the one that was asked.
         yield NAT_IN, "plain", match({**come, "eth_type": IPV4, "ipv4_dst": cidr}), (
-            within, ct(port.zone, ROUTE, commit=True))
+            *within, ct(port.zone, ROUTE, commit=True))
     for family in (IPV6,) if own and snat(router, network) else (IPV4, IPV6):
         if all(same_scope(world, id, network.id, family) for id in sorted(world.gathered(joints, ("networks", router.id)))):
-            yield NAT_IN, "untold", match({**come, "eth_type": family}), (within, *on)
+            yield NAT_IN, "untold", match({**come, "eth_type": family}), (*within, *on)
             continue
         for _, cidr, id in world.ask(connected, router.id):
             if family_of(cidr) == family and same_scope(world, world.need("port", id).network_id, network.id, family):
                 wanted: dict = {**come, "eth_type": family, DESTINATION[family]: cidr}
                 if family == IPV6 or cidr not in alike(world, router, network):
-                    yield NAT_IN, "plain", match(wanted), (within, *on)
+                    yield NAT_IN, "plain", match(wanted), (*within, *on)
 
 
 def alike(world, router, network):

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from apps.exits import exit_to
 from apps.guards import is_held
 from apps.pipeline import ACCESS_IN, HAND_OVER, METERS
 from apps.places import home, homes_of
@@ -102,6 +103,15 @@ def limits_outside(world: Any, floating_id: str) -> Limits:
     """What applies to a floating IP: its own policy, or that of its external network."""
     floating = world.need("floatingip", floating_id)
     policy = floating.qos_policy_id or world.need("network", floating.floating_network_id).qos_policy_id
+    return world.ask(limits_by, policy) if policy is not None else _NONE
+
+
+@query
+def limits_of_gateway(world: Any, port_id: str) -> Limits:
+    """What applies to a router's gateway: the policy that the router gives it, or that of its external network."""
+    port = world.need("port", port_id)
+    said = exit_to(world.need("router", port.device_id), port.network_id)
+    policy = said.get("qos_policy_id") or world.need("network", port.network_id).qos_policy_id
     return world.ask(limits_by, policy) if policy is not None else _NONE
 
 

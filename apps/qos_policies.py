@@ -50,19 +50,24 @@ def outside_policy(model: Any, floating: Any) -> str | None:
 
 
 def check_floating(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: Any) -> None:
-    """A floating IP counts bits, and neither packets nor marks."""
-    if document["qos_policy_id"] is not None:
-        for type, kind in RULES.items():
-            if type != "bandwidth_limit" and write.count(kind, "qos_policy_id", document["qos_policy_id"]):
-                raise Conflict("QosRuleNotSupported", f"Rule {type} is not supported by floating IP {document['id']}: use a "
-                                                      "policy that has bandwidth limits only")
+    check_countable(write, document["qos_policy_id"], "floating IP", document["id"])
+
+
+def check_countable(write: Any, policy_id: str | None, what: str, id: str) -> None:
+    """A floating IP and a router's gateway count bits, and neither packets nor marks."""
+    for type, kind in RULES.items() if policy_id is not None else ():
+        if type != "bandwidth_limit" and write.count(kind, "qos_policy_id", policy_id):
+            raise Conflict("QosRuleNotSupported", f"Rule {type} is not supported by {what} {id}: use a policy that has "
+                                                  "bandwidth limits only")
 
 
 def check_policy(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: None) -> None:
-    """What floating IPs do not count is no rule of a policy that one has."""
-    for floating in write.find("floatingip", "qos_policy_id", document["qos_policy_id"]):
-        raise Conflict("QosRuleNotSupported", f"The rule is not supported by floating IP {floating.id}, which has the policy: "
-                                              "use another policy")
+    """What they do not count is no rule of a policy that one has."""
+    for kind, index, what in (("floatingip", "qos_policy_id", "floating IP"),
+                              ("router", "external_gateways.qos_policy_id", "the gateway of router")):
+        for user in write.find(kind, index, document["qos_policy_id"]):
+            raise Conflict("QosRuleNotSupported", f"The rule is not supported by {what} {user.id}, which has the policy: use "
+                                                  "another policy")
 
 
 def rule_types(model: Any) -> Iterator[dict[str, Any]]:

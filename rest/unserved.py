@@ -50,7 +50,6 @@ UNSERVED: dict[str, str] = {
     "project-default-networks": "there are no networks that a port is put on unasked",
     "pvlan": "private VLANs are not served; /v2.0/port-isolations keeps the ports of a network apart", "qinq": "one tag is looked behind",
     "qos-bw-minimum-ingress": "nothing is reserved: use limits for the others, or a circuit",
-    "qos-gateway-ip": "policies of gateways are not served yet; those of floating IPs are",
     "qos-pps-minimum": "nothing is reserved: use limits for the others, or a circuit",
     "qos-pps-minimum-rule-alias": "nothing is reserved: use limits for the others, or a circuit",
     "qos-rule-type-filter": "all types of rules that are listed are served",

@@ -33,7 +33,8 @@ def test_a_gateway_is_a_port_of_nobodys_with_an_address_outside(world: World) ->
     network = external(world)
     router = leading(world, network)
     port = gateway(world, router)
-    assert info(world, router) == {"network_id": network.id, "enable_snat": True, "external_fixed_ips": port.fixed_ips}
+    assert info(world, router) == {"network_id": network.id, "enable_snat": True, "external_fixed_ips": port.fixed_ips,
+                                   "qos_policy_id": None}
     assert ips(port) == ["203.0.113.2"] and port.network_id == network.id
     assert (port.project_id, port.security_groups, port.port_security_enabled) == ("", (), False)
     assert port not in world.writer.policy.visible(ANN, world.resources["port"])
@@ -106,7 +107,6 @@ def test_only_an_administrator_switches_snat_and_chooses_addresses(world: World)
     ({"network_id": "nonsense"}, "^external_gateway_info.network_id: must be a UUID"),
     ({"network_id": "{ext}", "enable_snat": None}, "^external_gateway_info.enable_snat: must not be null"),
     ({"network_id": "{ext}", "nonsense": 1}, "^external_gateway_info.nonsense: is not known here"),
-    ({"network_id": "{ext}", "qos_policy_id": DEAD}, "^external_gateway_info.qos_policy_id: quality of service"),
     ({"network_id": "{own}"}, "^Bad router request: Network .* is not an external network.$"),
     ({"network_id": "{empty}"}, "^Unable to find any IP address on external network"),
     ({"network_id": "{ext}", "external_fixed_ips": named("203.0.113.1")},

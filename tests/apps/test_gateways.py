@@ -5,11 +5,13 @@ from scapy.layers.l2 import Ether
 
 import apps.floating_nat
 import apps.gateways
+from controller.openflow import Meter
 from controller.packet import arp
 from tests.kit import frames
 from tests.kit.leading import WORLD, WORLD6, Leading, number, open_group
 from tests.kit.talk import SYN_ACK, Said
 from tests.kit.wires import Outsider, attach
+from tests.kit.worlds import ADMIN
 
 APPS = {apps.gateways.APP, apps.floating_nat.APP}
 
@@ -138,6 +140,31 @@ def test_an_unknown_machine_outside_is_asked_for_and_its_answer_is_remembered(ne
     assert [punt.cookie >> 56 for punt in heard.punts] == [apps.gateways.APP]
     net.learn(rule.answers(net.compiler.world, port, answer))
     net.send(Said(a, frame)).reaches(stranger)
+
+
+@pytest.mark.parametrize("by", ["the gateway", "the network"])
+def test_what_passes_the_gateway_is_counted_by_its_policy_and_what_has_a_floating_address_is_not(net, cloud, by):
+    a, b = (net.port(name, on="host1", network=cloud.inside, groups=[open_group(net, name)]) for name in "ab")
+    floating = cloud.floating(b)
+    (gold,) = net.writer.create(ADMIN, "qos_policy", [{"name": "gold"}])
+    for direction in ("egress", "ingress"):
+        net.writer.create(ADMIN, "bandwidth_limit_rule", [{"qos_policy_id": gold.id, "direction": direction, "max_kbps": 1000}])
+    if by == "the gateway":
+        info = {"network_id": cloud.world.id, "qos_policy_id": gold.id}
+        net.writer.update(ADMIN, "router", cloud.router.thing.id, {"external_gateway_info": info})
+    else:
+        net.writer.update(ADMIN, "network", cloud.world.id, {"qos_policy_id": gold.id})
+        net.writer.update(ADMIN, "floatingip", floating.id, {"qos_policy_id": net.writer.create(
+            ADMIN, "qos_policy", [{"name": "free"}])[0].id})
+    net.settle()
+    meters = sorted(entry.id for entry in net.flows("host2").values() if isinstance(entry, Meter) and entry.kbps == 1000)
+    out, into = (f"meter:{number}" for number in meters)
+    sent = str(net.send(cloud.out(a)).reaches(cloud.away))
+    back = frames.tcp(cloud.away.mac, cloud.gateway.mac, cloud.away.ip, cloud.gateway.ip, 80, 40000, flags=0x12)
+    come = str(net.send(cloud.away, back).reaches(a))
+    assert out in sent and into not in sent and into in come and out not in come
+    for free in (net.send(cloud.out(b)).reaches(cloud.away), cloud.come_in(floating.mac, floating.ip).reaches(b)):
+        assert out not in str(free) and into not in str(free)
 
 
 def test_taking_the_gateway_away_leaves_no_flow_of_it(net, cloud):

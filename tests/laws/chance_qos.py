@@ -35,6 +35,13 @@ class Policing(Routed):
         assert one.document is not None
         return one._replace(document={**one.document, "qos_policy_id": self.some_policy()})
 
+    def router(self) -> Operation:
+        """Its gateways perhaps with policies."""
+        one = super().router()
+        assert one.document is not None
+        gateways = [{**each, "qos_policy_id": self.some_policy()} for each in one.document["external_gateways"]]
+        return one._replace(document={**one.document, "external_gateways": gateways})
+
     def some_policy(self) -> str | None:
         """What a port or a network says of its policy; most say nothing."""
         return name("qos_policy", self._below(POLICIES)) if self._maybe(0.3) else None

@@ -96,6 +96,30 @@ def test_connections_outside_are_spread_over_gateways_if_an_administrator_says_s
     assert refused.status == 501 and "enable_default_route_bfd" in refused.error["message"]
 
 
+def test_a_gateway_has_a_policy(admin, ann):
+    outside = external(admin, "limited", "198.18.30.0/24")
+    gold, silver = (admin.create("policy", "qos/policies", name=name, shared=True) for name in ("gold", "silver"))
+    admin.create("bandwidth_limit_rule", f"qos/policies/{gold['id']}/bandwidth_limit_rules", max_kbps=1000)
+    admin.create("dscp_marking_rule", f"qos/policies/{silver['id']}/dscp_marking_rules", dscp_mark=10)
+    router = ann.create("router", external_gateway_info=to(outside, qos_policy_id=gold["id"]))
+    assert router["external_gateway_info"]["qos_policy_id"] == gold["id"] == router["external_gateways"][0]["qos_policy_id"]
+    kept = put(ann, "routers", router, external_gateway_info=to(outside))
+    assert kept["external_gateway_info"]["qos_policy_id"] == gold["id"]
+    for policy, status, type in ((silver, 409, "QosRuleNotSupported"),
+                                 ({"id": "deadbeef-0000-4000-8000-000000000000"}, 404, "QosPolicyNotFound")):
+        refused = put(ann, "routers", router, external_gateway_info=to(outside, qos_policy_id=policy["id"]))
+        assert (refused.status, refused.error["type"]) == (status, type)
+        refused = act(ann, router, "update_external_gateways", to(outside, qos_policy_id=policy["id"]))
+        assert (refused.status, refused.error["type"]) == (status, type)
+    refused = admin.ask("POST", f"/v2.0/qos/policies/{gold['id']}/dscp_marking_rules", {"dscp_marking_rule": {"dscp_mark": 8}})
+    assert (refused.status, refused.error["type"]) == (409, "QosRuleNotSupported")
+    refused = admin.ask("DELETE", f"/v2.0/qos/policies/{gold['id']}")
+    assert (refused.status, refused.error["type"]) == (409, "QosPolicyInUse")
+    assert put(ann, "routers", router, external_gateway_info=to(outside, qos_policy_id=None))["external_gateway_info"][
+        "qos_policy_id"] is None
+    assert admin.ask("DELETE", f"/v2.0/qos/policies/{gold['id']}").status == 204
+
+
 @pytest.fixture(scope="module")
 def openstack(api):
     return Openstack.by_token(api.url, TOKENS["admin"])
@@ -119,6 +143,11 @@ def test_the_command_adds_and_removes_gateways(openstack):
     openstack("router set --external-gateway command3 --disable-default-route-ecmp r")
     shown = openstack("router show r")
     assert [one["network_id"] for one in shown["external_gateways"]] == [openstack("network show command3")["id"]]
+    openstack("network qos policy create gilded")
+    openstack("router set --qos-policy gilded --external-gateway command3 r")
+    assert openstack("router show r")["external_gateway_info"]["qos_policy_id"] == openstack("network qos policy show gilded")["id"]
+    openstack("router unset --qos-policy r")
+    assert openstack("router show r")["external_gateway_info"]["qos_policy_id"] is None
     assert "default_route_bfd" in openstack.fails("router set --enable-default-route-bfd r")
     openstack("router unset --external-gateway r")
     assert openstack("router show r")["external_gateways"] == []

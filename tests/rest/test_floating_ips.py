@@ -43,7 +43,7 @@ def test_a_router_leads_outside_with_and_without_snat(ann, admin, outside):
     assert router["external_gateway_info"] is None
     info = put(ann, "routers", router, external_gateway_info={"network_id": outside["id"]})["external_gateway_info"]
     assert (info["network_id"], info["enable_snat"], set(info)) == (
-        outside["id"], True, {"network_id", "enable_snat", "external_fixed_ips"})
+        outside["id"], True, {"network_id", "enable_snat", "external_fixed_ips", "qos_policy_id"})
     assert [set(one) for one in info["external_fixed_ips"]] == [{"subnet_id", "ip_address"}]
     refused = put(ann, "routers", router, external_gateway_info={"network_id": outside["id"], "enable_snat": False})
     assert (refused.status, refused.error["type"]) == (403, "PolicyNotAuthorized")

@@ -10,6 +10,7 @@ import pytest
 
 from scenarios.outside import Outsider
 from tests.scenarios.leading import Outside, Session, connect
+from tests.scenarios.measure import measured, speed
 from tests.scenarios.site import Machine, Site, Wish, wait
 
 pytestmark = pytest.mark.root
@@ -148,6 +149,34 @@ def test_connections_are_spread_over_both_gateways_and_go_on_by_theirs(outside, 
     for session in sessions:
         heard, silence = session.stop()
         assert heard and silence < 1.5
+
+
+@pytest.fixture
+def policy(outside) -> Iterator[str]:
+    """10 Mbit/s out of the first gateway, 5 Mbit/s in."""
+    id = outside.site.ask("POST", "/v2.0/qos/policies", {"policy": {"name": "gold"}})["policy"]["id"]
+    for direction, kbps in (("egress", 10_000), ("ingress", 5_000)):
+        outside.site.ask("POST", f"/v2.0/qos/policies/{id}/bandwidth_limit_rules", {"bandwidth_limit_rule": {
+            "max_kbps": kbps, "direction": direction}})
+    info = {"network_id": outside.world["id"], "qos_policy_id": id}
+    outside.site.change("router", outside.router["id"], external_gateway_info=info)
+    yield id
+    outside.site.change("router", outside.router["id"], external_gateway_info={**info, "qos_policy_id": None})
+    outside.site.ask("DELETE", f"/v2.0/qos/policies/{id}")
+
+
+@pytest.mark.parametrize(("kbps", "how"), [(10_000, ()), (5_000, ("-R",)), (10_000, ("-u", "-b", "20M", "-l", "1200"))])
+def test_what_passes_a_gateway_is_held_to_ten_percent_of_its_limit(outside, machines, policy, kbps, how):
+    """By iperf3, out and in; it counts payload, the meter whole frames."""
+    listening = outside.away.start(["iperf3", "-s", "-1"])
+    try:
+        wait(lambda: ":5201" in outside.away.run(["ss", "-ltn"]).stdout, "iperf3 does not listen")
+        end = measured(machines[1], FAR, *how)
+    finally:
+        listening.kill()
+        listening.wait()
+    share = 1200 / 1242 if "-u" in how else 1398 / 1464
+    assert 0.9 <= speed(end) / share / kbps / 1000 <= 1.1, f"{speed(end) / 1e6:.2f} Mbit/s"
 
 
 def test_the_second_gateway_takes_over_when_the_wire_of_the_first_is_gone_and_gives_back(outside, machines):

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import struct
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.scenarios.measure import measured, speed
 from tests.scenarios.site import Machine, Site, Wish, wait
 
 pytestmark = pytest.mark.root
-SECONDS, SETTLING = 4, 1
 MARK = 46
 
 
@@ -57,21 +55,6 @@ def server(pair: list[Machine]) -> Iterator[Machine]:
     listening.wait()
 
 
-def measured(client: Machine, server: Machine, *more: str) -> dict[str, Any]:
-    """What iperf3 says that arrived, after it has settled."""
-    done = subprocess.run(client.vm.namespace.wrapped(
-        ["iperf3", "-c", server.ip, "-t", str(SECONDS), "-O", str(SETTLING), "-J", *more]),
-        capture_output=True, text=True, timeout=60, check=False)
-    said = json.loads(done.stdout)
-    assert "error" not in said, said["error"]
-    return dict(said["end"])
-
-
-def speed(end: dict[str, Any]) -> float:
-    """Bits of payload that arrived in a second."""
-    return float(end["sum_received"]["bytes"]) * 8 / float(end["sum_received"]["seconds"])
-
-
 @pytest.mark.parametrize("direction", ["egress", "ingress"])
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
 def test_what_a_port_sends_or_receives_is_held_to_ten_percent_of_its_limit(
@@ -79,14 +62,14 @@ def test_what_a_port_sends_or_receives_is_held_to_ten_percent_of_its_limit(
     limited = pair[0] if direction == "egress" else pair[1]
     udp = ["-u", "-b", "30M", "-l", "1200"] if transport == "udp" else []
     with Policy(site, bandwidth_limit_rule={"max_kbps": 10_000, "direction": direction}).on(limited):
-        end = measured(pair[0], server, *udp)
+        end = measured(pair[0], server.ip, *udp)
     payload, frame = (1200, 1242) if udp else (1398, 1464)        # the meter counts headers, too; iperf3 does not
     assert 0.9 <= speed(end) * frame / payload / 10_000_000 <= 1.1, f"{speed(end) / 1e6:.2f} Mbit/s"
 
 
 def test_packets_are_held_to_ten_percent_of_their_limit(site: Site, pair: list[Machine], server: Machine) -> None:
     with Policy(site, packet_rate_limit_rule={"max_kpps": 1, "direction": "ingress"}).on(server):
-        end = measured(pair[0], server, "-u", "-b", "3M", "-l", "100")
+        end = measured(pair[0], server.ip, "-u", "-b", "3M", "-l", "100")
     assert 900 <= speed(end) / 8 / 100 <= 1100
 
 

@@ -74,8 +74,8 @@ def perform(caller: Caller, order: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     where = json.loads(sys.stdin.readline())
-    caller = Caller(tuple(where["address"]), where["token"])
     for line in sys.stdin:
+        caller = Caller(tuple(where["address"]), where["token"])      # a new one: the server does not keep silent ones for ever
         print("ready", flush=True)
         sys.stdin.readline()                        # all are ready: begin
         print(json.dumps(perform(caller, json.loads(line))), flush=True)

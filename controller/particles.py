@@ -17,12 +17,12 @@ from controller.attributes import attribute_of, check_rule
 from controller.checks import check_of
 from controller.errors import Refused
 from controller.hooks import hook
-from controller.resource import Action, Attribute, Beside, Check, Rendering, Resource, Resources, Share, View
+from controller.resource import FLOWS, Action, Attribute, Beside, Check, Rendering, Resource, Resources, Share, View
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)         # the one in C, where there is one: a tenth of the time
 _FILE_WORDS = {"file_version", "imports", "info", "objects", "settings"}
 _OBJECT_WORDS = {"api", "extends", "attributes", "policies", "checks", "quota", "columns", "indexes", "fact", "prepare",
-                 "description", "attribute_per", "prepare_others", "actions", "renderings", "view", "shares", "besides", "initial"}
+                 "description", "attribute_per", "prepare_others", "actions", "renderings", "view", "shares", "besides", "initial", "flows"}
 _ACTION_WORDS = {"call", "body", "wrapped", "description", "policy"}
 _RENDERING_WORDS = {"call", "formats", "asked", "description", "policy"}
 _API_WORDS = {"name", "plural_name", "parent", "parent_key", "path", "kind", "also", "named_by"}
@@ -81,9 +81,9 @@ def _add(resources: Resources, file: File, name: str, core: Mapping[str, dict]) 
 
 def _per_quota(whole: dict, resources: Resources) -> dict:
     """The object with an attribute for each kind that has a quota: the limit, null where the default holds."""
-    limits = {one.kind: {"type": "integer", "min": -1, "max": 2**31 - 1,
-                         "description": f"Limit of {one.plural}; -1 is none"}
-              for one in resources.values() if one.quota is not None}
+    plurals = {**{one.kind: one.plural for one in resources.values()}, FLOWS: "flow entries on each switch"}
+    limits = {name: {"type": "integer", "min": -1, "max": 2**31 - 1, "description": f"Limit of {plurals[name]}; -1 is none"}
+              for name in resources.limits}
     return {**whole, "attributes": {**whole["attributes"], **limits}}
 
 
@@ -194,6 +194,7 @@ class File:
             policies=self._policies(name, whole), shares=shares,
             parent=self._parent(name, api, kinds), parent_key=api.get("parent_key"), also=self._also(name, api),
             named_by=api.get("named_by"), besides=self._besides(name, whole), initial=tuple(whole.get("initial") or ()),
+            flows=self._flows(name, whole, attributes),
             checks=checks, indexes=self._indexes(name, whole, attributes, checks),
             columns=tuple(whole.get("columns") or ()), quota=whole.get("quota"),
             fact=_true(whole.get("fact")) or "view" in whole, view=self._view(name, whole, kinds),
@@ -296,6 +297,14 @@ class File:
         if not isinstance(given, dict) or not {"by"} <= given.keys() <= {"of", "by"} or given.get("of", "") not in ("", *kinds):
             raise self.bad(f"{name}.view", "needs by, the Python that makes them, and perhaps of: the object each is of")
         return View(kinds[given["of"]] if "of" in given else None, hook(self, f"{name}.view", given["by"]))
+
+    def _flows(self, name: str, whole: dict, attributes: Mapping[str, Attribute]) -> dict[str, int]:
+        given = whole.get("flows") or {}
+        given = {"own": given} if isinstance(given, int) else given
+        for part in given:
+            if part != "own" and part not in attributes:
+                raise self.bad(f"{name}.flows", f"{part} is not an attribute")
+        return dict(given)
 
     def _besides(self, name: str, whole: dict) -> Beside | None:
         given = whole.get("besides")

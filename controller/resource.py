@@ -25,6 +25,7 @@ class _Nothing:
 
 
 NOTHING: Any = _Nothing()
+FLOWS = "flow"                            # the name of the quota of flow entries
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,6 +230,10 @@ class Share:
         return bool(model.count(self.KIND, self.BY_OBJECT, (row[0], self.action, self.ALL)))
 
 
+def _size(value: Any) -> int:
+    return len(value) if isinstance(value, tuple) and not isinstance(value, Record) else int(bool(value))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Resource:
     """A kind of object. `kind` names it in the model, `path` in URLs, `name` and `plural` in bodies."""
@@ -250,6 +255,7 @@ class Resource:
     parent_key: str | None = None
     named_by: str | None = None               # the attribute that names one within its parent, in addresses
     besides: Beside | None = None
+    flows: Mapping[str, int] = field(default_factory=dict)   # entries that one may mean: `own`, and for each item of attributes
     initial: tuple[Mapping[str, Any], ...] = ()   # documents that a new store begins with
     also: tuple[str, str] | None = None       # (name, path): a second address, which names no parent
     checks: tuple[Check, ...] = ()
@@ -273,6 +279,11 @@ class Resource:
     def owner(self) -> str | None:
         """The attribute that says whose it is."""
         return next((name for name in ("project_id", "tenant_id") if name in self.attributes), None)
+
+    def cost(self, row: Any) -> int:
+        """How many flow entries an object may mean on the switch that has most of it."""
+        return sum(each if name == "own" else each * _size(getattr(row, self.attributes[name].field))
+                   for name, each in self.flows.items())
 
     def read(self, body: Any, *, creating: bool = True) -> dict[str, Any]:
         """What a request asks for, canonical, without defaults; or Invalid or Unsupported, naming the attribute."""
@@ -348,6 +359,11 @@ class Resources(dict[str, Resource]):
         self.referrers: dict[str, list[tuple[str, Attribute, str]]] = {}
         self.others: dict[tuple[str, str], list[Callable[..., None]]] = {}     # prepare_others of all kinds
         self.kept: dict[str, Any] = {}                                     # what was worked out from all of them
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """What a project's quota says something of, and what it says unless it is configured; -1 is any number."""
+        return {**{one.kind: one.quota for one in self.values() if one.quota is not None}, FLOWS: -1}
 
     def configured(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """What the features' settings are, after what was configured has been read. Invalid names the setting."""

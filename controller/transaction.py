@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from controller import sharing
+from controller import budgets, sharing
 from controller.draft import Draft, Rows
 from controller.errors import Conflict, Exhausted, Forbidden, Missing, OverQuota, camel
 from controller.numbers import Claim, Full, Spans, Taken
 from controller.policy import SYSTEM, Context
-from controller.resource import Attribute, Resource
+from controller.resource import FLOWS, Attribute, Resource
 from controller.rows import Row, as_dict
 
 if TYPE_CHECKING:
@@ -125,6 +125,7 @@ class Transaction:
             raise Forbidden(f"{resource.name}: this project may not create one here")
         if context is not SYSTEM:
             self._check_quota(resource, document)
+            self._check_flows(resource, row, None)
         self.draft.put(kind, row)
         sharing.settle(self, resource, row[0], asked, new=True)
         self._revise(resource, row)
@@ -151,6 +152,8 @@ class Transaction:
             return self.draft.get(kind, before[0])
         self._stamp(context, resource, document, before)
         row = self.writer.model.make(kind, document)
+        if context is not SYSTEM:
+            self._check_flows(resource, row, before)
         self.draft.put(kind, row)
         self._revise(resource, row)
         return row
@@ -267,9 +270,19 @@ class Transaction:
         if resource.quota is None or resource.owner is None:
             return
         project = document[resource.owner]
-        limit = self.writer.quota(resource, project, self.draft)
-        if 0 <= limit <= self.draft.count(resource.kind, resource.attributes[resource.owner].field, project):
+        limit = self.writer.quota(resource.kind, project, self.draft)
+        if 0 <= limit <= budgets.used(self.draft, self.resources, resource.kind, project):
             raise OverQuota(resource.kind, limit)
+
+    def _check_flows(self, resource: Resource, row: Row, before: Row | None) -> None:
+        """OverQuota if what the row costs more than before is more than the project has left of flow entries."""
+        more = resource.cost(row) - (resource.cost(before) if before is not None else 0)
+        if more <= 0 or resource.owner is None:
+            return
+        project = getattr(row, budgets.owner(resource))
+        limit = self.writer.quota(FLOWS, project, self.draft)
+        if 0 <= limit < more + budgets.used(self.draft, self.resources, FLOWS, project):
+            raise OverQuota(FLOWS, limit)
 
     def _check_unused(self, resource: Resource, row: Row) -> None:
         for other, attribute, index in self.resources.referrers.get(resource.kind, ()):

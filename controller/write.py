@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from controller import sharing
+from controller import budgets, sharing
 from controller.draft import Draft, Rows
 from controller.errors import Forbidden, Stale
 from controller.facts import Facts
@@ -22,8 +22,7 @@ from controller.numbers import KIND as NUMBER
 from controller.numbers import Claim, Numbers, Pool, Spans
 from controller.policy import SYSTEM, Context, Policy, same_project
 from controller.resource import Attribute, Invalid, Resource, Resources
-from controller.rows import Row, as_dict, plain
-from controller.settings import read_quotas
+from controller.rows import Row, as_dict
 from controller.store import Key, Store, Write
 from controller.times import utc
 from controller.transaction import Transaction
@@ -60,7 +59,7 @@ class Writer:
         self.new_id = new_id
         self.changes: list[Change] = []
         self.revision = 0                                   # of the store, after the last commit
-        self.now, self._quotas = clock, read_quotas(resources, quotas)
+        self.now, self._quotas = clock, budgets.read(resources, quotas)
         self._group: Group | None = None
         self._spans: dict[Any, Spans] = {}
         self._revisions: dict[Key, int] = {}                # of each document, as the store has it
@@ -297,11 +296,9 @@ class Writer:
             known = self._spans[key] = Spans(ranges)
         return known
 
-    def quota(self, resource: Resource, project: str, rows: Rows | None = None) -> int:
-        """How many of a kind a project may have; -1 for any number."""
-        row = (rows or self.model).get("quota", project) if "quota" in self.resources else None
-        own = getattr(row, plain(resource.kind), None) if row is not None else None
-        return own if own is not None else self._quotas.get(resource.kind, int(resource.quota or 0))
+    def quota(self, name: str, project: str, rows: Rows | None = None) -> int:
+        """How many of a kind (or `flow` entries) a project may have; -1 for any number."""
+        return budgets.limit(rows or self.model, self._quotas, name, project)
 
 
 def _said(verb: str) -> str:

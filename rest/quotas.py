@@ -8,6 +8,7 @@ from typing import Any
 
 from webob import Request
 
+from controller import budgets
 from controller.errors import Forbidden, Refused
 from controller.policy import SYSTEM
 from rest import body, query
@@ -35,7 +36,7 @@ class Quotas:
         self._model = model
         self._writer = writer
         self._call = call
-        self._counted = [one for one in model.resources.values() if one.quota is not None]
+        self._names = list(model.resources.limits)
 
     def answer(self, method: str, context: Any, path: list[str], request: Request) -> Answer:
         """The answer to one request, or Refused."""
@@ -122,15 +123,14 @@ class Quotas:
         return Answer(204)
 
     def _limits(self, project: str) -> dict[str, int]:
-        return {one.kind: self._writer.quota(one, project) for one in self._counted}
+        return {name: self._writer.quota(name, project) for name in self._names}
 
     def _defaults(self, project: str) -> dict[str, int]:
-        return {one.kind: self._writer.quota(one, "") for one in self._counted}
+        return {name: self._writer.quota(name, "") for name in self._names}
 
     def _details(self, project: str) -> dict[str, dict[str, int]]:
-        return {one.kind: {"limit": self._writer.quota(one, project), "reserved": 0,
-                           "used": self._model.count(one.kind, one.attributes[one.owner].field, project)}
-                for one in self._counted if one.owner}
+        return {name: {"limit": self._writer.quota(name, project), "reserved": 0,
+                       "used": budgets.used(self._model, self._model.resources, name, project)} for name in self._names}
 
 
 def _checks(asked: dict[str, Any]) -> bool:

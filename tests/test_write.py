@@ -190,9 +190,8 @@ def test_a_project_may_have_a_quota_of_its_own() -> None:
         world.make("network")
     with pytest.raises(Forbidden):
         world.change(quota, ANN, network=5)
-    resource = world.resources["network"]
-    assert world.writer.quota(resource, str(ANN.project_id)) == -1
-    assert world.writer.quota(resource, str(BOB.project_id)) == 100
+    assert world.writer.quota("network", str(ANN.project_id)) == -1
+    assert world.writer.quota("network", str(BOB.project_id)) == 100
 
 
 # ---- all or nothing

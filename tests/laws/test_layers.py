@@ -36,7 +36,7 @@ LAYERS = {
     "controller.grants": 2,
     "controller.context": 0,
     "controller.sharing": 2,
-    "controller.settings": 2,
+    "controller.budgets": 2,
     "controller.store.*": 2,
     "controller.world": 3,
     "controller.claims": 3,

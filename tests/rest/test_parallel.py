@@ -44,6 +44,18 @@ def test_creates_at_once_never_pass_the_quota(api):
     assert api.client().get("/v2.0/quotas/tight/details")["quota"]["network"]["used"] == 20
 
 
+def test_creates_at_once_never_pass_the_quota_of_flow_entries(api):
+    """Nor do they pass that of another kind (CVE-2022-3277: default groups were made without end, past the quota)."""
+    client = api.client()
+    client.create("network", project_id="costly")
+    used = client.get("/v2.0/quotas/costly/details")["quota"]["flow"]["used"]
+    client.ask("PUT", "/v2.0/quotas/costly", {"quota": {"flow": used + 10 * 8 + 7}})
+    body = {"network": {"project_id": "costly"}}
+    made = at_once(api, lambda client, thread, turn: client.ask("POST", "/v2.0/networks", body).status, 3)
+    assert Counter(made) == {201: 10, 409: 14}
+    assert len(client.get("/v2.0/security-groups?project_id=costly")["security_groups"]) == 1
+
+
 def test_a_project_gets_one_default_group_however_many_ask_at_once(api):
     network = api.client().create("network", shared=True)
     at_once(api, lambda client, thread, turn: client.create("port", network_id=network["id"], project_id="newcomers"), 3)

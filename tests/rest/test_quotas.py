@@ -54,3 +54,16 @@ def test_a_limit_may_be_held_against_what_is_used(client):
     assert put(client, path, network=0, check_limit=True, force=True)["network"] == 0
     assert put(client, path, network=0, check_limit=False)["network"] == 0
     assert "check_limit" in client.ask("PUT", path, {"quota": {"check_limit": "yes"}}).error["message"]
+
+
+def test_flow_entries_are_a_quota_too_and_are_held_against_before_anything_is_written(client):
+    network = client.create("network", project_id="flowing")
+    details = client.get("/v2.0/quotas/flowing/details")["quota"]["flow"]
+    assert details["limit"] == -1 and details["used"] > 0 == details["reserved"]
+    put(client, "/v2.0/quotas/flowing", flow=details["used"] + 20)
+    body = {"port": {"network_id": network["id"], "project_id": "flowing"}}
+    made = client.ask("POST", "/v2.0/ports", body)
+    refused = client.ask("POST", "/v2.0/ports", body)
+    assert (made.status, refused.status, refused.error["type"]) == (201, 409, "OverQuota") and "flow" in refused.error["message"]
+    assert client.get("/v2.0/quotas/flowing/details")["quota"]["flow"]["used"] <= details["used"] + 20
+    assert len(client.get("/v2.0/ports?project_id=flowing")["ports"]) == 1

@@ -51,7 +51,7 @@ def limited(limit: int) -> World:
 
 
 def test_what_would_cost_more_than_is_left_is_refused_and_changes_nothing() -> None:
-    world = limited(8 + DEFAULT_GROUP + 16 + 2 * 8)        # a network, and a port with two addresses
+    world = limited(8 + DEFAULT_GROUP + 20 + 2 * 10 + 2)       # a network, and a port with two addresses
     network = world.make("network")
     for cidr in ("10.0.0.0/24", "2001:db8::/64"):
         world.make("subnet", network_id=network.id, cidr=cidr, ip_version=6 if ":" in cidr else 4)

@@ -60,10 +60,10 @@ def test_flow_entries_are_a_quota_too_and_are_held_against_before_anything_is_wr
     network = client.create("network", project_id="flowing")
     details = client.get("/v2.0/quotas/flowing/details")["quota"]["flow"]
     assert details["limit"] == -1 and details["used"] > 0 == details["reserved"]
-    put(client, "/v2.0/quotas/flowing", flow=details["used"] + 20)
+    put(client, "/v2.0/quotas/flowing", flow=details["used"] + 30)
     body = {"port": {"network_id": network["id"], "project_id": "flowing"}}
     made = client.ask("POST", "/v2.0/ports", body)
     refused = client.ask("POST", "/v2.0/ports", body)
     assert (made.status, refused.status, refused.error["type"]) == (201, 409, "OverQuota") and "flow" in refused.error["message"]
-    assert client.get("/v2.0/quotas/flowing/details")["quota"]["flow"]["used"] <= details["used"] + 20
+    assert client.get("/v2.0/quotas/flowing/details")["quota"]["flow"]["used"] <= details["used"] + 30
     assert len(client.get("/v2.0/ports?project_id=flowing")["ports"]) == 1

@@ -55,6 +55,7 @@ class Config:
     apps: tuple[str, ...] = ()             # more directories with apps
     adopt: tuple[str, ...] = ()            # switches without OVSDB to take as ours: their ids, or "all"
     default_network: str = ""              # takes in every port of such a switch that no tenant claims; adopts all
+    without: tuple[str, ...] = ()          # parts that are switched off, and answer 501: layer3
     settings: dict[str, Any] = field(default_factory=dict, repr=False)     # what features offer: `hadron serve --settings`
     dns: dict[str, Any] = field(default_factory=dict)              # enabled, domain, forwarders: the setting of that name
     metadata: dict[str, Any] = field(default_factory=dict, repr=False)     # enabled, url, shared_secret: likewise
@@ -95,7 +96,7 @@ def read(values: dict[str, Any]) -> Config:
     for name in ("settings", "dns", "metadata"):
         if name in made and not isinstance(made[name], dict):
             raise BadConfig(f"{name}: must hold entries like `enabled: false`")
-    for name in ("tunnels", "apps", "adopt"):
+    for name in ("tunnels", "apps", "adopt", "without"):
         if name in made:
             if not isinstance(made[name], (list, tuple)):
                 raise BadConfig(f"{name}: must be a list")

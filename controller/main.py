@@ -24,7 +24,7 @@ from typing import Any
 from controller import app as words
 from controller.access import Access
 from controller.compile import Compiler
-from controller.config import Config, Listener, policy_rules
+from controller.config import BadConfig, Config, Listener, policy_rules
 from controller.control import Control
 from controller.desk import Desk
 from controller.errands import Errands, Workers
@@ -85,6 +85,15 @@ def _import_file(file: Path) -> None:
     spec.loader.exec_module(module)
 
 
+def _known_parts(resources: Resources, without: Iterable[str]) -> frozenset[str]:
+    """The parts that are switched off. BadConfig if there is none of that name."""
+    known = {one.part for one in resources.values() if one.part}
+    for part in without:
+        if part not in known:
+            raise BadConfig(f"without: there is no part {part}; there are {', '.join(sorted(known))}")
+    return frozenset(without)
+
+
 class Hadron:
     """One running controller. `start` returns once all is compiled; `close` leaves all flows as they are."""
 
@@ -135,7 +144,7 @@ class Hadron:
         inside = Inspect(self.control, self.desk.call, counters=self.switches.counters, sessions=self.switches.report,
                          peers=self.ovsdb.peers)
         return Api(model=self.model, writer=self.writer, authenticate=self.access.authenticate, call=self.desk.call,
-                   realized=self.control.wait_realized,
+                   realized=self.control.wait_realized, without=_known_parts(self.resources, self.config.without),
                    allowance=Allowance(self.config.requests_per_second) if self.config.requests_per_second else None, mounts={
                        "metrics": Metrics(self.control, self.desk, self.switches.report, self.statistics),
                        "v2.0/usage": Usage(self.statistics), "inspect": inside, "v1.0": RyuTopology(self.model, self.compiler.world, self.control.ports.ports)})

@@ -22,7 +22,7 @@ from controller.resource import FLOWS, Action, Attribute, Beside, Check, Renderi
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)         # the one in C, where there is one: a tenth of the time
 _FILE_WORDS = {"file_version", "imports", "info", "objects", "settings"}
 _OBJECT_WORDS = {"api", "extends", "attributes", "policies", "checks", "quota", "columns", "indexes", "fact", "prepare",
-                 "description", "attribute_per", "prepare_others", "actions", "renderings", "view", "shares", "besides", "initial", "flows"}
+                 "description", "attribute_per", "prepare_others", "actions", "renderings", "view", "shares", "besides", "initial", "flows", "part"}
 _ACTION_WORDS = {"call", "body", "wrapped", "description", "policy"}
 _RENDERING_WORDS = {"call", "formats", "asked", "description", "policy"}
 _API_WORDS = {"name", "plural_name", "parent", "parent_key", "path", "kind", "also", "named_by"}
@@ -196,7 +196,7 @@ class File:
             named_by=api.get("named_by"), besides=self._besides(name, whole), initial=tuple(whole.get("initial") or ()),
             flows=self._flows(name, whole, attributes),
             checks=checks, indexes=self._indexes(name, whole, attributes, checks),
-            columns=tuple(whole.get("columns") or ()), quota=whole.get("quota"),
+            columns=tuple(whole.get("columns") or ()), quota=whole.get("quota"), part=str(whole.get("part", "")),
             fact=_true(whole.get("fact")) or "view" in whole, view=self._view(name, whole, kinds),
             prepare=self._prepare(name, whole), prepare_others=self._prepare_others(name, whole),
             actions={key: self._action(f"{name}.actions.{key}", key, one, kinds)

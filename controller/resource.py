@@ -262,6 +262,7 @@ class Resource:
     indexes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)   # composite ones
     columns: tuple[str, ...] = ()
     quota: int | None = None
+    part: str = ""                            # of Hadron, which a configuration may switch off: layer3
     fact: bool = False                        # seen, not asked for: read-only; a view is too
     prepare: Mapping[str, Callable[..., None]] = field(default_factory=dict)
     prepare_others: Mapping[tuple[str, str], Callable[..., None]] = field(default_factory=dict)   # (kind, verb)

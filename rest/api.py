@@ -38,15 +38,17 @@ class Api:
 
     `call` runs a function on the desk and gives its result. `realized` waits, at most so many seconds, until the
     switches hold what was wanted when it was called. `mounts` are further parts by how their paths begin. `allowance` is
-    what each project may ask; administrators and services, who ask for all, may ask as much as they like.
+    what each project may ask; administrators and services, who ask for all, may ask as much as they like. `without` are
+    parts that are switched off.
     """
 
     def __init__(self, *, model: Any, writer: Any, authenticate: Authenticator,
                  call: Callable[..., Any] | None = None, realized: Callable[[float], bool] | None = None,
-                 mounts: Mapping[str, Mount] = {}, allowance: Allowance | None = None) -> None:  # noqa: B006
+                 mounts: Mapping[str, Mount] = {}, allowance: Allowance | None = None,     # noqa: B006
+                 without: Iterable[str] = ()) -> None:
         self._resources = resources = model.resources
         self._authenticate = authenticate
-        self._routes = Routes(resources)
+        self._routes, self._without = Routes(resources, without), frozenset(without)
         self._objects = Objects(model, writer, call or _directly, realized or _never)
         self._quotas = Quotas(model, writer, call or _directly)
         self._mounts, self._allowance = dict(mounts), allowance
@@ -83,7 +85,7 @@ class Api:
         request.environ[WHOSE] = context.project_id
         self._grant(context)
         if path == ["openapi.json"]:
-            return _response(_only_get(method, lambda: openapi.document(self._resources, versions.root_of(request.environ))))
+            return _response(_only_get(method, lambda: openapi.document(self._served(), versions.root_of(request.environ))))
         for length in (1, 2):
             if (mount := self._mounts.get("/".join(path[:length]))) is not None:
                 return mount(request, context, path[length:])
@@ -92,6 +94,9 @@ class Api:
         if path[0] == VERSION and (len(path) == 1 or path[1].removesuffix(".json") in ("extensions", "tenants")):
             return _response(self._about(method, path, request, context))
         return _response(self._objects.answer(method, context, self._routes.find(path), request))
+
+    def _served(self) -> dict[str, Any]:
+        return {kind: one for kind, one in self._resources.items() if one.part not in self._without}
 
     def _grant(self, context: Context) -> None:
         if self._allowance is None or context.roles & {"admin", "service"}:
@@ -116,7 +121,8 @@ class Api:
             raise no_such_address()
         name = path[2].removesuffix(".json") if len(path) == 3 else None
         if path[1].startswith("extensions"):
-            return _only_get(method, lambda: extensions.listed() if name is None else extensions.one(name))
+            return _only_get(method, lambda: extensions.listed(self._without) if name is None
+                             else extensions.one(name, self._without))
         return _only_get(method, lambda: catalog.projects(context) if name is None else catalog.project(context, name))
 
 

@@ -1,4 +1,5 @@
 """The extensions of Neutron's API that are served: each alias is here because the named test shows that it works."""
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import orjson
@@ -313,6 +314,15 @@ EXTENSIONS: dict[str, Extension] = {one.alias: one for one in (
 )}
 
 
+# What is not there where a part of Hadron is switched off (`without` in the configuration), by the part's name.
+PARTS: dict[str, frozenset[str]] = {"layer3": frozenset((
+    "auto-allocated-topology", "dvr", "ecmp_routes", "expose-port-forwarding-in-fip", "ext-gw-mode", "extraroute", "extraroute-atomic",
+    "fip-port-details", "floating-ip-distributed", "floating-ip-port-forwarding", "floating-ip-port-forwarding-description",
+    "floating-ip-port-forwarding-detail", "floating-ip-port-forwarding-port-ranges", "floatingip-autodelete-internal",
+    "floatingip-pools", "l3-ha", "qos-fip", "qos-fip-network-policy", "qos-gateway-ip", "router", "router-enable-snat",
+    "external-gateway-multihoming"))}
+
+
 class _NoExtension(Refused):
     """404 in the words of Neutron."""
 
@@ -324,14 +334,21 @@ def _shown(one: Extension) -> dict:
     return {"alias": one.alias, "name": one.name, "description": one.description, "updated": one.updated, "links": []}
 
 
-def listed() -> bytes:
-    """The answer to `GET /v2.0/extensions`."""
-    return orjson.dumps({"extensions": [_shown(one) for one in EXTENSIONS.values()]})
+def _off(without: Iterable[str]) -> dict[str, str]:
+    """The aliases that are switched off, and by which part."""
+    return {alias: part for part in without for alias in PARTS.get(part, ())}
 
 
-def one(alias: str) -> bytes:
+def listed(without: Iterable[str] = ()) -> bytes:
+    """The answer to `GET /v2.0/extensions`, where these parts are switched off."""
+    off = _off(without)
+    return orjson.dumps({"extensions": [_shown(EXTENSIONS[alias]) for alias in EXTENSIONS if alias not in off]})
+
+
+def one(alias: str, without: Iterable[str] = ()) -> bytes:
     """The answer to `GET /v2.0/extensions/ALIAS`, or 404."""
-    if alias not in EXTENSIONS:
-        why = f": {UNSERVED[alias]}" if alias in UNSERVED else ""
+    off = _off(without)
+    if alias not in EXTENSIONS or alias in off:
+        why = f": {UNSERVED[alias]}" if alias in UNSERVED else f": {off[alias]} is switched off" if alias in off else ""
         raise _NoExtension(f"Extension with alias {alias} does not exist{why}")
     return orjson.dumps({"extension": _shown(EXTENSIONS[alias])})

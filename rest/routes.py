@@ -5,11 +5,12 @@
     /v2.0/routers/ID/action     something to do with it /v2.0/ports/ID/rendering        a text made of it
     /proton/API/VERSION/things  users' own models
 """
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from controller.errors import Unsupported
 from controller.resource import Resource
 from rest.errors import bad_request, no_such_address
 from rest.versions import VERSION
@@ -56,7 +57,9 @@ def segments(environ: Mapping[str, str]) -> list[str]:
 class Routes:
     """All addresses of a set of resources."""
 
-    def __init__(self, resources: Mapping[str, Resource]) -> None:
+    def __init__(self, resources: Mapping[str, Resource], without: Iterable[str] = ()) -> None:
+        """`without` are parts of Hadron that are switched off: their addresses answer 501."""
+        self._without = frozenset(without)
         self._top: dict[tuple[str, ...], Resource] = {}
         self._inside: dict[tuple[tuple[str, ...], str], Resource] = {}
         for one in resources.values():
@@ -81,7 +84,8 @@ class Routes:
     @property
     def served(self) -> list[tuple[str, str, str]]:
         """(member, collection, path) of each collection under the version's root."""
-        return [(one.name, one.plural, "/" + "/".join(path)) for path, one in self._top.items() if path[0] == VERSION]
+        return [(one.name, one.plural, "/" + "/".join(path)) for path, one in self._top.items()
+                if path[0] == VERSION and one.part not in self._without]
 
     def find(self, path: list[str]) -> Route:
         """Where a path leads, or Refused (404)."""
@@ -89,6 +93,8 @@ class Routes:
             last = path[length - 1] if length < len(path) else path[length - 1].removesuffix(".json")
             resource = self._top.get((*path[:length - 1], last))
             if resource is not None:
+                if resource.part in self._without:
+                    raise _switched_off(resource)
                 return self._below(resource, path[:length], path[length:])
         return self._tags(path)
 
@@ -110,6 +116,11 @@ class Routes:
         if route is None:
             raise no_such_address()
         return route._replace(parent_id=rest[0])
+
+
+def _switched_off(resource: Resource) -> Unsupported:
+    return Unsupported(resource.name, f"there is no plugin for {resource.part} in this deployment: it is switched off (without: "
+                                      f"[{resource.part}] in the configuration)", type="NotImplementedError")
 
 
 def _within(resource: Resource, rest: list[str]) -> Route | None:

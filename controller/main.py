@@ -51,6 +51,7 @@ from controller.times import utc
 from controller.world import Glance
 from controller.write import Writer
 from rest.api import Api
+from rest.auto_allocation import AutoAllocation
 from rest.inspect import Inspect
 from rest.metrics import Metrics
 from rest.server import Server
@@ -147,7 +148,9 @@ class Hadron:
                    realized=self.control.wait_realized, without=_known_parts(self.resources, self.config.without),
                    allowance=Allowance(self.config.requests_per_second) if self.config.requests_per_second else None, mounts={
                        "metrics": Metrics(self.control, self.desk, self.switches.report, self.statistics),
-                       "v2.0/usage": Usage(self.statistics), "inspect": inside, "v1.0": RyuTopology(self.model, self.compiler.world, self.control.ports.ports)})
+                       "v2.0/usage": Usage(self.statistics),
+                       "v2.0/auto-allocated-topology": AutoAllocation(self.writer, self.desk.call, self.config.without),
+                       "inspect": inside, "v1.0": RyuTopology(self.model, self.compiler.world, self.control.ports.ports)})
 
     def _owner(self, kind: str, id: str) -> str:
         """The project of an object."""

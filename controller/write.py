@@ -162,6 +162,11 @@ class Writer:
             answer = transaction.act(kind, before, name, resource.actions[name].read(body))
             return transaction.get(kind, id), answer
 
+    def carry_out(self, context: Context, work: Callable[[Transaction], Any]) -> Any:
+        """What `work` gives of a write of several steps: all or none. It is given what hooks are given."""
+        with self._transaction(context) as transaction:
+            return work(transaction)
+
     def _writable(self, context: Context, kind: str, verb: str) -> Resource:
         resource = self.resources[kind]
         if resource.fact:

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 import orjson
 
-from controller.errors import Refused
+from controller.errors import Refused, Unsupported
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,12 @@ def wait(message: str, seconds: float) -> Answered:
 def no_such_address() -> Answered:
     """404 for an address that nothing answers, as Neutron words it."""
     return Answered(404, "HTTPNotFound", "The resource could not be found.")
+
+
+def switched_off(name: str, part: str) -> Unsupported:
+    """501 for what is of a part that the configuration switches off."""
+    return Unsupported(name, f"there is no plugin for {part} in this deployment: it is switched off (without: [{part}] in the "
+                             "configuration)", type="NotImplementedError")
 
 
 def body(type: str, message: str, detail: str = "") -> bytes:

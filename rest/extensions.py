@@ -179,6 +179,9 @@ EXTENSIONS: dict[str, Extension] = {one.alias: one for one in (
     Extension("subnet_allocation", "Subnet Allocation",
               "Subnets are cut from pools of addresses",
               "2015-03-30T10:00:00-00:00", "test_a_subnet_is_cut_from_a_pool"),
+    Extension("auto-allocated-topology", "Auto Allocated Topology Services",
+              "A network behind a router that leads outside, of what administrators have set aside",
+              "2016-01-01T00:00:00-00:00", "test_a_project_gets_a_network_that_leads_outside_in_one_word"),
     Extension("default-subnetpools", "Default Subnetpools",
               "Subnets are cut from a pool that need not be named",
               "2016-02-18T18:00:00-00:00", "test_a_subnet_is_cut_from_the_default_pool"),
@@ -316,11 +319,14 @@ EXTENSIONS: dict[str, Extension] = {one.alias: one for one in (
 
 # What is not there where a part of Hadron is switched off (`without` in the configuration), by the part's name.
 PARTS: dict[str, frozenset[str]] = {"layer3": frozenset((
-    "auto-allocated-topology", "dvr", "ecmp_routes", "expose-port-forwarding-in-fip", "ext-gw-mode", "extraroute", "extraroute-atomic",
-    "fip-port-details", "floating-ip-distributed", "floating-ip-port-forwarding", "floating-ip-port-forwarding-description",
-    "floating-ip-port-forwarding-detail", "floating-ip-port-forwarding-port-ranges", "floatingip-autodelete-internal",
-    "floatingip-pools", "l3-ha", "qos-fip", "qos-fip-network-policy", "qos-gateway-ip", "router", "router-enable-snat",
-    "external-gateway-multihoming"))}
+    "auto-allocated-topology", "dvr", "ecmp_routes", "enable-default-route-bfd", "enable-default-route-ecmp",
+    "expose-l3-conntrack-helper", "expose-port-forwarding-in-fip", "ext-gw-mode", "external-gateway-multihoming", "extraroute",
+    "extraroute-atomic", "fip-port-details", "floating-ip-distributed", "floating-ip-port-forwarding",
+    "floating-ip-port-forwarding-description", "floating-ip-port-forwarding-detail", "floating-ip-port-forwarding-port-ranges",
+    "floating-ip-router-writable", "floatingip-autodelete-internal", "floatingip-pools", "l3-conntrack-helper",
+    "l3-ext-ndp-proxy", "l3-flavors", "l3-ha", "l3-ndp-proxy", "l3-port-ip-change-not-allowed", "qos-fip",
+    "qos-fip-network-policy", "qos-gateway-ip", "router", "router-admin-state-down-before-update", "router-enable-snat",
+    "router-service-type", "router_availability_zone"))}
 
 
 class _NoExtension(Refused):

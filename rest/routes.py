@@ -10,9 +10,8 @@ from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from controller.errors import Unsupported
 from controller.resource import Resource
-from rest.errors import bad_request, no_such_address
+from rest.errors import bad_request, no_such_address, switched_off
 from rest.versions import VERSION
 
 _LONGEST_SEGMENT = 512
@@ -94,7 +93,7 @@ class Routes:
             resource = self._top.get((*path[:length - 1], last))
             if resource is not None:
                 if resource.part in self._without:
-                    raise _switched_off(resource)
+                    raise switched_off(resource.name, resource.part)
                 return self._below(resource, path[:length], path[length:])
         return self._tags(path)
 
@@ -116,11 +115,6 @@ class Routes:
         if route is None:
             raise no_such_address()
         return route._replace(parent_id=rest[0])
-
-
-def _switched_off(resource: Resource) -> Unsupported:
-    return Unsupported(resource.name, f"there is no plugin for {resource.part} in this deployment: it is switched off (without: "
-                                      f"[{resource.part}] in the configuration)", type="NotImplementedError")
 
 
 def _within(resource: Resource, rest: list[str]) -> Route | None:

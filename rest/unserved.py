@@ -14,7 +14,6 @@ ZONES = "there are no availability zones: a gateway may be on any host that reac
 
 UNSERVED: dict[str, str] = {
     "agent-resources-synced": PLACEMENT,
-    "auto-allocated-topology": "topologies are not made unasked; create a network, a subnet and a router",
     "availability_zone": ZONES, "availability_zone_filter": ZONES,
     "network_availability_zone": ZONES, "router_availability_zone": ZONES,
     "bgp": BGP, "bgp_4byte_asn": BGP, "bgp_dragent_scheduler": BGP, "ovn-bgp": BGP, "evpn": BGP,

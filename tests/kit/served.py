@@ -14,6 +14,7 @@ from controller.store.memory import MemoryStore
 from controller.write import Writer
 from rest.api import Api
 from rest.auth import Anybody, Tokens
+from rest.auto_allocation import AutoAllocation
 from rest.server import Server
 
 TOKENS = {name: f"token-of-{name}" for name in ("admin", "ann", "rob", "bob", "eve")}
@@ -117,7 +118,8 @@ def served(*, tokens: bool = False, store: Any = None, protons: Sequence[Path] =
     people = [{"token": TOKENS[name], "project_id": project, "roles": [role], "user": name}
               for name, project, role in _PEOPLE]
     api = Api(model=model, writer=writer, call=desk.call, authenticate=Tokens(people) if tokens else Anybody("ops"),
-              **options)
+              mounts={"v2.0/auto-allocated-topology": AutoAllocation(writer, desk.call, options.get("without", ())),
+                      **options.pop("mounts", {})}, **options)
     server = Server(api, port=0, threads=16)
     desk.start()
     server.start()

@@ -1,6 +1,11 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long one example takes says more of what else a machine does than of us.
+settings.register_profile("hadron", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("hadron")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

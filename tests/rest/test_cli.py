@@ -113,7 +113,7 @@ def test_why_tells_who_wrote_what_and_when(hadron: Run, cloud: Fabric) -> None:
 
 def test_an_audit_that_finds_nothing_ends_well_and_one_that_finds_something_does_not(hadron: Run, cloud: Fabric) -> None:
     status, text, _ = hadron("audit", "--recompute")
-    assert status == 0 and "0 differ" in text and text.endswith("all is as it should be\n")
+    assert status == 0 and "0 differ" in text and text.endswith("all is as it should be\n"), text
     switch = cloud.fakes.switches[SWITCHES["host1"]]
     with cloud.fakes.lock:
         del switch.tables.flows[next(key for key in switch.tables.flows if key[0] == 60)]

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -6,6 +7,7 @@ from hypothesis import HealthCheck, settings
 # How long one example takes says more of what else a machine does than of us.
 settings.register_profile("hadron", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("hadron")
+os.environ.update(no_proxy="*", NO_PROXY="*")       # all that is asked here is on this machine
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -50,7 +50,8 @@ class Control:
                  home: Callable[[str], str | None], now: Callable[[], float], audit_interval: float = 300.0,
                  sayings: Iterable[Any] = (), fading: Mapping[str, Any] = {}, seals: Seals | None = None,
                  adopted: Iterable[str] = (), failover: float = 6.0, settle: float = 60.0,
-                 kept: Iterable[Any] = (), means: Means | None = None, statistics: Any = None) -> None:
+                 kept: Iterable[Any] = (), means: Means | None = None, statistics: Any = None,
+                 followed: Callable[[int], None] = lambda _: None) -> None:
         self.model, self.writer, self.compiler, self.switches = model, writer, compiler, switches
         self.home, self.now, self.audit_interval = home, now, audit_interval
         self.seq = 0
@@ -66,7 +67,7 @@ class Control:
         self.keeping = Keeping(model, compiler.world, writer, kept, self._alarm)
         self.rollout = Rollout(self._change)
         self.ports = SwitchPorts(model, writer.learn, tuple(adopted))
-        self.statistics = statistics
+        self.statistics, self.followed = statistics, followed
         self.vigil = Vigil(model, writer.learn, failover=failover, settle=settle, alarm=self._alarm)
         self._hearing: dict[str, int] = {}                               # who must confirm what before we speak
         self._strangers = Sparing(now)
@@ -102,6 +103,7 @@ class Control:
             self.writer.flush()
         except StoreError as error:              # what was seen is followed all the same, and saved once that works
             self._alarm("unsaved", said=str(error))
+        self.followed(self.writer.revision)
 
     def _follow(self, changes: Sequence[Change]) -> None:
         delta = self.compiler.update(changes)

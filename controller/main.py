@@ -52,6 +52,7 @@ from controller.world import Glance
 from controller.write import Writer
 from rest.api import Api
 from rest.auto_allocation import AutoAllocation
+from rest.events import Events
 from rest.inspect import Inspect
 from rest.metrics import Metrics
 from rest.server import Server
@@ -116,11 +117,12 @@ class Hadron:
                                                 "metadata": Workers("metadata", fetch)})
         self.statistics = Statistics(Ledger("" if config.store == "memory" else f"{config.store}.counts"), self.switches,
                                      self._owner, interval=config.statistics_interval)
+        self.events = Events(self.store, self.model, self.writer.policy, lambda: self.writer.revision)
         self.control = Control(model=self.model, writer=self.writer, compiler=self.compiler, switches=self.switches,
                                home=self._home, now=time.time, audit_interval=config.audit_interval,
                                sayings=words.SAYINGS, fading=words.FADING, seals=self.seals, adopted=config.adopt,
                                failover=config.failover_seconds, settle=config.settle_seconds,
-                               kept=words.KEPT, statistics=self.statistics,
+                               kept=words.KEPT, statistics=self.statistics, followed=lambda revision: self.events.feed.follow(revision),
                                means=Means(time.monotonic, os.urandom(16), self.errands.run, self._at))
         self.model.live["link.age"] = lambda row: self.control.fading.age("link", row.id)
         self.model.live["statistics"] = lambda _: self.statistics
@@ -148,7 +150,7 @@ class Hadron:
                    realized=self.control.wait_realized, without=_known_parts(self.resources, self.config.without),
                    allowance=Allowance(self.config.requests_per_second) if self.config.requests_per_second else None, mounts={
                        "metrics": Metrics(self.control, self.desk, self.switches.report, self.statistics),
-                       "v2.0/usage": Usage(self.statistics),
+                       "v2.0/usage": Usage(self.statistics), "v2.0/events": self.events,
                        "v2.0/auto-allocated-topology": AutoAllocation(self.writer, self.desk.call, self.config.without),
                        "inspect": inside, "v1.0": RyuTopology(self.model, self.compiler.world, self.control.ports.ports)})
 
@@ -256,6 +258,7 @@ class Hadron:
         self._stopping.set()
         if self.identity is not None:
             self.identity.close()
+        self.events.close()
         self.rest.close()
         self.ovsdb.close()
         self.switches.close()

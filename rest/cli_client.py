@@ -1,11 +1,12 @@
 """Asks a running Hadron over HTTP, for the command line."""
 from __future__ import annotations
 
+import http.client
 import json
 import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -47,25 +48,43 @@ class Client:
         """What is at an address, JSON. Raises Failed."""
         return self._ask("GET", path, params, "")
 
+    def lines(self, path: str, params: Mapping[str, str | None] = {}) -> Iterator[str]:  # noqa: B006
+        """What is at an address, line by line, for as long as it lasts. Raises Failed."""
+        try:
+            with self._open("GET", path, params, "") as answer:
+                for line in answer:
+                    yield line.decode().rstrip("\n")
+        except (TimeoutError, ConnectionError, http.client.HTTPException):
+            return
+
     def post(self, what: str, params: Mapping[str, str | None] = {}) -> Any:  # noqa: B006
         """The answer of `POST /inspect/what`. Raises Failed."""
         return self._ask("POST", what, params)
 
     def _ask(self, method: str, what: str, params: Mapping[str, str | None], where: str = "inspect/") -> Any:
+        with self._open(method, what, params, where) as answer:
+            try:
+                return json.loads(answer.read())
+            except (OSError, ValueError) as error:
+                raise self._silent(error) from None
+
+    def _open(self, method: str, what: str, params: Mapping[str, str | None], where: str) -> Any:
         query = urlencode({name: value for name, value in params.items() if value is not None})
         request = urllib.request.Request(f"{self._url}/{where}{what}{'?' + query if query else ''}", method=method,
                                          headers={"Accept": "application/json", "User-Agent": "hadron"})
         if self._token:
             request.add_header("X-Auth-Token", self._token)
         try:
-            with self._opener.open(request, timeout=PATIENCE) as answer:
-                return json.loads(answer.read())
+            return self._opener.open(request, timeout=PATIENCE)
         except urllib.error.HTTPError as error:
             raise Failed(_words(error), 2 if error.code == 400 else 1) from None
         except (OSError, ValueError) as error:
-            reason = getattr(error, "reason", error)
-            raise Failed(f"{self._url} does not answer ({reason}). Is `hadron serve` running there? --url or HADRON_URL "
-                         "says where to ask.") from None
+            raise self._silent(error) from None
+
+    def _silent(self, error: Exception) -> Failed:
+        reason = getattr(error, "reason", error)
+        return Failed(f"{self._url} does not answer ({reason}). Is `hadron serve` running there? --url or HADRON_URL "
+                      "says where to ask.")
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):

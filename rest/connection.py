@@ -10,13 +10,16 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from cheroot import errors
 from cheroot.server import HTTPConnection
 
 from rest.turns import Parties
+
+TAKER = "hadron.taker"
+"""In the environment of a request: who goes on with its socket, once the head of the answer has been sent."""
 
 log = logging.getLogger(__name__)
 
@@ -188,6 +191,7 @@ class Connection(HTTPConnection):
     shown: int | None = None            # what stands for the token that its present request shows
     party: Hashable = None              # whose request that is, and whether it only reads
     at_once = 1                         # how many of these may be served at once
+    taken: Callable[[socket.socket], None] | None = None        # who goes on with the socket once the head is sent
 
     def __init__(self, server: Any, sock: socket.socket, _makefile: Any = None) -> None:
         super().__init__(server, sock, streams)
@@ -205,6 +209,14 @@ class Connection(HTTPConnection):
             return bool(keep)
         finally:
             self.server.requests.turns.done(self.party)
+
+    def close(self) -> None:
+        """Close the socket, unless somebody else goes on with it."""
+        if self.taken is None:
+            super().close()
+        else:
+            self.rfile.close()
+            self.taken(self.socket)
 
     def join(self, parties: Parties) -> None:
         """Find out whose turn the request that is here has to wait for."""

@@ -19,7 +19,7 @@ from cheroot.workers.threadpool import ThreadPool
 from cheroot.wsgi import Server as WsgiServer
 
 from rest import errors as answers
-from rest.connection import AHEAD, LARGEST_HEAD, PATIENCE, Connection, read_chunks, streams
+from rest.connection import AHEAD, LARGEST_HEAD, PATIENCE, TAKER, Connection, read_chunks, streams
 from rest.turns import WHOSE, Parties, Turns
 
 log = logging.getLogger(__name__)
@@ -89,6 +89,10 @@ class _Request(HTTPRequest):
             self.server.parties.learn(self.conn.shown, whose)
         if self.ready:
             self.ensure_headers_sent()
+        if (taker := gateway.env.get(TAKER)) is not None:
+            self.conn.wfile.flush()
+            self.conn.taken, self.close_connection = taker, True
+            return
         if self.chunked_write:
             self.conn.wfile.write(b"0\r\n\r\n")
 

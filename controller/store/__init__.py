@@ -29,12 +29,14 @@ class Write(NamedTuple):
 
 
 class Logged(NamedTuple):
-    """One write of a past commit."""
+    """One write of a past commit. `was` is the document that it deleted; `new` says that there was none before."""
 
     revision: int
     kind: str
     id: str
     body: Any
+    was: Any = None
+    new: bool = False
 
 
 class Conflict(Exception):
@@ -65,8 +67,8 @@ class Store(Protocol):
         `expecting` names the revision at which documents must be (0: they must not exist); else Conflict.
         """
 
-    def watch(self, since: int) -> Iterator[Logged]:
-        """Every write after revision `since`, then each new one as it comes, until the store is closed."""
+    def watch(self, since: int | None) -> Iterator[Logged]:
+        """Every write after revision `since` (None: all that the log has), then each new one as it comes, until the store is closed."""
 
     def close(self) -> None:
         """Let go of the files; watchers end."""

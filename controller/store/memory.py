@@ -35,11 +35,11 @@ class MemoryStore:
                     raise Conflict(key, wanted, actual)
             self.revision += 1
             for kind, id, body in writes:
-                if body is None:
-                    self._documents.pop((kind, id), None)
-                else:
+                was = self._documents.pop((kind, id), (0, None))[1]
+                if body is not None:
                     self._documents[kind, id] = self.revision, body
-                self._log.append(Logged(self.revision, kind, id, body))
+                gone = was if body is None else None
+                self._log.append(Logged(self.revision, kind, id, body, gone, body is not None and expecting.get((kind, id)) == 0))
             self._forget()
             self._changed.notify_all()
             return self.revision
@@ -49,9 +49,11 @@ class MemoryStore:
             self._from = self._log[-KEPT - 1].revision
             self._log = [one for one in self._log if one.revision > self._from]
 
-    def watch(self, since: int) -> Iterator[Logged]:
+    def watch(self, since: int | None) -> Iterator[Logged]:
         while True:
             with self._changed:
+                if since is None:
+                    since = self._from
                 if since < self._from:
                     raise Compacted(f"the log begins after revision {self._from}")
                 self._wait(since)

@@ -34,8 +34,13 @@ def _version_1(db: sqlite3.Connection) -> None:
     db.execute("INSERT INTO state VALUES ('revision', 0), ('log_from', 0)")
 
 
+def _version_2(db: sqlite3.Connection) -> None:
+    db.execute("ALTER TABLE log ADD COLUMN was BLOB")
+    db.execute("ALTER TABLE log ADD COLUMN new INTEGER NOT NULL DEFAULT 0")
+
+
 # Each step makes the next schema version of the one before; a new file takes them all. Never change one: add another.
-MIGRATIONS: tuple[Migration, ...] = (_version_1,)
+MIGRATIONS: tuple[Migration, ...] = (_version_1, _version_2)
 
 
 class SqliteStore:
@@ -146,7 +151,7 @@ class SqliteStore:
             try:
                 self._db.execute("BEGIN IMMEDIATE")
                 self._check(expecting)
-                self._write(revision, packed)
+                self._write(revision, packed, expecting)
                 self._db.execute("COMMIT")
             except BaseException as wrong:
                 if self._db.in_transaction:
@@ -165,31 +170,37 @@ class SqliteStore:
             if actual != wanted:
                 raise Conflict(key, wanted, actual)
 
-    def _write(self, revision: int, packed: list[tuple[str, str, bytes | None]]) -> None:
+    def _write(self, revision: int, packed: list[tuple[str, str, bytes | None]], expecting: Mapping[Key, int]) -> None:
+        was = {(kind, id): row[0] for kind, id, body in packed if body is None
+               for row in self._db.execute("SELECT body FROM documents WHERE kind=? AND id=?", (kind, id))}
         self._db.executemany("DELETE FROM documents WHERE kind=? AND id=?",
                              [(kind, id) for kind, id, body in packed if body is None])
         self._db.executemany("INSERT OR REPLACE INTO documents VALUES (?,?,?,?)",
                              [(kind, id, revision, body) for kind, id, body in packed if body is not None])
-        self._db.executemany("INSERT INTO log VALUES (?,?,?,?,?)",
-                             [(revision, position, *one) for position, one in enumerate(packed)])
+        self._db.executemany("INSERT INTO log VALUES (?,?,?,?,?,?,?)", [
+            (revision, position, kind, id, body, was.get((kind, id)), body is not None and expecting.get((kind, id)) == 0)
+            for position, (kind, id, body) in enumerate(packed)])
         self._db.execute("UPDATE state SET value=? WHERE name='revision'", (revision,))
         if revision % _TRIM == 0 and revision > KEPT:
             self._db.execute("DELETE FROM log WHERE revision<=?", (revision - KEPT,))
             self._db.execute("UPDATE state SET value=? WHERE name='log_from'", (revision - KEPT,))
 
-    def watch(self, since: int) -> Iterator[Logged]:
+    def watch(self, since: int | None) -> Iterator[Logged]:
         while True:
             with self._changed:
+                if since is None:
+                    since = self._state("log_from")
                 self._wait(since)
                 if self._closed:
                     return
                 if since < self._state("log_from"):
                     raise Compacted(f"{self.path}: the log begins after revision {self._state('log_from')}")
-                rows = self._db.execute("SELECT revision, kind, id, body FROM log WHERE revision>? "
+                rows = self._db.execute("SELECT revision, kind, id, body, was, new FROM log WHERE revision>? "
                                         "ORDER BY revision, position", (since,)).fetchall()
                 since = self.revision
-            for revision, kind, id, body in rows:
-                yield Logged(revision, kind, id, None if body is None else self._unpack(kind, id, body))
+            for revision, kind, id, body, was, new in rows:
+                body, was = (None if raw is None else self._unpack(kind, id, raw) for raw in (body, was))
+                yield Logged(revision, kind, id, body, was, bool(new))
 
     def _wait(self, since: int) -> None:
         self._changed.wait_for(lambda: self._closed or self.revision > since)

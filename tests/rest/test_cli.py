@@ -80,6 +80,17 @@ def test_stats_and_usage_tell_what_was_sent_and_received(hadron: Run, cloud: Fab
     assert hadron("usage", "--since", "x", who="acme")[0] == 2
 
 
+def test_events_are_followed_from_a_place_on(hadron: Run, cloud: Fabric) -> None:
+    place = str(cloud.hadron.writer.revision)
+    network = cloud.as_acme.create("network", name="eventful")
+    status, text, _ = hadron("events", "--since", place, "--resource", "network", "--count", "1", who="acme")
+    assert status == 0 and text.split()[1:] == ["created", "network", network["id"], "eventful"]
+    cloud.as_acme.ask("DELETE", f"/v2.0/networks/{network['id']}")
+    told = json.loads(hadron("events", "--since", text.split()[0], "--resource", "network", "--count", "1", "--json", who="acme")[1])
+    assert (told["event"], told["network"]["name"]) == ("deleted", "eventful")
+    assert hadron("events", "--since", "x", who="acme")[0] == 2
+
+
 def test_flows_are_ovs_ofctls_text_with_owners(hadron: Run) -> None:
     status, text, _ = hadron("flows", "--port", "web", "--table", "deliver", "--wide")
     assert status == 0 and text.splitlines()[1].startswith(

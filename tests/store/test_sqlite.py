@@ -29,7 +29,7 @@ def test_a_second_process_is_told_that_the_file_is_in_use(tmp_path: Path) -> Non
 def test_a_file_of_a_newer_hadron_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "hadron.db"
     SqliteStore(path, migrations=(*MIGRATIONS, lambda db: None)).close()
-    with pytest.raises(StoreError, match="newer Hadron .schema 2, this one knows 1"):
+    with pytest.raises(StoreError, match="newer Hadron .schema 3, this one knows 2"):
         SqliteStore(path)
 
 

@@ -81,7 +81,7 @@ def test_a_watcher_gets_what_was_and_what_comes_in_order(store: Any) -> None:
     store.close()
     thread.join(10)
     assert not thread.is_alive()
-    assert seen == [Logged(2, "port", "p2", {"a": 2}), Logged(2, "port", "p1", None), Logged(3, "port", "p3", {"a": 3})]
+    assert seen == [Logged(2, "port", "p2", {"a": 2}), Logged(2, "port", "p1", None, {"a": 1}), Logged(3, "port", "p3", {"a": 3})]
 
 
 def test_a_closed_store_takes_nothing_more(store: Any) -> None:

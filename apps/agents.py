@@ -32,6 +32,7 @@ def _switch(model: Any, switch: Any) -> dict[str, Any]:
     return {**_ALWAYS, "id": _id("switch", switch.id), "agent_type": "Hadron switch", "binary": "ovs-vswitchd",
             "host": (host.hostname or host.id) if host else switch.id, "created_at": since, "started_at": since,
             "heartbeat_timestamp": heard or since, "alive": heard is not None,
+            "availability_zone": host.availability_zone if host else None,
             "configurations": {
                 "datapath_id": switch.id, "bridge": switch.bridge, "tunnel_ip": host.tunnel_ip if host else None,
                 "ovs_version": host.ovs_version if host else None,

@@ -208,7 +208,7 @@ def gateway_of(world, router_id, network_id):
 def gateway_switch(world, router_id):
     """The gateway host of a router: of the switches with the wire, the first by a digest of both; None without one.
 
-    One that is lost comes after all others. A router that is not `ha` stays where it is all the same. One host is it
+    One that is lost comes after all others, and then one that is in none of the router's zones. A router that is not `ha` stays where it is all the same. One host is it
     for all gateways of a router: of those with the most of their wires, one that has the first gateways'.
     """
     router, networks = world.get("router", router_id), [world.get("network", port.network_id) for port in world.ask(gates, router_id)]
@@ -218,8 +218,16 @@ def gateway_switch(world, router_id):
     def preference(switch):
         lost = router is not None and router.ha and world.get("loss", switch) is not None
         lacking = [switch not in switches for switches in reaching]
-        return lost, sum(lacking), lacking, blake2s(f"{router_id} {switch}".encode(), digest_size=8).digest()
+        return lost, _is_elsewhere(world, router, switch), sum(lacking), lacking, blake2s(f"{router_id} {switch}".encode(), digest_size=8).digest()
     return min(frozenset().union(*reaching), default=None, key=preference)
+
+
+def _is_elsewhere(world, router, switch_id):
+    """Whether a switch is in none of the zones in which a router had best lead outside."""
+    if router is None or not router.availability_zone_hints:
+        return False
+    host = world.get("host", world.need("switch", switch_id).host_id or "")
+    return host is None or host.availability_zone not in router.availability_zone_hints
 
 
 @query

@@ -129,6 +129,7 @@ class Hadron:
         self.model.live["realized"] = lambda named: (
             "ERROR" if named in self.control.errors else "BUILD" if named in self.control.pending else "ACTIVE")
         self.model.live["port.status"] = lambda row: self.control.status(row.id)
+        self.model.live["router.switch"] = lambda row: self._gateway(row.id)
         self.model.live["switch.heard"] = self._heard
         began = utc()
         self.model.live["controller"] = lambda _: {"host": platform.node(), "since": began, "now": utc()}
@@ -164,6 +165,11 @@ class Hadron:
         asked = Glance(self.model).ask if self._compiling else self.compiler.world.known
         seen = asked(plugged, port_id)
         return seen.switch_id if seen else None
+
+    def _gateway(self, router_id: str) -> str | None:
+        """The switch by which a router leads outside."""
+        from apps.places import gateway_switch
+        return self.compiler.world.known(gateway_switch, router_id)
 
     def _heard(self, switch: Any) -> str | None:
         """When a connected switch was last heard of."""

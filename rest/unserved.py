@@ -10,12 +10,10 @@ HARDWARE = "interfaces are Open vSwitch's: nothing is offloaded or passed throug
 MIRRORS = "mirrors are not served; what crosses a port is seen with tcpdump on its host"
 PLACEMENT = "nothing is reserved with a placement service"
 VPN = "tunnels to other sites are not served"
-ZONES = "there are no availability zones: a gateway may be on any host that reaches the external network"
 
 UNSERVED: dict[str, str] = {
     "agent-resources-synced": PLACEMENT,
-    "availability_zone": ZONES, "availability_zone_filter": ZONES,
-    "network_availability_zone": ZONES, "router_availability_zone": ZONES,
+    "network_availability_zone": "a network is wherever its ports are: a hint would mean nothing",
     "bgp": BGP, "bgp_4byte_asn": BGP, "bgp_dragent_scheduler": BGP, "ovn-bgp": BGP, "evpn": BGP,
     "bgpvpn": BGP, "bgpvpn-routes-control": BGP, "bgpvpn-vni": BGP, "rbac-bgpvpn": BGP, "standard-attr-bgpvpn": BGP,
     "standard-attr-bgpvpn-network-association": BGP, "standard-attr-bgpvpn-port-association": BGP,
@@ -26,7 +24,7 @@ UNSERVED: dict[str, str] = {
     "enable-default-route-bfd": "next hops outside are asked for by ARP, not by BFD",
     "expose-l3-conntrack-helper": "connection tracking has no helpers", "l3-conntrack-helper": "connection tracking has no helpers",
     "flavors": "there is one kind of router", "l3-flavors": "there is one kind of router",
-    "router-service-type": "there is one kind of router", "service-type": "there is one provider of everything",
+    "router-service-type": "there is one kind of router",
     "floating-ip-router-writable": "a floating IP's router follows from its port",
     "flow_classifier": "chains of services are not served", "sfc": "chains of services are not served",
     "fwaas_v2": FIREWALL, "standard-attr-fwaas-v2": FIREWALL,

@@ -107,9 +107,10 @@ class FactKeeper:
 
     def _host(self, host_id: str, root: Row) -> Fact:
         given = root["external_ids"]
-        name = given.get("hostname", "")
+        name, zone = given.get("hostname", ""), given.get("hadron-availability-zone", "")
         return {"id": host_id, "hostname": name if HOST_ID.match(name) else host_id, "tunnel_ip": self._tunnel_ip(given),
                 "ovs_version": (root["ovs_version"] or "")[:40], "datapath_types": sorted(root["datapath_types"])[:20],
+                "availability_zone": zone if HOST_ID.match(zone) else None,
                 "last_seen": self._seen}
 
     def _tunnel_ip(self, given: Mapping[str, str]) -> str | None:

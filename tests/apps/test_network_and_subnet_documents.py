@@ -74,7 +74,7 @@ def test_tunnel_keys_fit_their_tunnel(attributes: dict[str, Any], field: str) ->
 
 @pytest.mark.parametrize("attributes", [
     {"provider__network_type": "local"}, {"router__external": True}, {"qinq": True},
-    {"availability_zone_hints": ["az1"]}, {"is_default": True}])
+    {"availability_zone_hints": ["az1"]}])
 def test_what_is_not_served_is_refused_by_name(attributes: dict[str, Any]) -> None:
     name = next(iter(attributes)).replace("__", ":")
     with pytest.raises(Unsupported, match=f"^{name}: .*") as refused:

@@ -134,6 +134,7 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
         "the parts of a segment are what the provider attributes are"),
     **dict.fromkeys(("max_kbps", "max_kpps"), ([1.5, True, 0], A_NUMBER + "; 0 says nothing, and a limit says something")),
     **dict.fromkeys(("max_burst_kbps", "max_burst_kpps"), ([1.5, True], A_NUMBER)),
+    "availability_zone_hints": ([["a\0b"], ["\ud800"], ["a\nb"], ["a\rb"]], ONE_LINE),
     "dns_name": (["a\n"], "no name has a newline: Neutron's pattern forgets it"),
     "cidr": (["10.0.0.1"], "a block needs its length; Neutron refuses it in its next step"),
     "external_gateway_info": ([[], "", 0], "none is an object; null and {} stand for no gateway"),

@@ -25,6 +25,51 @@ def agents(model: Any) -> Iterator[dict[str, Any]]:
                "configurations": {"switches": model.count("switch", "all", True)}}
 
 
+# ---- what is where: nobody schedules it, so it is read only
+
+def of_network(model: Any, network: Any) -> Iterator[dict[str, Any]]:
+    """The switches with ports of a network: each answers DHCP for its own."""
+    for switch in _switches_of(model, network):
+        yield _switch(model, switch)
+
+
+def of_router(model: Any, router: Any) -> Iterator[dict[str, Any]]:
+    """The switch by which a router leads outside."""
+    known = model.live.get("router.switch")
+    switch = model.get("switch", known(router) or "") if known else None
+    if switch is not None:
+        yield {**_switch(model, switch), "ha_state": "active"}
+
+
+def networks_on(model: Any, agent: Any) -> Iterator[dict[str, Any]]:
+    """The networks with ports on a switch."""
+    seen = model.find("interface", "switch_id", agent.configurations.get("datapath_id"))
+    ports = [model.get("port", one.port_id) for one in seen if one.port_id]
+    for id in sorted({port.network_id for port in ports if port is not None}):
+        yield _hosted(model, "network", model.get("network", id))
+
+
+def routers_on(model: Any, agent: Any) -> Iterator[dict[str, Any]]:
+    """The routers that lead outside by a switch."""
+    known = model.live.get("router.switch")
+    for router in model.find("router", "all", True) if known else ():
+        if known(router) == agent.configurations.get("datapath_id"):
+            yield _hosted(model, "router", router)
+
+
+def _switches_of(model: Any, network: Any) -> list[Any]:
+    seen = {one.switch_id for port in model.find("port", "network_id", network.id)
+            for one in model.find("interface", "port_id", port.id) if one.switch_id}
+    return [switch for id in sorted(seen) if (switch := model.get("switch", id)) is not None]
+
+
+def _hosted(model: Any, kind: str, row: Any) -> dict[str, Any]:
+    shown = model.show(kind, row)
+    return {name: shown[name] for name in ("id", "name", "project_id", "admin_state_up", "status")}
+
+
+# ---- agents
+
 def _switch(model: Any, switch: Any) -> dict[str, Any]:
     host = model.get("host", switch.host_id) if switch.host_id else None
     heard = model.live.get("switch.heard", lambda _: None)(switch)

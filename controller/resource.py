@@ -201,6 +201,7 @@ class View:
 
     of: str | None
     by: Callable[..., Any]
+    several: bool = False                     # of one parent: `by(model, parent)` gives the documents of all inside it
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
 
 from webob import Request
 
@@ -17,7 +16,6 @@ from rest import body, inside, query, renderings, tags
 from rest.errors import bad_request, not_allowed
 from rest.render import Gallery, dumps
 from rest.routes import Route
-from rest.versions import root_of
 
 PATIENCE = 10.0
 LONGEST_WAIT = 60.0
@@ -111,6 +109,8 @@ class Objects:
         self.find(context, self._model.resources[route.resource.parent], str(route.parent_id))
 
     def _one(self, context: Any, route: Route, rows: Any = None, asked: query.Query = query.NOTHING) -> Any:
+        if route.resource.view is not None and route.resource.view.several:
+            return self._part(context, route)
         row = self.find(context, route.resource, str(route.id), rows, asked)
         if route.parent_id is not None and getattr(row, str(route.resource.parent_key)) != route.parent_id:
             raise Missing(route.resource.kind, route.id)
@@ -134,14 +134,15 @@ class Objects:
             rendered = [shown.render(row) for row in rows]
         text = b'{"%s":[%s]' % (resource.plural.encode(), b",".join(rendered))
         if links:
-            text += b',"%s_links":%s' % (resource.plural.encode(), dumps(_links(request, asked, links)))
+            text += b',"%s_links":%s' % (resource.plural.encode(), dumps(query.links(request, asked, links)))
         return Answer(200, text + b"}")
 
     def _rows(self, context: Any, route: Route, asked: query.Query) -> list[Any]:
         """The rows that a list request means, by the narrowest way that leads to them."""
         resource = route.resource
-        found = self._candidates(context, resource, asked)
-        if route.parent_id is not None:
+        several = resource.view is not None and resource.view.several
+        found = self._parts(context, route) if several else self._candidates(context, resource, asked)
+        if route.parent_id is not None and not several:
             place = resource.row.NAMES.index(resource.parent_key)
             found = [row for row in found if row[place] == route.parent_id]
             own = inside.beside(self._model, resource, route.parent_id)
@@ -149,6 +150,21 @@ class Objects:
         for condition in asked.conditions:
             found = [row for row in found if condition.test(row)]
         return found
+
+    def _parts(self, context: Any, route: Route) -> list[Any]:
+        """The rows of a view that are inside one parent, for whoever may see them."""
+        resource = route.resource
+        assert resource.view is not None and resource.parent is not None
+        whole = self.find(context, self._model.resources[resource.parent], str(route.parent_id))
+        made = [self._model.make(resource.kind, {**document, str(resource.parent_key): route.parent_id})
+                for document in resource.view.by(self._model, whole)]
+        return [row for row in made if self._writer.policy.may(context, resource, "get", row)]
+
+    def _part(self, context: Any, route: Route) -> Any:
+        for row in self._parts(context, route):
+            if row[0] == route.id:
+                return row
+        raise Missing(route.resource.kind, route.id)
 
     def _candidates(self, context: Any, resource: Resource, asked: query.Query) -> list[Any]:
         policy = self._writer.policy
@@ -254,11 +270,11 @@ class Objects:
     # ---- tags
 
     def _list_tags(self, context: Any, route: Route, request: Request, params: list[tuple[str, str]]) -> Answer:
-        _no_params(params)
+        query.none(params)
         return Answer(200, dumps({"tags": self._one(context, route).tags}))
 
     def _has_tag(self, context: Any, route: Route, request: Request, params: list[tuple[str, str]]) -> Answer:
-        _no_params(params)
+        query.none(params)
         if route.tag not in self._one(context, route).tags:
             raise tags.missing(str(route.tag))
         return Answer(204)
@@ -284,7 +300,7 @@ class Objects:
 
     def _retag(self, context: Any, route: Route, request: Request, params: list[tuple[str, str]], verb: str,
                given: tuple[str, ...]) -> Any:
-        _no_params(params)
+        query.none(params)
         revision = _if_match(request)
 
         how = {"POST": "create", "PUT": "update", "DELETE": "delete"}[request.method]
@@ -318,11 +334,6 @@ def _wait(params: Sequence[tuple[str, str]]) -> float | None:
     return seconds if waits else None
 
 
-def _no_params(params: Sequence[tuple[str, str]]) -> None:
-    if params:
-        raise bad_request(f"{params[0][0]}: is not a parameter here")
-
-
 def _if_match(request: Request) -> int | None:
     """The revision that `If-Match: revision_number=N` insists on. Refused (400) for any other condition."""
     text = request.environ.get("HTTP_IF_MATCH")
@@ -332,11 +343,3 @@ def _if_match(request: Request) -> int | None:
     if not found:
         raise bad_request("If-Match: must be revision_number=N")
     return int(found[1])
-
-
-def _links(request: Request, asked: query.Query, links: list[tuple[str, str, bool]]) -> list[dict[str, str]]:
-    kept = [(key, text) for key, text in asked.params if key not in ("marker", "page_reverse")]
-    path = request.environ.get("REQUEST_URI", "").partition("?")[0] or request.path
-    where = root_of(request.environ) + path
-    return [{"rel": rel, "href": f"{where}?{urlencode([*kept, ('marker', marker), *([('page_reverse', 'True')] * back)])}"}
-            for rel, marker, back in links]

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
+
+from webob import Request
 
 from controller.errors import Invalid, Missing
 from controller.resource import Attribute, Resource
 from rest.errors import bad_request
+from rest.versions import root_of
 
 Value = Callable[[Attribute, Any], Any]
 """(attribute, row) -> the value that the API shows."""
@@ -276,3 +279,18 @@ def _changed_since(texts: list[str]) -> Condition:
 def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def links(request: Request, asked: Query, links: list[tuple[str, str, bool]]) -> list[dict[str, str]]:
+    """The links to the pages around one."""
+    kept = [(key, text) for key, text in asked.params if key not in ("marker", "page_reverse")]
+    path = request.environ.get("REQUEST_URI", "").partition("?")[0] or request.path
+    where = root_of(request.environ) + path
+    return [{"rel": rel, "href": f"{where}?{urlencode([*kept, ('marker', marker), *([('page_reverse', 'True')] * back)])}"}
+            for rel, marker, back in links]
+
+
+def none(params: Sequence[tuple[str, str]]) -> None:
+    """Refused (400) if there are parameters where none mean anything."""
+    if params:
+        raise bad_request(f"{params[0][0]}: is not a parameter here")

@@ -3,7 +3,7 @@
 Every alias that neutron-lib knows is either here or in extensions.py; a test holds both to that.
 """
 
-AGENTS = "there are no agents to schedule: every host does its part of everything by flows"
+AGENTS = "nothing is scheduled: every host does its part by flows; what is where is told (dhcp-agents, l3-agents and the like)"
 BGP = "routes are not exchanged with routers outside"
 FIREWALL = "access lists (/v2.0/access-rules) and security groups are what guards"
 HARDWARE = "interfaces are Open vSwitch's: nothing is offloaded or passed through"

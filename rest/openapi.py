@@ -126,7 +126,8 @@ def _in_path(name: str) -> dict[str, Any]:
 
 def _operation(resource: Resource, verb: str, answer: str, status: int, schema: Any,
                parameters: list[Any] | None = None, what: str = "") -> dict[str, Any]:
-    what = what or (resource.plural if verb == "List" else resource.name)
+    plural = resource.plural if resource.parent is None else resource.path.replace("-", "_")
+    what = what or (plural if verb == "List" else resource.name)
     return {"summary": f"{verb} {what}".replace("_", " "), "operationId": f"{verb.lower().replace(' ', '_')}_{what}",
             "tags": [resource.name], **({"parameters": parameters} if parameters else {}),
             "responses": {str(status): {"description": answer, **({"content": _json(schema)} if schema else {})},

@@ -145,6 +145,7 @@ class Chance(Policing, Access, Carried, PlainSwitches, Linked):
                 "enable_dhcp": self._maybe(0.8),
                 "ipv6_ra_mode": mode,
                 "ipv6_address_mode": mode if self._maybe(0.8) else None,
+                "dns_publish_fixed_ip": number % 4 == 1,
                 "gateway_ip": self.random.choice((None, address(number, 1))),
                 "dns_nameservers": ["9.9.9.9"] if self._maybe(0.2) else [],
                 "host_routes": [{"destination": "10.9.0.0/16", "nexthop": f"10.0.{number}.9"}]

@@ -118,6 +118,7 @@ class Routed(Draw):
             "floating_ip_address": f"{OUTSIDE[world]}.{50 + number}", "router_id": name("router", port % ROUTERS),
             "port_id": name("port", port) if whole else None,
             "fixed_ip_address": f"10.0.{port % NETWORKS}.{10 + port}" if whole else None,
+            "dns_name": f"www{number}" if number % 2 else "", "dns_domain": "acme.example." if number % 4 else "",
             "distributed": self.random.choice((None, None, True, False))})
 
     def forwarding(self) -> Operation:

@@ -74,10 +74,7 @@ class Fabric:
 
     def wanted(self) -> Held:
         """What the compiler says that each switch should hold."""
-        return {
-            switch: {key: (entry.cookie, entry.body) for key, entry in self.compiler.desired(switch).items()}
-            for switch in sorted(self.compiler.switches())
-        }
+        return held_by(self.compiler)
 
 
 def load(model: Model) -> Compiler:
@@ -87,9 +84,18 @@ def load(model: Model) -> Compiler:
     return compiler
 
 
+def gathered(compiler: Compiler) -> dict[tuple, dict]:
+    """All gatherings that somebody is in: who adds to which, and how often."""
+    return {fact: dict(counts) for fact, counts in compiler.world._counts.items() if counts}
+
+
 def from_scratch(model: Model) -> Held:
     """What each switch should hold by a model alone."""
-    compiler = load(model)
+    return held_by(load(model))
+
+
+def held_by(compiler: Compiler) -> Held:
+    """What a compiler has each switch hold."""
     return {
         switch: {key: (entry.cookie, entry.body) for key, entry in compiler.desired(switch).items()}
         for switch in sorted(compiler.switches())

@@ -12,7 +12,7 @@ import controller.compile
 import controller.world
 from apps import guards
 from tests.laws.chance import Chance, furnish
-from tests.laws.fabric import Fabric, from_scratch, holds_for, same
+from tests.laws.fabric import Fabric, from_scratch, gathered, held_by, holds_for, load, same
 from tests.laws.operations import Batch
 from topology import stations
 
@@ -25,7 +25,9 @@ def incremental_is_from_scratch(history: Sequence[Batch]) -> None:
     for number, batch in enumerate(history):
         fabric.follow([batch])
         if number % 3 == 0 or number == len(history) - 1:
-            scratch = from_scratch(fabric.model)
+            anew = load(fabric.model)
+            assert gathered(fabric.compiler) == gathered(anew), "what rows add to gatherings"
+            scratch = held_by(anew)
             counted = dict(fabric.compiler.counted)
             wanted = fabric.wanted()
             assert counted == {switch: len(wanted.get(switch, ())) for switch in counted}, "counted while following"

@@ -142,3 +142,11 @@ def test_the_size_that_a_link_outside_takes_is_heard_through_nat(world: World, v
     for machine in (world.a, world.b):
         said = machine.vm.run(["ping", "-n", "-M", "do", "-s", "1400", "-c", "1", "-W", "3", to], check=False)
         assert by in said.stdout and "mtu = 1300" in said.stdout.replace("mtu=1300", "mtu = 1300"), said.stdout + said.stderr
+
+
+@BOTH
+def test_the_size_that_a_tenants_network_takes_is_told_outside(world: World, v: int) -> None:
+    """By the router, that who has sent a packet of 1460 bytes may believe it: it quotes what was sent."""
+    to, size = world.own(world.a, v), 1460 - (48 if v == 6 else 28)
+    said = world.away.vm.run(["ping", "-n", "-M", "do", "-s", str(size), "-c", "1", "-W", "3", to], check=False).stdout
+    assert "mtu = 1450" in said.replace("mtu=1450", "mtu = 1450"), said

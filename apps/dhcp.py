@@ -78,9 +78,7 @@ def terms_of(world, subnet_id):
 def terms(world, subnet, server) -> Terms:
     """What is to be said of a subnet, by DHCP or otherwise."""
     network = world.need("network", subnet.network_id)
-    neighbours = [other.cidr for other in world.find("subnet", "network_id", network.id)
-                  if other.ip_version == 4 and other.id != subnet.id]
-    routes = [(cidr, "0.0.0.0") for cidr in neighbours]       # on the link (RFC 3442)
+    routes = list(_beside(world, subnet))
     routes += [(route.destination, route.nexthop) for route in subnet.host_routes]
     if has_services(world) and is_isolated(world, subnet):
         routes.append((f"{SERVICE_IP}/32", "0.0.0.0"))
@@ -93,6 +91,15 @@ def terms(world, subnet, server) -> Terms:
 def _route(destination: str, router: str) -> bytes:
     block = prefix(destination)
     return option.route(block.first.to_bytes(4, "big"), block.length, ipv4.address(router))
+
+
+def _beside(world, subnet):
+    """The other subnets of the network: on the link (RFC 3442), or, on another segment, behind the gateway."""
+    for other in world.find("subnet", "network_id", subnet.network_id):
+        if other.ip_version == 4 and other.id != subnet.id:
+            near = other.segment_id == subnet.segment_id
+            if near or subnet.gateway_ip:
+                yield other.cidr, "0.0.0.0" if near else subnet.gateway_ip
 
 
 def _classful(routes):

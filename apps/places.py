@@ -62,10 +62,11 @@ def ports_on(world, network_id, switch_id):
     return world.gathered(homes, (network_id, switch_id))
 
 
-def seats(world, network):
-    """(switch, OpenFlow port or actions) that lead to each port of the network that is plugged in now."""
+def seats(world, network, of=lambda port: True):
+    """(switch, OpenFlow port or actions) that lead to each port of the network that is plugged in now, or to those of which
+    something is true."""
     for port in world.find("port", "network_id", network.id):
-        seen = world.known(plugged, port.id)
+        seen = world.known(plugged, port.id) if of(port) else None
         if seen:
             yield seen.switch_id, b"".join(seen.out) if seen.tag else seen.ofport
 

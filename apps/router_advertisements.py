@@ -2,7 +2,7 @@
 
 Every machine that asks is answered, alone; all machines of a network are told again every so often, because a default
 router lives for two and a half hours at most, and at once when something changes. Subnets with an ipv6_ra_mode are told
-of: their prefixes for ever, and M and O by their modes.
+of: their prefixes for ever, and M and O by their modes. Where subnets are on segments, a machine hears of those of its own.
 
 Who speaks decides who is routed to. A subnet whose gateway is the interface of a router is advertised by this interface,
 as default router; one without by the network itself, as no router. A route (RFC 4191) leads through whoever advertises
@@ -72,9 +72,10 @@ def serves(world, port) -> bool:
 
 
 @query
-def voices(world, network_id) -> tuple[Voice, ...]:
-    """Who says what on a network: nobody anything, if nothing is to be advertised."""
-    found, network = subnets(world, network_id), world.need("network", network_id)
+def voices(world, network_id, segment_id) -> tuple[Voice, ...]:
+    """Who says what on a network, or on a segment of it: nobody anything, if nothing is to be advertised."""
+    found = [subnet for subnet in subnets(world, network_id) if subnet.segment_id == segment_id]
+    network = world.need("network", network_id)
     speeches: dict[str, Speech] = {}
     flags, domain = 0, names.domain(world, network)
     for subnet in found:
@@ -178,13 +179,31 @@ def advertise(world, port, frame: bytes) -> tuple[bytes, ...]:
     asked = icmp6.read_solicitation(frame)
     if asked is None or asked.mac not in own_macs(port):
         return ()
+    subnets_of = (world.get("subnet", fixed.subnet_id) for fixed in port.fixed_ips)
+    segment = next((subnet.segment_id for subnet in subnets_of if subnet and subnet.segment_id), None)
     return tuple(icmp6.advertise(each.mac, message, asked)
-                 for each in world.ask(voices, port.network_id) or () for message in each.messages)
+                 for each in world.ask(voices, port.network_id, segment) or () for message in each.messages)
 
 
 @every(AGAIN, per="network", to=seats)
 def tell_all(world, network):
     """The same to all machines of the network, unasked; what is not so any more is taken back."""
-    said = world.ask(voices, network.id) or ()
+    return unasked(world.ask(voices, network.id, None) or ())
+
+
+def on_segment(world, segment):
+    """The seats of the machines that have addresses on a segment."""
+    on = {subnet.id for subnet in world.find("subnet", "segment_id", segment.id)}
+    return seats(world, world.need("network", segment.network_id),
+                 lambda port: any(fixed.subnet_id in on for fixed in port.fixed_ips)) if on else ()
+
+
+@every(AGAIN, per="segment", to=on_segment)
+def tell_segment(world, segment):
+    """… and to those of a segment, where subnets are on segments."""
+    return unasked(world.ask(voices, segment.network_id, segment.id) or ())
+
+
+def unasked(said):
     return Said(tuple(icmp6.advertise(each.mac, message) for each in said for message in each.messages),
                 tuple((about, icmp6.advertise(each.mac, message)) for each in said for about, message in each.undo))

@@ -8,6 +8,7 @@ from scapy.layers.dhcp import BOOTP, DHCP
 from scapy.layers.l2 import Ether
 
 from apps import dhcp
+from controller.packet.dhcp_options import read_routes
 from tests.kit.dhcp import ACK, DISCOVER, OFFER, REQUEST, ask, read
 from tests.kit.frames import raw_ip as ip
 from tests.kit.leases import LEASE_TIMES, MAC, OURS, SERVER, one_port, said
@@ -168,6 +169,16 @@ def test_who_knows_only_routes_without_widths_is_told_those_that_have_the_width_
 def test_other_subnets_of_the_network_are_told_as_being_on_the_link(net: Tenant) -> None:
     net.put("subnet", "t", network_id="n", ip_version=4, cidr="10.2.0.0/16", gateway_ip="10.2.0.1")
     assert said(net).options[121] == b"\x10\x0a\x02" + bytes(4) + b"\0" + ip(SERVER)
+
+
+def test_subnets_on_other_segments_are_told_as_being_behind_the_gateway(net: Tenant) -> None:
+    net.put("subnet", "s", segment_id="here")
+    for name, cidr, segment in (("t", "10.2.0.0/16", "there"), ("u", "10.3.0.0/16", "here")):
+        net.put("subnet", name, network_id="n", ip_version=4, cidr=cidr, gateway_ip=cidr.replace("0.0/16", "0.1"), segment_id=segment)
+    routes = read_routes(said(net).options[121])
+    assert set(routes) == {("10.2.0.0/16", SERVER), ("10.3.0.0/16", "0.0.0.0"), ("0.0.0.0/0", SERVER)}
+    net.put("subnet", "s", gateway_ip=None)
+    assert read_routes(said(net).options[121]) == [("10.3.0.0/16", "0.0.0.0")]
 
 
 def test_a_default_host_route_stands_in_for_the_gateway(net: Tenant) -> None:

@@ -101,6 +101,19 @@ def test_subnets_of_several_modes_are_told_of_together() -> None:
     assert heard(net) == (advertised(MTU, PREFIX, wider, narrower, M=1, O=1),)
 
 
+def test_a_machine_hears_of_the_subnets_of_its_own_segment() -> None:
+    net = one_port("slaac", segment_id="here")
+    net.put("subnet", "t", network_id="n", ip_version=6, cidr="2001:db8:1::/64", ipv6_ra_mode="dhcpv6-stateful", segment_id="there")
+    other = ICMPv6NDOptPrefixInfo(prefix="2001:db8:1::", prefixlen=64, L=1, A=0)
+    assert heard(net) == (advertised(MTU, PREFIX),)
+    assert unasked(net) == Said(())
+    for segment, told in (("here", advertised(MTU, PREFIX, **TO_ALL)), ("there", advertised(MTU, other, M=1, **TO_ALL))):
+        net.put("segment", segment, network_id="n")
+        assert router_advertisements.tell_segment(net.world, segment).frames == (told,)
+    net.put("port", "p", fixed_ips=[{"subnet_id": "t", "ip_address": "2001:db8:1::5"}])
+    assert heard(net) == (advertised(MTU, other, M=1),)
+
+
 def test_an_mtu_that_ipv6_does_not_allow_is_not_told() -> None:
     net = one_port("slaac")
     net.put("network", "n", mtu=1279)

@@ -75,7 +75,11 @@ def hostname(port: Any, address: str) -> str:
 
 def full_name(settings: Mapping[str, Any], network: Any, port: Any, address: str) -> str:
     """The same with its domain, without the last dot."""
-    return whole(hostname(port, address), port.dns_domain.removesuffix(".") or domain_of(settings, network))
+    return whole(hostname(port, address), _domain_at(settings, network, port))
+
+
+def _domain_at(settings: Mapping[str, Any], network: Any, port: Any) -> str:
+    return port.dns_domain.removesuffix(".") or domain_of(settings, network)
 
 
 def whole(name: str, domain: str) -> str:
@@ -90,9 +94,9 @@ def name_of_floating(settings: Mapping[str, Any], network: Any, floating: Any) -
 
 def assignment(model: Any, port: Any) -> list[dict[str, str]]:
     """The names of a port's addresses, as Neutron shows them."""
-    network = model.get("network", port.network_id)
-    return [{"ip_address": fixed.ip_address, "hostname": hostname(port, fixed.ip_address),
-             "fqdn": full_name(model.settings, network, port, fixed.ip_address) + "."} for fixed in port.fixed_ips]
+    domain = _domain_at(model.settings, model.get("network", port.network_id), port)
+    named = [(fixed["ip_address"], hostname(port, fixed["ip_address"])) for fixed in port.fixed_ips]
+    return [{"ip_address": address, "hostname": name, "fqdn": whole(name, domain) + "."} for address, name in named]
 
 
 def address_in(label: str) -> str | None:

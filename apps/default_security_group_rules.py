@@ -9,7 +9,7 @@ from typing import Any
 
 from apps.security_group_defaults import PARENT, check_rule, number_of
 from controller import values
-from controller.errors import Conflict, Invalid, Missing
+from controller.errors import Conflict, Missing
 from controller.rows import as_dict
 from controller.types import TYPES, Type
 
@@ -26,12 +26,10 @@ GROUP = Type("group", _group, {"type": "string"}, (PARENT,), ("parent", "", 1, [
 
 
 def create(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: None) -> None:
-    """Like a rule of a group, and in use somewhere."""
+    """Like a rule of a group; one that is used in neither kind of group waits for nothing, and harms nobody."""
     group = document["remote_group_id"]
     if group not in (None, PARENT) and write.get("security_group", group) is None:
         raise Missing("security_group", group)
-    if not any(document[use] for use in _USES):
-        raise Invalid(_USES[1], f"must be true, unless {_USES[0]} is: it would be a rule of no group")
     check_rule(document)
     wanted = _meaning(document)
     for other in write.find(KIND, "all", True):

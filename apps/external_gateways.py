@@ -121,7 +121,10 @@ def _check(write: Any, wanted: Record, name: str) -> None:
 
 
 def _lead(write: Any, router_id: str, wanted: Record, had: Record | None, name: str) -> Record:
-    """The port with the addresses that are asked for, or with any; what the router says of it."""
+    """The port with the addresses that are asked for, or with any that there are; what the router says of it.
+
+    Outside a network without subnets it has none, and gets one with the first subnet (`widen`).
+    """
     addresses = wanted.get("external_fixed_ips") or None
     for fixed in addresses or ():
         for subnet in write.find("subnet", "network_id", wanted.network_id):
@@ -133,7 +136,7 @@ def _lead(write: Any, router_id: str, wanted: Record, had: Record | None, name: 
         if wrong.field != "fixed_ips":
             raise
         raise Invalid(f"{name}.external_fixed_ips", wrong.text, type=wrong.type) from None
-    if not port.fixed_ips:
+    if not port.fixed_ips and write.find("subnet", "network_id", port.network_id):
         raise Invalid("", f"Unable to find any IP address on external network {port.network_id}.",
                       type="ExternalIpAddressExhausted")
     snat, policy = (wanted.get(part, had.get(part, free) if had else free) for part, free in (

@@ -32,13 +32,16 @@ _WHAT_MATTERS = ("device_id", "device_owner", "fixed_ips")
 
 
 def status(model: Any, router: Any) -> str:
-    """ERROR if a switch refuses something of it, DOWN while it is off or no host reaches where it leads, else ACTIVE."""
+    """ERROR if a switch refuses something of it, DOWN while no host reaches where it leads, else ACTIVE.
+
+    Whether it is switched off is another matter (admin_state_up), as in Neutron.
+    """
     ports = [("port", port.id) for port in both(model, router.id)]
     if realized(model, ("router", router.id), *ports) == "ERROR":
         return "ERROR"
     leading = gateways(model, router.id)
     reached = not leading or any(leads_outside(model, model.get("network", one.network_id)) for one in leading)
-    return "ACTIVE" if router.admin_state_up and reached else "DOWN"
+    return "ACTIVE" if reached else "DOWN"
 
 
 def enable_snat(model: Any, router: Any) -> bool:

@@ -92,7 +92,7 @@ def test_the_same_rule_is_there_once_for_each_use(world: World) -> None:
 
 
 def test_what_makes_no_sense_is_refused(world: World) -> None:
-    for wrong, field in (({"used_in_non_default_sg": False}, "used_in_non_default_sg"), ({"port_range_min": 1}, "protocol"),
+    for wrong, field in (({"port_range_min": 1}, "protocol"),
                          ({"remote_ip_prefix": "2001:db8::/32"}, "remote_ip_prefix")):
         with pytest.raises(Invalid, match=field):
             template(world, **wrong)

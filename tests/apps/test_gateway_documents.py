@@ -102,22 +102,27 @@ def test_only_an_administrator_switches_snat_and_chooses_addresses(world: World)
     assert info(world, router)["enable_snat"] is True
 
 
+def test_outside_a_network_without_subnets_a_router_has_no_address_until_one_comes(world: World) -> None:
+    empty = world.make("network", ADMIN, provider__network_type="flat", provider__physical_network="w", router__external=True)
+    router = world.make("router", external_gateway_info={"network_id": empty.id})
+    assert info(world, router) == {"network_id": empty.id, "enable_snat": True, "external_fixed_ips": ()}
+    subnet = world.make("subnet", ADMIN, network_id=empty.id, ip_version=4, cidr="198.51.100.0/24")
+    assert [one["subnet_id"] for one in info(world, router)["external_fixed_ips"]] == [subnet.id]
+
+
 @pytest.mark.parametrize(("given", "words"), [
     ({"enable_snat": True}, "^external_gateway_info.network_id: is required"),
     ({"network_id": "nonsense"}, "^external_gateway_info.network_id: must be a UUID"),
     ({"network_id": "{ext}", "enable_snat": None}, "^external_gateway_info.enable_snat: must not be null"),
     ({"network_id": "{ext}", "nonsense": 1}, "^external_gateway_info.nonsense: is not known here"),
     ({"network_id": "{own}"}, "^Bad router request: Network .* is not an external network.$"),
-    ({"network_id": "{empty}"}, "^Unable to find any IP address on external network"),
     ({"network_id": "{ext}", "external_fixed_ips": named("203.0.113.1")},
      "^Bad router request: External IP 203.0.113.1 is the same as the gateway IP"),
     ({"network_id": "{ext}", "external_fixed_ips": named("10.7.7.7")}, "^external_gateway_info.external_fixed_ips: IP address"),
     ({"network_id": "{ext}", "external_fixed_ips": [{}]}, "^external_gateway_info.external_fixed_ips: each needs"),
 ])
 def test_what_leads_nowhere_is_refused_and_changes_nothing(world: World, given: dict[str, Any], words: str) -> None:
-    names = {"{ext}": external(world).id, "{own}": world.make("network", ADMIN).id,
-             "{empty}": world.make("network", ADMIN, provider__network_type="flat", provider__physical_network="w",
-                                   router__external=True).id}
+    names = {"{ext}": external(world).id, "{own}": world.make("network", ADMIN).id}
     asked = {name: names.get(value, value) if isinstance(value, str) else value for name, value in given.items()}
     router = world.make("router", ADMIN)
     before = state(world)

@@ -40,7 +40,7 @@ class Outcomes(unittest.TestResult):
         self._note(test, "passed")
 
     def addFailure(self, test: Any, err: Any) -> None:
-        self._note(test, "failed", str(err[1])[-2000:])
+        self._note(test, "failed", str(err[1]).strip().rpartition("\n")[2][-500:])
 
     addError = addFailure
 

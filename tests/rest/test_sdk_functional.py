@@ -49,3 +49,8 @@ def test_what_the_library_tests_itself_works_but_for_what_the_table_says_and_why
 
 def test_most_of_what_the_library_tests_is_passed(outcomes: dict[str, list[str]]) -> None:
     assert sum(came == "passed" for came, _ in outcomes.values()) >= 150
+
+
+def test_no_rule_has_failed_over_what_the_library_asked_for(devstack: Devstack, outcomes: dict[str, list[str]]) -> None:
+    assert outcomes and devstack.fabric.hadron.compiler.world.broken == {}
+    devstack.fabric.until(devstack.fabric.settled)

@@ -105,7 +105,7 @@ def test_only_an_administrator_switches_snat_and_chooses_addresses(world: World)
 def test_outside_a_network_without_subnets_a_router_has_no_address_until_one_comes(world: World) -> None:
     empty = world.make("network", ADMIN, provider__network_type="flat", provider__physical_network="w", router__external=True)
     router = world.make("router", external_gateway_info={"network_id": empty.id})
-    assert info(world, router) == {"network_id": empty.id, "enable_snat": True, "external_fixed_ips": ()}
+    assert (info(world, router)["network_id"], info(world, router)["external_fixed_ips"]) == (empty.id, ())
     subnet = world.make("subnet", ADMIN, network_id=empty.id, ip_version=4, cidr="198.51.100.0/24")
     assert [one["subnet_id"] for one in info(world, router)["external_fixed_ips"]] == [subnet.id]
 

@@ -50,6 +50,7 @@ def test_a_router_leads_outside_with_and_without_snat(ann, admin, outside):
     without = put(admin, "routers", router, external_gateway_info={"network_id": outside["id"], "enable_snat": False})
     assert without["external_gateway_info"] == {**info, "enable_snat": False}
     assert (router["enable_snat"], without["enable_snat"]) == (True, False)
+    assert [one["id"] for one in admin.get("/v2.0/routers?enable_snat=false&sort_key=enable_snat")["routers"]] == [router["id"]]
     made = admin.create("router", external_gateway_info={
         "network_id": outside["id"], "enable_snat": False, "external_fixed_ips": [{"ip_address": "203.0.113.77"}]})
     assert made["external_gateway_info"]["external_fixed_ips"][0]["ip_address"] == "203.0.113.77"

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from scenarios.host import ovs_version
 from scenarios.sockets import Nic
 from tests.kit import frames
 from tests.scenarios.leading import Outside, connect
@@ -153,6 +154,16 @@ def test_source_ports_may_be_used_again_and_again(outside, red, blue, floating, 
     assert all(host.pid() for host in outside.site.cloud.hosts), "every ovs-vswitchd lives"
     if not guarded:
         outside.site.update(machine, port_security_enabled=True, security_groups=groups)
+
+
+def test_the_doctor_names_a_version_of_open_vswitch_that_ends_by_itself(outside):
+    said = [one for one in outside.site.ask("GET", "/inspect/doctor")["findings"] if "address-less nat" in one["text"]]
+    if ovs_version() != "3.1.0":
+        assert said == []
+        return
+    (finding,) = said
+    assert finding["about"] == ", ".join(f"host {host.name}" for host in outside.site.cloud.hosts)
+    assert "3.1.1 or later" in finding["remedy"]
 
 
 def test_a_floating_address_moves_between_hosts_in_less_than_a_second(outside):

@@ -51,10 +51,10 @@ from apps.places import (
     joints,
     outlets,
     reach,
-    tunnel_address,
 )
 from apps.routing import DESTINATION, IPV4, IPV6, addresses, answer_echoes, closeness, connected, measure
 from apps.scopes import same_scope, shares_scope
+from apps.ways import way_to
 from controller.app import Missing, Said, answers, every, flows, only, query, spread
 from controller.openflow.actions import Nat, ct, ct_clear, dec_ttl, drop, move, set_field
 from controller.openflow.match import match
@@ -77,9 +77,9 @@ def away_from_gateway(world, port):
 def to_gateway(world, port):
     """What has no closer route goes to the gateway host as it is, in the network that it is in."""
     router, network = world.need("router", port.device_id), world.need("network", port.network_id)
-    address = world.ask(tunnel_address, world.ask(gateway_switch, router.id))
+    there = world.ask(way_to, world.ask(gateway_switch, router.id))
     kind = TUNNEL_KEY.get(network.provider_network_type)
-    if address is None or kind is None or not router.admin_state_up:
+    if not there or kind is None or not router.admin_state_up:
         return
     beyond = [destination for destination, _ in world.ask(routes_outside, router.id)]
     within = {one.destination for one in router.routes} - set(beyond)
@@ -89,8 +89,7 @@ def to_gateway(world, port):
             continue
         yield ROUTE, closeness(prefix(destination).length), leading(
             router, destination, **{NETWORK: network.key, "eth_dst": port.mac_address}), (
-            set_field({RECEIVER: kind}), set_field(tunnel_id=network.provider_segmentation_id),
-            set_field({"tun_ipv6_dst" if ":" in address else "tun_dst": address}), DELIVER)
+            set_field({RECEIVER: kind}), set_field(tunnel_id=network.provider_segmentation_id), *there, DELIVER)
 
 
 def apart(world, router_id):

@@ -8,8 +8,10 @@ from hashlib import blake2s
 from apps.exits import rank
 from apps.scopes import shares_scope
 from apps.seats import ROUTER_PORTS, awaited, plugged
+from apps.underlay import tunnel_address  # noqa: F401  a place too: asked for here
 from apps.uplinks import landings, uplink_of
 from controller.app import Missing, only, query, spread, tally
+from topology.islands import relaying
 
 GATEWAY_PORT, FLOATING_PORT = "network:router_gateway", "network:floatingip"
 
@@ -111,9 +113,10 @@ def routed(world, network_id):
 
 @query
 def region(world, *network_ids):
-    """The switches on which any of these networks lives, and the gateway hosts of their routers."""
-    return frozenset().union(*(switches_of(world, network) for network in network_ids),
-                             world.ask(gateways_of, *network_ids))
+    """The switches on which any of these networks lives, the gateway hosts of their routers, and the relays between them."""
+    found = frozenset().union(*(switches_of(world, network) for network in network_ids),
+                              world.ask(gateways_of, *network_ids))
+    return found | relaying(world, found)
 
 
 def reach(world, network_id, but=()):
@@ -289,8 +292,9 @@ def gateways_of(world, *network_ids):
 
 
 def listens(world, network):
-    """The switches to which frames of the network are sent through tunnels: where it lives, and gateway hosts."""
-    return spread(switches_of(world, network.id), world.ask(gateways_of, network.id))
+    """The switches to which frames of the network are sent through tunnels: where it lives, gateway hosts, and relays."""
+    return spread(switches_of(world, network.id), world.ask(gateways_of, network.id),
+                  relaying(world, world.ask(region, *world.ask(routed, network.id))))
 
 
 def network_wide(world, port):
@@ -309,11 +313,3 @@ def peers(world, port):
 def everywhere(world, switch):
     """The switch itself: for standing flows, per="switch"."""
     return (switch.id,)
-
-
-@query
-def tunnel_address(world, switch_id):
-    """The underlay address at which the switch's host takes tunnels, or None."""
-    switch = world.get("switch", switch_id)
-    host = world.get("host", switch.host_id) if switch and switch.host_id else None
-    return host.tunnel_ip if host else None

@@ -7,6 +7,8 @@
                                 host on which the network lives: the list of peers is data in one flow
     unknown unicast             only to ports that may own addresses nobody has told us of
 """
+from typing import Any
+
 from apps.guards import ask_for, first_judge, guard_of, way_in
 from apps.limits import counted, hand_over, limits_of
 from apps.pipeline import (
@@ -19,6 +21,7 @@ from apps.pipeline import (
     FORWARD,
     GUARDS,
     NETWORK,
+    NO_TUNNEL,
     POLICE,
     RECEIVER,
     SENDER,
@@ -113,7 +116,9 @@ def keep_from_itself(world, switch):
     """Lists of peers are the same on every host, its own address among them."""
     own = world.ask(tunnel_address, switch.id)
     if own:
-        yield DELIVER, "self", match({RECEIVER: (0, ~3 & 0xFFFFFFFF), "tun_ipv6_dst" if ":" in own else "tun_dst": own}), (
+        # What goes on over links may be addressed to this host: others reach its island by way of it.
+        onward: dict[Any, Any] = {EGRESS: (0, NO_TUNNEL)} if world.ask(label_of, switch.id) is not None else {}
+        yield DELIVER, "self", match({RECEIVER: (0, ~3 & 0xFFFFFFFF), "tun_ipv6_dst" if ":" in own else "tun_dst": own} | onward), (
             drop("this host itself, on the list of its network's hosts"),)
 
 

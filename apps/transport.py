@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from apps.bandwidth import taken
 from apps.limits import at_once
@@ -36,11 +36,12 @@ from apps.pipeline import (
     RECEIVER,
     STACK,
     TUNNEL_KEY,
+    TUNNEL_PORT,
     UNWRAPPED,
     VIA,
     WRAP,
 )
-from apps.places import tunnel_address
+from apps.underlay import tunnel_address
 from apps.ways import label_of
 from controller.app import Missing, flows, query
 from controller.openflow.actions import (
@@ -63,12 +64,14 @@ from controller.openflow.flow import Flow, Why
 from controller.openflow.group import Group, Meter
 from controller.openflow.match import match
 from topology.detours import detours_at
+from topology.islands import islands, relay_of
 from topology.paths import adjacent, wires
 from topology.trees import Steps, steps
 
 APP = 60
 MPLS, MPLS_TYPE, ETHERNET_TYPE = 0x8847, 0x18847, 0
 LABEL_BITS = (1 << 20) - 1
+TUNNELLED: dict[Any, Any] = {RECEIVER: (0, ~3 & 0xFFFFFFFF)}       # what is to leave by a tunnel of any type
 INNER = 1 << 16                         # before a network's key: labels below 16 have a meaning of their own (RFC 3032)
 DETOUR = 0x7F000                        # the label of what goes around a broken link
 GROUPS = 1 << 24                        # + OpenFlow port: numbers of the groups that send out of a link
@@ -133,14 +136,31 @@ def wrap(world, switch):
 def choose(world, switch):
     """Tunnels first: over links goes what no tunnel from here leads to."""
     own = own_label(world, switch)
-    anywhere: dict[str, object] = {RECEIVER: (0, ~3 & 0xFFFFFFFF)}
     if world.ask(tunnel_address, switch.id):
-        yield DELIVER, "routed", match(anywhere | {EGRESS: (NO_TUNNEL, NO_TUNNEL)}), (PATHS,)
+        yield DELIVER, "routed", match(TUNNELLED | {EGRESS: (NO_TUNNEL, NO_TUNNEL)}), (PATHS,)
     else:
         for key in TUNNEL_KEY.values():
             yield DELIVER, "known", match({RECEIVER: key}), (PATHS,)
-    yield DELIVER, "self", match(anywhere | {EGRESS: (own, LABEL_BITS)}), (
+    yield DELIVER, "self", match(TUNNELLED | {EGRESS: (own, LABEL_BITS)}), (
         drop("this host itself, on the list of its network's hosts"),)
+
+
+@flows(per="switch", on=to_switches)
+def leave_the_island(world, switch):
+    """To where no link leads: through tunnels from a switch that has them, and from others by way of their relay."""
+    at, labels = world.ask(islands), world.ask(labels_of_all)
+    relay = world.ask(relay_of, switch.id)
+    to_relay = (set_field({EGRESS: labels[relay]}), PATHS) if relay in labels else ()
+    if to_relay:
+        yield DELIVER, "routed", match(TUNNELLED | {EGRESS: 0}), to_relay
+    for other, island in at.items():
+        if island == at.get(switch.id, island) or other not in labels:
+            continue
+        if to_relay:
+            yield DELIVER, ("routed", 5), match(TUNNELLED | {EGRESS: (labels[other], LABEL_BITS)}), to_relay
+        elif world.ask(tunnel_address, switch.id):
+            for kind, key in TUNNEL_KEY.items():
+                yield DELIVER, ("routed", 5), match({RECEIVER: key, EGRESS: labels[other] | NO_TUNNEL}), (output(TUNNEL_PORT[kind]),)
 
 
 # ---- on the way

@@ -4,9 +4,10 @@ A frame that leaves FORWARD for another switch says both: the tunnel's other end
 made of it is each switch's own affair (transport.py), so the flows are the same on all.
 """
 from apps.pipeline import EGRESS, NO_TUNNEL
-from apps.places import tunnel_address
+from apps.underlay import tunnel_address
 from controller.app import query
 from controller.openflow.actions import set_field
+from topology.islands import relay_of
 from topology.paths import adjacent
 
 
@@ -26,7 +27,8 @@ def way_to(world, switch_id):
 
 
 def by_tunnel(world, switch_id):
-    address = world.ask(tunnel_address, switch_id)
+    """… or to its relay, from which it is reached over links."""
+    address = world.ask(tunnel_address, world.ask(relay_of, switch_id) or switch_id)
     return (set_field({"tun_ipv6_dst" if ":" in address else "tun_dst": address}),) if address else ()
 
 

@@ -23,7 +23,7 @@ WHAT = "discovery"
 
 
 def takes_part(world, seen):
-    """Whether there may be a link at this interface: it is up, on a switch without host, and no tenant's."""
+    """Whether there may be a link at this interface: it is up, and no tenant's. On a host somebody must have said so."""
     return bool(here(world, seen)) and seen.link_state == "up" and world.ask(tenant, seen.id) is None
 
 

@@ -2,7 +2,8 @@
 Found on a copy of the graph; nothing is touched.
 
 Two ports of one network, or of two that are routed to each other, reach each other if their switches are one; if both are
-on hosts with tunnel addresses; or if a path over links joins them (apps/ways.py, apps/transport.py). What the wires between
+on hosts with tunnel addresses; or if a path over links joins them, or one to a host from which tunnels lead on (apps/ways.py,
+apps/transport.py, apps/relays.py). What the wires between
 hosts do is not known here: tunnels are taken for whole as long as both hosts are there.
 
     lost            no way is left
@@ -18,6 +19,7 @@ from apps.places import gateway_switch, plugged, routed, tunnel_address
 from topology.detours import detours
 from topology.graph import graph
 from topology.in_use import ways
+from topology.islands import relay_of
 
 MOST = 200                          # ports that are named in an answer
 
@@ -105,14 +107,24 @@ class Lost:
         if len(lost) == len(pairs) or here == there or self.by_tunnel(here, there):
             return
         left = [pair for pair in pairs if not (pair[0][1] or pair[1][1])]
-        paths = [path for path in ways(self.world, network_id, here, there) if any(map(self.failure.breaks, path.wires))]
+        paths = [path for leg in self.legs(here, there) for path in ways(self.world, network_id, *leg)
+                 if any(map(self.failure.breaks, path.wires))]
         sums["pairs_moved"] += len(left) if paths else 0
         if any(interrupts(self.world, self.failure, path) for path in paths):
             sums["pairs_interrupted"] += len(left)
             self.note(left, "interrupted")
 
     def joined(self, one, other, part):
-        return one == other or self.by_tunnel(one, other) or one in part and part.get(one) == part.get(other)
+        if one == other or one in part and part.get(one) == part.get(other):
+            return True
+        out = {part[switch] for switch in part if self.world.ask(tunnel_address, switch)}      # parts that tunnels lead to
+        return all(switch in part and part[switch] in out for switch in (one, other)) or self.by_tunnel(one, other)
+
+    def legs(self, one, other):
+        """The parts of a way that lead over links: all of it, or up to a relay on either side."""
+        if self.before.get(one) == self.before.get(other):
+            return [(one, other)]
+        return [(relay, end) for end in (one, other) if (relay := self.world.ask(relay_of, end)) is not None and relay != end]
 
     def by_tunnel(self, one, other):
         return all(self.world.ask(tunnel_address, switch) for switch in (one, other))

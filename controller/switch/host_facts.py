@@ -20,6 +20,7 @@ from controller.switch.uplinks import joined
 HOST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,254}\Z")
 INTERFACE_NAME = re.compile(r"[!-.0-~]{1,255}\Z")
 MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}\Z")
+WIRE = "hadron-wire"        # external_ids of an interface that leads to another switch, and not to a machine
 TUNNEL_NAMES = {tunnel.name: tunnel for tunnel in TUNNELS.values()}
 
 FactId = tuple[str, str]
@@ -185,7 +186,8 @@ class FactKeeper:
         given, name = row["external_ids"], row["name"]
         port_id, tunnel = _port_id(given.get("iface-id", "")), TUNNEL_NAMES.get(name)
         number, error = row["ofport"], row["error"]
-        if not INTERFACE_NAME.match(name) or not (port_id or tunnel):
+        wire = given.get(WIRE) == "true" and not port_id and not tunnel
+        if not INTERFACE_NAME.match(name) or not (port_id or tunnel or wire):
             return None
         if number is None and not error and tunnel:
             return None     # ovs-vswitchd has not looked at it yet
@@ -193,7 +195,9 @@ class FactKeeper:
         if tunnel and number != tunnel.port and not error:
             error = f"OpenFlow port {number} instead of {tunnel.port}"
         usable = number is not None and 0 < number <= LAST_PORT and not error
-        return {"id": f"{self.host_id}/{name}", "host_id": self.host_id, "switch_id": self._switch_id, "name": name,
+        if wire and not usable:
+            return None
+        return {"id": f"{self._switch_id}:{number}" if wire else f"{self.host_id}/{name}", "wire": wire, "host_id": self.host_id, "switch_id": self._switch_id, "name": name,
                 "port_id": port_id, "ofport": number if usable else None, "mac_address": mac if MAC.match(mac) else None,
                 "mtu": row["mtu"], "link_state": row["link_state"], "error": error[:500] if error else None}
 

@@ -36,6 +36,7 @@ import apps.port_security  # noqa: F401
 import apps.provider_networks  # noqa: F401
 import apps.qos  # noqa: F401
 import apps.questions  # noqa: F401
+import apps.relays  # noqa: F401
 import apps.routing  # noqa: F401
 import apps.security_groups  # noqa: F401
 import apps.services  # noqa: F401

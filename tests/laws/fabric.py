@@ -24,6 +24,7 @@ import apps.port_security  # noqa: F401
 import apps.provider_networks  # noqa: F401
 import apps.qos  # noqa: F401
 import apps.questions  # noqa: F401
+import apps.relays  # noqa: F401
 import apps.routes  # noqa: F401
 import apps.routing  # noqa: F401
 import apps.security_groups  # noqa: F401

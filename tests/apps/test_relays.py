@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.kit import frames
 from tests.kit import router as routed
+from tests.kit.leading import Leading, number, open_group
 from tests.kit.links import member
 from tests.kit.net import Port, Thing
 from tests.kit.router import Router
@@ -27,8 +29,8 @@ class Mixed(Plain):
         super().__init__(**settings)
         for name in HOSTS:
             self.host(name)
-        for number in PLAIN:
-            self.switch(number)
+        for each in PLAIN:
+            self.switch(each)
         for one, other in (("near3", 11), (11, 12), (12, 13), (13, "near4"), ("beyond5", 14), (14, 15)):
             self.join(one, other)
 
@@ -118,11 +120,28 @@ def test_another_relay_takes_over_from_one_that_is_gone_or_lost(net: Mixed) -> N
 
 def test_where_no_host_has_both_the_two_sides_keep_to_themselves() -> None:
     net = Plain()
-    for number in (11, 12):
-        net.switch(number)
+    for each in (11, 12):
+        net.switch(each)
     net.wire((11, 1), (12, 1))
     red = net.network("red", subnets=())
     far, one, two = net.port("far", network=red, on="far1"), member(net, red, "one", 11), member(net, red, "two", 12)
     net.send(raw(one, far)).reaches_nobody()
     net.send(raw(far, one)).reaches_nobody()
     net.send(broadcast(one)).reaches(two)
+
+
+@pytest.mark.parametrize("wires", (("host6",), ("host7",)))
+def test_routers_lead_outside_for_machines_that_only_links_reach(wires: tuple[str, ...]) -> None:
+    """The gateway host has links itself, or it is reached by way of a relay; answers come back, and floating addresses."""
+    net = Mixed()
+    cloud = Leading(net, hosts=("host6", "host7"), wires=wires)
+    net.join("host6", 12)
+    a = member(net, cloud.inside, "a", 11, groups=[open_group(net)])
+    sent = net.send(cloud.out(a)).reaches(cloud.away)
+    assert sent.arrived["ipv4_src"] == number(cloud.gateway.ip)
+    back = frames.tcp(cloud.away.mac, cloud.gateway.mac, cloud.away.ip, cloud.gateway.ip, 80, 40000, flags=0x12)
+    net.send(cloud.away, back).reaches(a)
+    floating = cloud.floating(a)
+    cloud.come_in(floating.mac, floating.ip).reaches(a)
+    assert net.send(cloud.out(a, source_port=40001)).reaches(cloud.away).arrived["ipv4_src"] == number(floating.ip)
+    net.check()

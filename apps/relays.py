@@ -35,6 +35,8 @@ def concerned(world, network):
 @flows(per="network", on=concerned, each=True)
 def flood(world, network, switch_id):
     """Broadcast, in place of the list that is the same everywhere (switching.py)."""
+    if on_wire(network):                                # a moment before it is known to be nowhere
+        return
     group = {NETWORK: network.key, "eth_dst": GROUP_BIT}
     yield from copies(world, network, switch_id, switches_of(world, network.id), group, ("flood", 1), 8, resubmit(DELIVER))
 
@@ -43,7 +45,7 @@ def flood(world, network, switch_id):
 def send_unknown(world, network, switch_id):
     """The same for unknown unicast, to where wanderers are."""
     places = world.gathered(wanderers, network.id)
-    if places:
+    if places and not on_wire(network):
         yield from copies(world, network, switch_id, places, {NETWORK: network.key}, ("unknown", 1), 4, resubmit(COMMIT))
 
 

@@ -27,14 +27,14 @@ def takes_part(world, seen):
     return bool(here(world, seen)) and seen.link_state == "up" and world.ask(tenant, seen.id) is None
 
 
-def is_bare(seen):
-    """Whether it is on a switch without host."""
-    return seen.host_id is None
+def may_lead_on(seen):
+    """Whether it is on a switch without host, or said to be a wire."""
+    return seen.host_id is None or seen.wire
 
 
-@only(is_bare)
+@only(may_lead_on)
 def here(world, seen):
-    return (seen.switch_id,) if seen.host_id is None and seen.switch_id and seen.ofport else ()
+    return (seen.switch_id,) if may_lead_on(seen) and seen.switch_id and seen.ofport else ()
 
 
 def port_of(world, seen):
@@ -42,7 +42,7 @@ def port_of(world, seen):
 
 
 @every(EVERY, per="interface", to=port_of, eager=5, at_once=True)
-@only(is_bare)
+@only(may_lead_on)
 def speak(world, seen):
     if not takes_part(world, seen) or not here(world, seen):
         return Said()

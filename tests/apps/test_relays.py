@@ -15,6 +15,7 @@ from tests.kit.net import Port, Thing
 from tests.kit.router import Router
 from tests.kit.talk import broadcast, raw, to_unknown
 from tests.topology.plain import Plain, dpid
+from topology.what_if import Failure, cut
 
 HOSTS, PLAIN = ("far1", "far2", "near3", "near4", "beyond5"), range(11, 16)
 
@@ -145,3 +146,14 @@ def test_routers_lead_outside_for_machines_that_only_links_reach(wires: tuple[st
     cloud.come_in(floating.mac, floating.ip).reaches(a)
     assert net.send(cloud.out(a, source_port=40001)).reaches(cloud.away).arrived["ipv4_src"] == number(floating.ip)
     net.check()
+
+
+def test_what_if_counts_on_relays(net: Mixed) -> None:
+    red = net.network("red", subnets=())
+    net.port("far", network=red, on="far1"), member(net, red, "two", 12)
+
+    def lost(*hosts: str) -> tuple[int, int]:
+        answer = cut(net.compiler.world, net.model, Failure(switches=frozenset(net.switch_on(host) for host in hosts)))
+        return answer["pairs_lost"], answer["pairs_moved"]
+    assert lost("beyond5") == (0, 0) and lost("near3") == (0, 1) and lost("near4") == (0, 0)
+    assert lost("near3", "near4") == (1, 0) and lost("far1") == (1, 0)

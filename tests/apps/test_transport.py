@@ -208,6 +208,27 @@ def test_parts_that_no_link_joins_any_more_keep_to_themselves() -> None:
     net.check()
 
 
+@pytest.mark.parametrize(("by", "straight"), (("hop", True), ("speed", False), ("latency", False)))
+def test_what_makes_a_path_short_is_links_speed_or_delay_as_the_operator_says(by: str, straight: bool) -> None:
+    """A slow and late link from 1 to 2, and a fast way by 3; when they change places, so does the way."""
+    def lay(near: dict[str, int], far: dict[str, int]) -> None:
+        net.wire((1, 1), (2, 1), **near), net.wire((1, 2), (3, 1), **far), net.wire((3, 2), (2, 2), **far)
+
+    def by_way_of_3() -> bool:
+        return len(net.send(raw(a, b)).reaches(b).links) == 2
+
+    net, slow, fast = Plain(path_cost=by), {"speed": 1_000, "latency": 9_000}, {"speed": 40_000, "latency": 20}
+    for number in (1, 2, 3):
+        net.switch(number)
+    lay(slow, fast)
+    red = bare(net, "red")
+    a, b = member(net, red, "a", 1), member(net, red, "b", 2)
+    assert by_way_of_3() is not straight
+    lay(fast, slow)
+    assert not by_way_of_3()
+    net.check()
+
+
 def test_a_change_makes_those_entries_anew_that_it_changes_and_no_others() -> None:
     """Whatever the size of the fabric: a way on that stays is the same object, on every switch."""
     net = meshed(networkx.random_regular_graph(4, 24, seed=2))

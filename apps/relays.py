@@ -8,9 +8,10 @@ to the relay of a switch without one (apps/ways.py), and such a switch sends to 
 other side; so everybody gets one, and what came by the one never goes back by it.
 """
 from apps.pipeline import COMMIT, COPIES, DELIVER, EGRESS, FORWARD, NETWORK, SENDER, TUNNEL_PORT
-from apps.places import on_wire, region, routed, switches_of
+from apps.places import region, routed, switches_of
 from apps.switching import GROUP_BIT, enter_tunnel, to_each_host, wanderers
 from apps.underlay import tunnel_address
+from apps.uplinks import on_wire
 from apps.ways import by_label, label_of
 from controller.app import flows, query, spread
 from controller.openflow.actions import resubmit, set_field

@@ -119,6 +119,12 @@ def region(world, *network_ids):
     return found | relaying(world, found)
 
 
+@query
+def relays_of(world, network_id):
+    """The relays (topology/islands.py) by way of which frames of the network go; none for nearly all."""
+    return relaying(world, world.ask(region, *world.ask(routed, network_id)))
+
+
 def reach(world, network_id, but=()):
     """Every switch that may send into the network: where it and those live that are routed to it, and their gateways.
 
@@ -293,8 +299,7 @@ def gateways_of(world, *network_ids):
 
 def listens(world, network):
     """The switches to which frames of the network are sent through tunnels: where it lives, gateway hosts, and relays."""
-    return spread(switches_of(world, network.id), world.ask(gateways_of, network.id),
-                  relaying(world, world.ask(region, *world.ask(routed, network.id))))
+    return spread(switches_of(world, network.id), world.ask(gateways_of, network.id), world.ask(relays_of, network.id))
 
 
 def network_wide(world, port):

@@ -29,7 +29,19 @@ from apps.pipeline import (
     TUNNEL_PORT,
     UNGUARDED,
 )
-from apps.places import everywhere, here, home, listens, peers, plugged, ports_on, reach, switches_of, tunnel_address
+from apps.places import (
+    everywhere,
+    here,
+    home,
+    listens,
+    peers,
+    plugged,
+    ports_on,
+    reach,
+    relays_of,
+    switches_of,
+    tunnel_address,
+)
 from apps.seats import TAGGED
 from apps.uplinks import on_wire
 from apps.watched import account, peers_of
@@ -212,7 +224,7 @@ def flood(world, network):
 
     The copies for tunnels are not committed: nobody replies to a connection with a group address.
     """
-    if on_wire(network):
+    if on_wire(network) or world.ask(relays_of, network.id):            # relays.py has those
         return
     peers = to_each_host(world, switches_of(world, network.id), resubmit(DELIVER))
     yield FORWARD, "flood", match({NETWORK: network.key, "eth_dst": GROUP_BIT}), (*enter_tunnel(network), *peers, COPIES)
@@ -222,7 +234,7 @@ def flood(world, network):
 def send_unknown(world, network):
     """Unknown unicast goes to the hosts that have wanderers, and to the wanderers here."""
     places = world.gathered(wanderers, network.id)
-    if places and not on_wire(network):
+    if places and not on_wire(network) and not world.ask(relays_of, network.id):
         peers = to_each_host(world, places, resubmit(COMMIT))
         yield FORWARD, "unknown", match({NETWORK: network.key}), (*enter_tunnel(network), *peers, COPIES)
 

@@ -147,7 +147,8 @@ def choose(world, switch):
 
 @flows(per="switch", on=to_switches)
 def leave_the_island(world, switch):
-    """To where no link leads: through tunnels from a switch that has them, and from others by way of their relay."""
+    """To where no link leads: through tunnels from a switch that has them, and from others by way of their relay. No twin
+    of a trunk is ever to leave by a tunnel, so one level serves both."""
     at, labels = world.ask(islands), world.ask(labels_of_all)
     relay = world.ask(relay_of, switch.id)
     to_relay = (set_field({EGRESS: labels[relay]}), PATHS) if relay in labels else ()
@@ -157,10 +158,10 @@ def leave_the_island(world, switch):
         if island == at.get(switch.id, island) or other not in labels:
             continue
         if to_relay:
-            yield DELIVER, ("routed", 5), match(TUNNELLED | {EGRESS: (labels[other], LABEL_BITS)}), to_relay
+            yield DELIVER, "twin", match(TUNNELLED | {EGRESS: (labels[other], LABEL_BITS)}), to_relay
         elif world.ask(tunnel_address, switch.id):
             for kind, key in TUNNEL_KEY.items():
-                yield DELIVER, ("routed", 5), match({RECEIVER: key, EGRESS: labels[other] | NO_TUNNEL}), (output(TUNNEL_PORT[kind]),)
+                yield DELIVER, "twin", match({RECEIVER: key, EGRESS: labels[other] | NO_TUNNEL}), (output(TUNNEL_PORT[kind]),)
 
 
 # ---- on the way

@@ -20,7 +20,7 @@ def documents() -> Iterator[tuple[str, Document]]:
     for host in (1, 2):
         yield "host", {"id": f"host{host}", "hostname": f"host{host}", "tunnel_ip": f"192.0.2.{host}",
                        "ovs_version": "3.1.0"}
-        yield "switch", {"id": f"{host:016x}", "host_id": f"host{host}", "bridge": "br-int"}
+        yield "switch", {"id": f"{host:016x}", "host_id": f"host{host}", "bridge": "br-int", "label": 16 + host}
     yield "network", _owned("network", 1, name="blue", key=1, mtu=1450, **{
         "provider:network_type": "vxlan", "provider:segmentation_id": 1})
     yield "subnet", _owned("subnet", 1, name="blue-v4", network_id=_id("network", 1), ip_version=4,
@@ -43,9 +43,20 @@ def documents() -> Iterator[tuple[str, Document]]:
     yield "interface", {"id": "host1/tap2", "host_id": "host1", "switch_id": f"{1:016x}", "name": "tap2", "ofport": 20,
                         "port_id": _id("port", 2), "link_state": "up", "mtu": 1500}
     yield from _edge()
+    yield from _apart()
     yield from _access()
     yield from example_routed.documents(_id, _owned)
     yield from example_linked.documents(_id, _owned)
+
+
+def _apart() -> Iterator[tuple[str, Document]]:
+    """A network that lives on one host, has no router, and holds whatever its machine says of itself."""
+    yield "network", _owned("network", 9, name="apart", key=9, mtu=1450, admin_state_up=True, **{
+        "provider:network_type": "vxlan", "provider:segmentation_id": 9})
+    yield "port", _owned("port", 95, name="lone", key=95, network_id=_id("network", 9), mac_address="fa:16:3e:00:00:95",
+                         fixed_ips=[], admin_state_up=True, security_groups=[], port_security_enabled=False)
+    yield "interface", {"id": "host1/tap95", "host_id": "host1", "switch_id": f"{1:016x}", "name": "tap95", "ofport": 95,
+                        "port_id": _id("port", 95), "link_state": "up"}
 
 
 def _edge() -> Iterator[tuple[str, Document]]:

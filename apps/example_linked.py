@@ -1,10 +1,12 @@
-"""The part of the example cloud that links join: a ring of four switches without tunnels, and a policy of ways there."""
+"""The part of the example cloud that links join: a ring of four switches without tunnels, a wire to the first host, and a
+policy of ways there."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
 SWITCHES = (11, 12, 13, 14)
+HOST, WIRE = 1, 900                 # the first host's switch, and the port of its wire to the first of these
 NETWORK = 1
 
 
@@ -24,6 +26,12 @@ def documents(id_of: Callable[[str, int], str], owned: Callable[..., dict[str, A
                                 {"subnet_id": id_of("subnet", 1), "ip_address": f"10.0.0.{100 + switch}"}],
                             security_groups=[id_of("security_group", 1)], port_security_enabled=True,
                             switch_port=f"{switch:016x}:1")
+    ends = (f"{HOST:016x}", WIRE), (f"{SWITCHES[0]:016x}", WIRE)
+    for (here, port), (there, into) in (ends, ends[::-1]):
+        yield "interface", {"id": f"{here}:{port}", "switch_id": here, "name": f"wire{port}", "ofport": port,
+                            "link_state": "up", **({"host_id": "host1", "wire": True} if here == ends[0][0] else {})}
+        yield "link", {"id": f"{here}:{port}", "source_switch_id": here, "source_port": port, "target_switch_id": there,
+                       "target_port": into, "speed": 1000}
     yield "path_policy", owned("path_policy", 1, network_id=id_of("network", NETWORK), plane=1, strict=True,
                                avoid=[f"{SWITCHES[0]:016x}"], prefer=[], waypoint=f"{SWITCHES[1]:016x}")
     yield "circuit", owned("circuit", 1, key=1, a_switch_port=f"{SWITCHES[0]:016x}:{SWITCHES[0]}",

@@ -1,24 +1,21 @@
 """Three switches in a row, with wires of 20 Mbit/s: a circuit with 8 of them committed beside a network that sends 40.
 
-    python -m scenarios.circuits
+    python -m scenarios circuits
 """
 
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 import networkx
 
 from scenarios.cloud import Cloud
 from scenarios.controller import Hadron
-from scenarios.mesh import Mesh, Stream
+from scenarios.mesh import Mesh
+from scenarios.meshed import compete, run
 
 ABOUT = "a circuit keeps its committed rate beside a network that fills the wires"
-
-
 WIRE, COMMITTED = 20, 8                 # Mbit/s
 
 
@@ -33,25 +30,18 @@ def experiment(cloud: Cloud, hadron: Hadron) -> int:
     mesh.wait_for_ports(hadron)
     one.send_until_heard(other, b"first")
     print(f"circuit over {', '.join(made['path'])}: {made['status']}", flush=True)
-    noise, wanted = Stream(loud, deaf, 3600, size=1400), Stream(one, other, 750, size=1000)
-    noise.start()
-    noise.wait(3600)
-    wanted.start()
-    wanted.wait(3000)
-    lost, drowned = wanted.end(), noise.end(0)
+    lost, sent, drowned, others = compete(one, other, loud, deaf)
     status, answer = hadron.request("POST", "/v2.0/circuits", {"circuit": {
         "committed_kbps": 12_000, "a_switch_port": third.place, "z_switch_port": fourth.place}})
     print(f"a second one of 12 Mbit/s: {status} {answer.get('NeutronError', {}).get('message', '')}")
-    good = len(lost) < 0.02 * wanted.sent and status == 409
-    print(f"VERDICT: the circuit lost {len(lost)} of {wanted.sent} frames, the network {len(drowned)} of {noise.sent}; what does "
+    good = lost < 0.02 * sent and status == 409
+    print(f"VERDICT: the circuit lost {lost} of {sent} frames, the network {drowned} of {others}; what does "
           f"not fit was {'refused' if status == 409 else 'taken'}")
     return 0 if good else 1
 
 
 def main(words: Sequence[str]) -> int:
-    with tempfile.TemporaryDirectory() as directory, Cloud(hosts=1) as cloud, Hadron(
-            Path(directory), address=cloud.controller_address, adopt=["all"], settings={"link_speed_limit": WIRE}) as hadron:
-        return experiment(cloud, hadron)
+    return run(experiment, link_speed_limit=WIRE)
 
 
 if __name__ == "__main__":

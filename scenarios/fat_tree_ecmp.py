@@ -1,25 +1,20 @@
 """A fat tree of twenty switches: connections between two pods are spread over its four cores, and each keeps to one.
 
-    python -m scenarios.fat_tree_ecmp
+    python -m scenarios fat_tree_ecmp
 """
 
 from __future__ import annotations
 
-import struct
 import sys
-import tempfile
-import time
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 from scenarios.cloud import Cloud
 from scenarios.controller import Hadron
-from scenarios.mesh import Mesh, fat_tree, segment
+from scenarios.mesh import Mesh, fat_tree
+from scenarios.meshed import paths_taken, run
 
 ABOUT = "a thousand connections between two pods of a fat tree are spread over its cores"
-
-
 CONNECTIONS, CORES, OFF = 1000, 4, 0.25
 
 
@@ -29,18 +24,7 @@ def experiment(cloud: Cloud, hadron: Hadron) -> int:
     red = hadron.create("network", name="red", port_security_enabled=False)
     one, other = mesh.plug_all(hadron, [(red, mesh.names["edge 0 0"]), (red, mesh.names["edge 3 1"])])
     mesh.wait_for_ports(hadron)
-    cores = mesh.ears([name for name in mesh.names if name.startswith("core")])
-    one.send(other.mac, b"\xff")
-    other.wait(1)
-    for near, far, turned in ((one, other, False), (other, one, True)):
-        for number in range(CONNECTIONS):
-            time.sleep(0.0005)
-            near.raw(segment(near.mac, far.mac, 1024 + number, 80, turned=turned))
-    heard = mesh.hear(cores, 2 * CONNECTIONS, lambda frame: frame[34:36] == b"\x08\x00")
-    taken: dict[int, set[str]] = {}
-    for core, frames in heard.items():
-        for frame in frames:
-            taken.setdefault(max(struct.unpack_from("!HH", frame, 56)), set()).add(core)
+    taken = paths_taken(mesh, one, other, CONNECTIONS)
     share = Counter(core for found in taken.values() for core in found)
     apart = sum(len(found) > 1 for found in taken.values())
     for core, count in sorted(share.items()):
@@ -52,9 +36,7 @@ def experiment(cloud: Cloud, hadron: Hadron) -> int:
 
 
 def main(words: Sequence[str]) -> int:
-    with tempfile.TemporaryDirectory() as directory, Cloud(hosts=1) as cloud, Hadron(
-            Path(directory), address=cloud.controller_address, adopt=["all"]) as hadron:
-        return experiment(cloud, hadron)
+    return run(experiment)
 
 
 if __name__ == "__main__":

@@ -57,8 +57,28 @@ def test_the_router_itself_is_the_last_hop_and_answers_whatever_the_time_to_live
     assert (heard[kind], heard["ipv6_src" if v == 6 else "ipv4_src"]) == (129 if v == 6 else 0, number(own))
 
 
-def test_who_is_outside_hears_that_nobody_has_an_ipv6_address(net, cloud):
+@pytest.mark.parametrize("v", [4, 6])
+def test_who_is_outside_hears_that_nobody_has_an_address_that_is_known_there(net, cloud, v):
     net.port("a", on="host1", network=cloud.inside)
+    net.change(cloud.router.thing, external_gateway_info={"network_id": cloud.world.id, "enable_snat": False})
+    to, said = ("2001:db8:1::99", {"icmpv6_type": 1, "icmpv6_code": 3, "ipv6_src": number(cloud.gateway.ip6)}) if v == 6 else \
+        ("10.1.0.99", {"icmpv4_type": 3, "icmpv4_code": 1, "ipv4_src": number(cloud.gateway.ip)})
     for left in (2, 64):
-        heard = told(cloud, asked(cloud, cloud.gateway.mac, "2001:db8:1::99", left), cloud.host(), routing.APP)
-        assert (heard["icmpv6_type"], heard["icmpv6_code"], heard["ipv6_src"]) == (1, 3, number(cloud.gateway.ip6))
+        heard = told(cloud, asked(cloud, cloud.gateway.mac, to, left), cloud.host(), routing.APP)
+        assert {name: heard[name] for name in said} == said
+
+
+def test_an_address_that_is_translated_is_nobodys_outside_and_nothing_is_said_of_it(net, cloud):
+    net.port("a", on="host1", network=cloud.inside)
+    net.send(cloud.away, asked(cloud, cloud.gateway.mac, "10.1.0.99", 64)).reaches_nobody("no NAT entry")
+
+
+def test_a_router_that_is_down_or_has_no_gateway_is_not_seen(net, cloud):
+    a = net.port("a", on="host1", network=cloud.inside, groups=[open_group(net, v=6)])
+    sent = asked(cloud, cloud.gateway.mac, a.ip6, 1)
+    told(cloud, sent, cloud.host())
+    net.change(cloud.router.thing, admin_state_up=False)
+    net.send(cloud.away, sent).reaches_nobody()
+    net.change(cloud.router.thing, admin_state_up=True, external_gateway_info=None)
+    net.send(cloud.away, sent).reaches_nobody()
+    assert not [key for host in ("host1", "host2") for key, flow in net.flows(host).items() if flow.cookie >> 56 == hops.APP]

@@ -88,9 +88,12 @@ def listed(model: Any, network: Any) -> list[dict[str, Any]] | None:
 
 # ---- which subnets are on which
 
-def check_subnet(write: Any, document: Mapping[str, Any], asked: Mapping[str, Any], before: Any) -> None:
+def check_subnet(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: Any) -> None:
     """Either each subnet of a network is on one of its segments, or none is."""
     wanted = document["segment_id"]
+    behind = set(elsewhere(write, document["network_id"], wanted, document["ip_version"])) if wanted else set()
+    document["host_routes"] = tuple(one for one in document["host_routes"] if not (
+        one.destination in behind and one.nexthop == document["gateway_ip"]))      # it is said anyway
     if before is not None and wanted == before.segment_id:
         return
     network = document["network_id"]
@@ -112,6 +115,22 @@ def check_subnet(write: Any, document: Mapping[str, Any], asked: Mapping[str, An
         raise _bad("SubnetsNotAllAssociatedWithSegments",
                    f"All of the subnets on network '{network}' must either all be associated with segments or all not "
                    "associated with any segment.")
+
+
+def elsewhere(rows: Any, network_id: str, segment_id: str, version: int) -> list[str]:
+    """The blocks of a network's subnets that are on other segments."""
+    return [one.cidr for one in rows.find("subnet", "network_id", network_id)
+            if one.ip_version == version and one.segment_id not in (None, segment_id)]
+
+
+def host_routes(model: Any, subnet: Any) -> list[dict[str, str]]:
+    """A subnet's own routes, and those by its gateway to the network's subnets on other segments."""
+    own = {one.destination: one.nexthop for one in subnet.host_routes}
+    behind = elsewhere(model, subnet.network_id, subnet.segment_id, subnet.ip_version) \
+        if subnet.segment_id and subnet.gateway_ip else []
+    found = [*((one.destination, one.nexthop) for one in subnet.host_routes),
+             *((cidr, subnet.gateway_ip) for cidr in behind if cidr not in own)]
+    return [{"destination": destination, "nexthop": nexthop} for destination, nexthop in found]
 
 
 def _bad(type: str, text: str) -> Invalid:

@@ -26,21 +26,26 @@ class Shown:
         self._rows = model.rows[resource.kind]
         self._model = model
         self._place = {name: number for number, name in enumerate(resource.row.NAMES)}
+        self._marks = {share.mark for share in resource.shares.values()}
         shown = [one for one in resource.attributes.values()
                  if one.visible in ("everyone", "admin") and one.name not in hidden]
         self._readers = {one.name: self._reader(one) for one in resource.attributes.values()}
         self._by_name = {name: self._readers[one.name] for one in shown for name in _names(one)}
-        self._stored = [(name, self._place[one.name]) for one in shown if one.stored for name in _names(one)]
-        self._moving = [(self._readers[one.name], _names(one)) for one in shown if not one.stored]
+        self._stored = [(name, self._place[one.name]) for one in shown if self._as_stored(one) for name in _names(one)]
+        self._moving = [(self._readers[one.name], _names(one)) for one in shown if not self._as_stored(one)]
         self._moves = [reader for reader, _ in self._moving]
         self._by_asker = {name: number for number, (_, names) in enumerate(self._moving) for name in names
-                          if any(share.mark == name for share in resource.shares.values())}
+                          if name in self._marks}
         self._kept: dict[str, tuple[Any, list, bytes]] = {}
+
+    def _as_stored(self, attribute: Attribute) -> bool:
+        """Whether an attribute is shown as it is stored. What shares an object is, though others may ask how it is shared."""
+        return attribute.stored and (attribute.computed is None or attribute.name in self._marks)
 
     def _reader(self, attribute: Attribute) -> Callable[[Any], Any]:
         """The function from a row to what the API shows of one attribute."""
         default = attribute.default if attribute.has_default else None
-        if attribute.stored:
+        if self._as_stored(attribute):
             return itemgetter(self._place[attribute.name])
         if attribute.computed is None:
             return lambda row: default

@@ -34,7 +34,6 @@ UNSERVED: dict[str, str] = {
     "logging": "what was dropped is counted by flow, not logged by packet",
     "metering": "traffic is not metered yet",
     "metering_source_and_destination_fields": "traffic is not metered yet",
-    "segments-peer-subnet-host-routes": "routers lead from segment to segment; DHCP names what a subnet says",
     "network": "part of the core API, which is served whole", "port": "part of the core API, which is served whole",
     "subnet": "part of the core API, which is served whole", "subnetpool": "part of the core API; see subnet_allocation",
     "network-cascade-delete": "a network with ports stays until they are gone",

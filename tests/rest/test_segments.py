@@ -52,6 +52,26 @@ def test_a_subnet_is_put_on_a_segment():
         assert ann.ask("GET", f"/v2.0/segments/{first['id']}").status == 404 and ann.get("/v2.0/segments")["segments"] == []
 
 
+def test_subnets_on_segments_have_routes_to_each_other(client):
+    network = client.create("network", provider__network_type="vlan", provider__physical_network="physnet1",
+                            provider__segmentation_id=71)
+    (first,) = client.get(f"/v2.0/segments?network_id={network['id']}")["segments"]
+    second = client.create("segment", network_id=network["id"], network_type="vlan", physical_network="physnet2", segmentation_id=72)
+    own = {"destination": "10.99.0.0/16", "nexthop": "10.71.0.9"}
+    one, other = (client.create("subnet", network_id=network["id"], ip_version=4, cidr=f"10.{number}.0.0/24", segment_id=segment["id"],
+                                host_routes=[own] if number == 71 else []) for number, segment in ((71, first), (72, second)))
+    path = f"/v2.0/subnets/{one['id']}"
+    there, back = {"destination": "10.72.0.0/24", "nexthop": "10.71.0.1"}, {"destination": "10.71.0.0/24", "nexthop": "10.72.0.1"}
+    assert client.get(path)["subnet"]["host_routes"] == [own, there] and other["host_routes"] == [back]
+    for said, shown in (([own, there], [own, there]), ([there], [there]), ([own], [own, there])):      # as clients say it again
+        assert client.ask("PUT", path, {"subnet": {"host_routes": said}}).body["subnet"]["host_routes"] == shown
+    pool = {"start": "10.71.0.2", "end": "10.71.0.9"}
+    gateway = client.ask("PUT", path, {"subnet": {"gateway_ip": "10.71.0.254", "allocation_pools": [pool]}}).body["subnet"]
+    assert gateway["host_routes"] == [own, {**there, "nexthop": "10.71.0.254"}]
+    assert client.ask("DELETE", f"/v2.0/subnets/{other['id']}").status == 204
+    assert client.get(path)["subnet"]["host_routes"] == [own]
+
+
 def test_a_port_waits_for_its_host(api, client):
     network = wired(client, 41)
     (first,) = segments(client, network)

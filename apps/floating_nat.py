@@ -15,9 +15,9 @@ from apps.outside import announcement, answer, by_wire, enter, listen, look_up, 
 from apps.pipeline import FORWARD, GATE, LEAVE, NAT_IN, NAT_OUT, NETWORK, NEXT_HOP, ROUTE, ROUTER, SENDER
 from apps.places import FLOATING_PORT, bearer, gateway_of, home, outlet, outlet_of, standing_for
 from apps.routing import IPV4, interfaces
-from apps.uplinks import on_wire
+from apps.uplinks import on_wire, wire_mac
 from controller.app import Missing, Said, answers, every, flows
-from controller.openflow.actions import Nat, ct, resubmit, set_field
+from controller.openflow.actions import FORGET_IN_PORT, Nat, ct, resubmit, set_field
 from controller.openflow.match import match
 from controller.openflow.ranges import port_masks
 
@@ -69,21 +69,24 @@ def set_out(world, floating):
     gate = gateway(world, floating)
     router, _ = outside(world, gate)
     port = bearer(world, floating)
-    if port is None or not floating.fixed_ip_address:
+    if port is None or not floating.fixed_ip_address or not where(world, floating):
         return
     if next((one.id for one in standing_for(world, floating) if where(world, one)), floating.id) != floating.id:
         return                               # it has another, by a gateway that comes first
     network = world.need("network", port.network_id)
     here = home(world, port) == where(world, floating)
-    if not here and on_wire(network):
-        return                               # frames for a router that come from a wire are not for this host
     sender: dict = {SENDER: port.key} if here else {}
+    (switch,) = where(world, floating)
     for interface in interfaces(world, router.id):
         if interface.network_id == network.id:
+            mac: str = interface.mac_address
+            come: tuple = ()
+            if not here and on_wire(network):               # by the MAC that the router has there on the wire
+                mac, come = wire_mac(switch, interface), (set_field(eth_dst=mac), FORGET_IN_PORT)
             yield FORWARD, "outside", match({
-                NETWORK: network.key, **sender, "eth_dst": interface.mac_address, "vlan_vid": 0, "eth_type": IPV4,
+                NETWORK: network.key, **sender, "eth_dst": mac, "vlan_vid": 0, "eth_type": IPV4,
                 "ipv4_src": floating.fixed_ip_address}), (
-                set_field({ROUTER: router.key}), set_field({GATE: gate.key}), resubmit(LEAVE))
+                *come, set_field({ROUTER: router.key}), set_field({GATE: gate.key}), resubmit(LEAVE))
 
 
 @flows(per="floatingip", on=where)

@@ -27,7 +27,6 @@ from apps.outside import (
     snat,
 )
 from apps.pipeline import (
-    DELIVER,
     FORWARD,
     GATE,
     HOP,
@@ -36,25 +35,21 @@ from apps.pipeline import (
     NAT_OUT,
     NETWORK,
     NEXT_HOP,
-    RECEIVER,
     ROUTE,
     ROUTER,
     SENDER,
-    TUNNEL_KEY,
 )
 from apps.places import (
     floats,
     gates,
-    gateway_switch,
     is_gateway,
-    is_interface,
     joints,
     outlets,
     reach,
 )
 from apps.routing import DESTINATION, IPV4, IPV6, addresses, answer_echoes, closeness, connected, measure
 from apps.scopes import same_scope, shares_scope
-from apps.ways import way_to
+from apps.uplinks import on_wire
 from controller.app import Missing, Said, answers, every, flows, only, query, spread
 from controller.openflow.actions import Nat, ct, ct_clear, dec_ttl, drop, move, set_field
 from controller.openflow.match import match
@@ -64,46 +59,7 @@ APP = 20
 EVERYTHING = {IPV4: "0.0.0.0/0", IPV6: "::/0"}
 
 
-# ---- from the other hosts to the gateway host
-
-@only(is_interface)
-def away_from_gateway(world, port):
-    """Every host that routes for this interface, but the gateway host."""
-    switch = world.ask(gateway_switch, port.device_id)
-    return reach(world, port.network_id, (switch,)) if switch else ()
-
-
-@flows(per="port", on=away_from_gateway)
-def to_gateway(world, port):
-    """What has no closer route goes to the gateway host as it is, in the network that it is in."""
-    router, network = world.need("router", port.device_id), world.need("network", port.network_id)
-    there = world.ask(way_to, world.ask(gateway_switch, router.id))
-    kind = TUNNEL_KEY.get(network.provider_network_type)
-    if not there or kind is None or not router.admin_state_up:
-        return
-    beyond = [destination for destination, _ in world.ask(routes_outside, router.id)]
-    within = {one.destination for one in router.routes} - set(beyond)
-    everything = [EVERYTHING[family] for family in families(world, router.id)]
-    for destination in dict.fromkeys((*beyond, *apart(world, router.id), *everything)):
-        if destination in within:            # a default route of the tenant's own comes first
-            continue
-        yield ROUTE, closeness(prefix(destination).length), leading(
-            router, destination, **{NETWORK: network.key, "eth_dst": port.mac_address}), (
-            set_field({RECEIVER: kind}), set_field(tunnel_id=network.provider_segmentation_id), *there, DELIVER)
-
-
-def apart(world, router_id):
-    """What is near one of several gateways: floating addresses of another, translated where their machines are, are not
-    for that."""
-    ports = world.ask(gates, router_id)
-    return [subnet.cidr for port in ports for subnet in world.find("subnet", "network_id", port.network_id)] if len(ports) > 1 else []
-
-
-@query
-def families(world, router_id):
-    """The IP versions for which a router leads outside."""
-    return tuple(sorted({family_of(fixed.ip_address) for port in world.ask(gates, router_id) for fixed in port.fixed_ips}))
-
+# ---- out
 
 @query
 def routes_outside(world, router_id):
@@ -115,8 +71,6 @@ def routes_outside(world, router_id):
     return tuple((one.destination, one.nexthop) for one in (router.routes if blocks and router else ())
                  if one.destination not in joined and any(one.nexthop in block for block in blocks))
 
-
-# ---- out
 
 def ways(world, port):
     """(destination, next hop or None for itself): the external network's subnets, routes by machines there, and by the
@@ -305,7 +259,14 @@ def announce(world, port):
 
 # ---- who is out there
 
-@flows(per="neighbour", on=lambda world, row: spread(world.gathered(outlets, row.network_id)))
+def where_known(world, row):
+    """Where something leads to a machine outside; and on the wire of a tenant's network every host that routes there."""
+    network = world.get("network", row.network_id)
+    joined = network and on_wire(network) and world.gathered(joints, ("routers", row.network_id))
+    return spread(*(reach(world, row.network_id).sets if joined else ()), world.gathered(outlets, row.network_id))
+
+
+@flows(per="neighbour", on=where_known)
 def know_neighbour(world, row):
     """Ports of ours are known without asking, and what somebody outside says of their addresses is not believed."""
     if world.find("port", "network_id+ip_address", (row.network_id, row.ip_address)):

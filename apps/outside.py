@@ -153,5 +153,8 @@ def question(world, port, ip, hop):
 
 def framed(network, frame):
     """As the frame is on the wire: with the network's tag, if it has one."""
-    tag = tag_of(network)
+    return tagged(frame, tag_of(network))
+
+
+def tagged(frame, tag):
     return frame[:12] + b"\x81\x00" + tag.to_bytes(2, "big") + frame[12:] if tag else frame

@@ -9,7 +9,7 @@ from apps.exits import rank
 from apps.scopes import shares_scope
 from apps.seats import ROUTER_PORTS, awaited, plugged
 from apps.underlay import tunnel_address  # noqa: F401  a place too: asked for here
-from apps.uplinks import landings, uplink_of
+from apps.uplinks import landings, strands, uplink_of
 from controller.app import Missing, only, query, spread, tally
 from topology.islands import relaying
 
@@ -115,7 +115,7 @@ def routed(world, network_id):
 def region(world, *network_ids):
     """The switches on which any of these networks lives, the gateway hosts of their routers, and the relays between them."""
     found = frozenset().union(*(switches_of(world, network) for network in network_ids),
-                              world.ask(gateways_of, *network_ids))
+                              world.ask(gateways_of, *network_ids), world.ask(doors_of, *network_ids))
     return found | relaying(world, found)
 
 
@@ -218,17 +218,22 @@ def gateway_of(world, router_id, network_id):
 def gateway_switch(world, router_id):
     """The gateway host of a router: of the switches with the wire, the first by a digest of both; None without one.
 
-    One that is lost comes after all others, and then one that is in none of the router's zones. A router that is not `ha` stays where it is all the same. One host is it
-    for all gateways of a router: of those with the most of their wires, one that has the first gateways'.
+    One that is lost comes after all others, and then one that is in none of the router's zones. A router that is not
+    `ha` stays where it is all the same. One host is it for all gateways of a router: of those with the most of their
+    wires, one that has the first gateways'; and of these one that has the wires of the router's own networks.
     """
     router, networks = world.get("router", router_id), [world.get("network", port.network_id) for port in world.ask(gates, router_id)]
     reaching = [world.gathered(landings, network.provider_physical_network) for network in networks
                 if network and network.provider_physical_network]
 
+    inner = [wires[0][0] for id in sorted(world.gathered(joints, ("networks", router_id))) if (wires := world.ask(strands, id))]
+
     def preference(switch):
         lost = router is not None and router.ha and world.get("loss", switch) is not None
         lacking = [switch not in switches for switches in reaching]
-        return lost, _is_elsewhere(world, router, switch), sum(lacking), lacking, blake2s(f"{router_id} {switch}".encode(), digest_size=8).digest()
+        apart = sum(switch not in world.gathered(landings, wire) for wire in inner)
+        order = blake2s(f"{router_id} {switch}".encode(), digest_size=8).digest()
+        return lost, _is_elsewhere(world, router, switch), sum(lacking), lacking, apart, order
     return min(frozenset().union(*reaching), default=None, key=preference)
 
 
@@ -295,6 +300,29 @@ def gateways_of(world, *network_ids):
     """The gateway hosts of the routers on these networks."""
     routers = {router for network in network_ids for router in world.gathered(joints, ("routers", network))}
     return frozenset(filter(None, (world.ask(gateway_switch, router) for router in routers)))
+
+
+@query
+def door(world, router_id, network_id):
+    """The host that answers on a physical network for a router: of those with the wire, the first by a digest; or None.
+
+    One that is lost comes after all others, as with gateway hosts. Of several segments the first by name has the door.
+    """
+    router, wires = world.get("router", router_id), world.ask(strands, network_id)
+    if router is None or not wires:
+        return None
+
+    def preference(switch):
+        lost = router.ha and world.get("loss", switch) is not None
+        return lost, blake2s(f"{router_id} {network_id} {switch}".encode(), digest_size=8).digest()
+    return min(world.gathered(landings, wires[0][0]), default=None, key=preference)
+
+
+@query
+def doors_of(world, *network_ids):
+    """The doors of the routers on these networks."""
+    return frozenset(found for network in network_ids for router in sorted(world.gathered(joints, ("routers", network)))
+                     if (found := world.ask(door, router, network)))
 
 
 def listens(world, network):

@@ -9,16 +9,13 @@
 Of several segments a host uses the first that it reaches: two of them would make a loop outside.
 
 The tag is put on in DELIVER and taken off in ADMIT. Nothing that is tagged already goes out: in a flat network it
-would be another network's frame. A router that many hosts are at once sends from a MAC of each host's own; physical
-switches would otherwise see its MAC move from port to port all the time.
+would be another network's frame. Routers, which many hosts are at once, are on wires as `wire_routers.py` says.
 """
-from hashlib import blake2s
-
-from apps.pipeline import ADMIT, COMMIT, COPIES, DELIVER, FORWARD, NETWORK, RECEIVER, SENDER, UPLINK
-from apps.places import ROUTER_PORTS, everywhere, reach, switches_of
+from apps.pipeline import ADMIT, COMMIT, COPIES, DELIVER, FORWARD, NETWORK, RECEIVER, UPLINK
+from apps.places import doors_of, everywhere, gateways_of, reach, switches_of
 from apps.seats import TAGGED, carried_by
 from apps.uplinks import on_wire, wire_at
-from controller.app import flows, only, spread
+from controller.app import flows, spread
 from controller.openflow.actions import drop, output, pop_vlan, resubmit, set_field
 from controller.openflow.match import match
 
@@ -43,8 +40,9 @@ def refuse_double_tags(world, uplink):
 
 
 def lives(world, network):
-    """Where frames of the network come in."""
-    return spread(switches_of(world, network.id)) if on_wire(network) else ()
+    """Where frames of the network come in: for its ports, and for routers that machines and other hosts reach by it."""
+    routed = world.ask(doors_of, network.id), world.ask(gateways_of, network.id)
+    return spread(switches_of(world, network.id), *routed) if on_wire(network) else ()
 
 
 def may_send(world, network):
@@ -83,33 +81,3 @@ def leaving(network, **more):
 def out(uplink, tag):
     """Out of the uplink; what comes after for ports here is as it was."""
     return carried_by(tag, output(uplink.ofport))
-
-
-# ---- routers that are on every host
-
-@only(lambda port: port.device_owner in ROUTER_PORTS)
-def may_route(world, port):
-    network = world.get("network", port.network_id)
-    return may_send(world, network) if network else ()
-
-
-@flows(per="port", on=may_route, each=True)
-def deliver_routed(world, port, switch_id):
-    network = world.need("network", port.network_id)
-    wire = world.ask(wire_at, network.id, switch_id)
-    if wire:
-        yield DELIVER, "routed", leaving(network, eth_src=port.mac_address), (
-            set_field(eth_src=host_mac(switch_id)), *out(*wire), set_field(eth_src=port.mac_address))
-
-
-@flows(per="port", on=may_route)
-def keep_out(world, port):
-    """A frame for such a router may come from the wire to many hosts: each of them would route it."""
-    network = world.need("network", port.network_id)
-    yield FORWARD, "outside", match({NETWORK: network.key, SENDER: 0, "eth_dst": port.mac_address}), (
-        drop("this router is for machines of the hosts only"),)
-
-
-def host_mac(switch_id):
-    """A MAC of the host's own, locally administered, from which it sends in the name of routers."""
-    return "0e:" + blake2s(switch_id.encode(), digest_size=5).digest().hex(":")

@@ -1,4 +1,6 @@
 """Uplinks: where switches reach physical networks, and which networks these carry."""
+from hashlib import blake2s
+
 from controller.app import query, tally
 
 
@@ -41,3 +43,8 @@ def landings(world, uplink):
     """Physical networks gather the switches that reach them."""
     if uplink.physical_network and uplink.switch_id and uplink.ofport:
         yield uplink.physical_network, uplink.switch_id
+
+
+def wire_mac(switch_id, port):
+    """The MAC that a router, which many hosts are at once, has on the wire at one of them: locally administered."""
+    return "0e:" + blake2s(f"{switch_id} {port.id}".encode(), digest_size=5).digest().hex(":")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from apps.provider_networks import host_mac
+from apps.uplinks import wire_mac
 from tests.kit import frames
 from tests.kit.net import Net, Port, Thing
 from tests.kit.router import Router
@@ -294,15 +294,16 @@ def test_routed_frames_come_from_a_mac_of_the_host(joined: tuple[Net, Port, Port
     there = routed_ping(a, router.on(net.things["network", "green"]), b)
     journey = net.send(there).reaches(b)
     assert journey.wires == [("host1", "physnet1", 101)] and journey.hops == []
-    assert journey.arrived["eth_src"] == int(host_mac(net.switch_on("host1")).replace(":", ""), 16)
+    interface = router.on(net.things["network", "red"])
+    assert journey.arrived["eth_src"] == int(wire_mac(net.switch_on("host1"), interface).replace(":", ""), 16)
     back = routed_ping(b, router.on(net.things["network", "red"]), a, reply=True)
     journey = net.send(back).reaches(a)
     assert journey.wires == [] and [hop[:2] for hop in journey.hops] == [("host2", "host1")]
 
 
-def test_a_router_on_every_host_is_not_for_machines_on_the_wire(joined: tuple[Net, Port, Port, Router]) -> None:
+def test_a_routers_own_mac_is_on_no_wire(joined: tuple[Net, Port, Port, Router]) -> None:
     net, a, _, router = joined
     gateway = router.on(net.things["network", "red"])
     net.send(Said(OUT, frames.echo(OUT.mac, gateway.mac, OUT.ip, a.ip))).reaches_nobody(
-        "for machines of the hosts only"
+        "a router's own MAC"
     )

@@ -25,6 +25,7 @@ import apps.claims  # noqa: F401
 import apps.dhcp  # noqa: F401
 import apps.extra_routes  # noqa: F401
 import apps.floating_nat  # noqa: F401
+import apps.gateway_hosts  # noqa: F401
 import apps.gateways  # noqa: F401
 import apps.hops  # noqa: F401
 import apps.multihoming  # noqa: F401
@@ -44,6 +45,7 @@ import apps.switching  # noqa: F401
 import apps.transport  # noqa: F401
 import apps.trunks  # noqa: F401
 import apps.watches  # noqa: F401
+import apps.wire_routers  # noqa: F401
 import topology.default_network  # noqa: F401
 import topology.discovery  # noqa: F401
 import topology.stations  # noqa: F401

@@ -139,6 +139,8 @@ ASKS: dict[str, set[str]] = {
     "apps.extra_routes": {"apps.routing"},
     "apps.gateways": {"apps.routing"},
     "apps.multihoming": {"apps.routing", "apps.gateways"},
+    "apps.wire_routers": {"apps.routing", "apps.provider_networks"},
+    "apps.gateway_hosts": {"apps.routing", "apps.gateways"},
     "apps.address_scopes": {"apps.routing", "apps.gateways"},
     "apps.floating_nat": {"apps.routing"},
     "apps.hops": {"apps.routing", "apps.gateways"},

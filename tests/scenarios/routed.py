@@ -126,10 +126,10 @@ def lead(machine: Machine, net: Net) -> None:
         machine.vm.run(["ip", family, "route", "replace", "default", "via", gateway, "dev", "eth0"])
 
 
-def traced(machine: Machine, address: str, *how: str) -> list[str]:
+def traced(machine: Any, address: str, *how: str) -> list[str]:
     """The hops on the way to an address, as traceroute names them; "*" for one that says nothing."""
     family = "-6" if ":" in address else "-4"
-    done = machine.vm.run(["traceroute", family, "-n", "-q", "1", "-w", "2", "-m", "8", *how, address])
+    done = getattr(machine, "vm", machine).run(["traceroute", family, "-n", "-q", "1", "-w", "2", "-m", "8", *how, address])
     return [line.split()[1] for line in done.stdout.splitlines()[1:]]
 
 

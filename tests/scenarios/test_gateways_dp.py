@@ -11,6 +11,7 @@ import pytest
 from scenarios.outside import Outsider
 from tests.scenarios.leading import Outside, Session, connect
 from tests.scenarios.measure import measured, speed
+from tests.scenarios.routed import traced
 from tests.scenarios.site import Machine, Site, Wish, wait
 
 pytestmark = pytest.mark.root
@@ -189,3 +190,63 @@ def test_the_second_gateway_takes_over_when_the_wire_of_the_first_is_gone_and_gi
         mappings(host, "physnet1:br-ex", "physnet2:br-two")
     for machine in machines:
         wait(lambda one=machine: connect(one.vm.run, FAR, 80) == (1, f"away {first}"), f"{machine} does not get outside", 30)
+
+
+# ---- machines on a wire, whose gateway is a router of ours
+
+@pytest.fixture(scope="module")
+def desk(outside: Twice, machines: list[Machine]) -> Outsider:
+    """A machine in a VLAN, which the router joins."""
+    site = outside.site
+    office = site.create("network", **{"name": "office", "project_id": "red", "provider:network_type": "vlan",
+                                       "provider:physical_network": "physnet1", "provider:segmentation_id": 105})
+    subnet = site.create("subnet", network_id=office["id"], project_id="red", ip_version=4, cidr="10.5.0.0/24")
+    site.ask("PUT", f"/v2.0/routers/{outside.router['id']}/add_router_interface", {"subnet_id": subnet["id"]})
+    made = site.cloud.external("desk", "10.5.0.99/24", vlan=105)
+    made.address("10.5.0.99/24", gateway="10.5.0.1")
+    outside.serve(made.start, 22, "desk")
+    outside.office = office
+    return made
+
+
+def sources(host: Any) -> Any:
+    """What a host says on the wire in VLAN 105."""
+    return host.capture("vlan 105", device="eth2", direction="out")
+
+
+def test_a_machine_on_the_wire_has_the_router_as_its_gateway(outside, machines, desk):
+    first = outside.outside_address(outside.world)
+    wait(lambda: desk.ping("10.5.0.1"), "the router does not answer on the wire")
+    for machine in machines:
+        wait(lambda to=machine.ip: desk.ping(to), f"{machine} is not reached from the wire", 20)
+        assert connect(desk.run, machine.ip, 22) == (1, f"{machine.name} 10.5.0.99")
+        assert connect(machine.vm.run, "10.5.0.99", 22) == (1, f"desk {machine.ip}")
+    assert connect(desk.run, FAR, 80) == (1, f"away {first}")
+    assert traced(desk, machines[0].ip) == ["10.5.0.1", machines[0].ip]
+
+
+def test_one_host_answers_for_the_router_and_no_mac_is_at_two_places(outside, machines, desk):
+    hosts = outside.site.cloud.hosts
+    with sources(hosts[0]) as one, sources(hosts[1]) as two:
+        desk.run(["ip", "neigh", "flush", "dev", "eth0"])
+        for machine in machines:
+            assert desk.ping(machine.ip, 3) and machine.vm.ping("10.5.0.99", 3)
+        seen = [list(each.frames()) for each in (one, two)]
+    answers = [frame for frames in seen for frame in frames if frame[16:18] == b"\x08\x06" and frame[25] == 2]
+    assert len({frame[6:12] for frame in answers}) == 1 and len(answers) >= 1
+    macs = [{frame[6:12] for frame in frames} for frames in seen]
+    assert all(macs) and not macs[0] & macs[1]
+    own = {port["mac_address"] for port in outside.site.ask("GET", f"/v2.0/ports?device_id={outside.router['id']}")["ports"]}
+    assert not {mac.hex(":") for mac in macs[0] | macs[1]} & own
+
+
+def test_tenants_in_a_vlan_get_outside_from_every_host_without_a_floating_address(outside, machines, desk):
+    site, group = outside.site, outside.site.open_group("red")
+    made = site.machines(*(Wish(f"office{host}", outside.office, host, 0, {"security_groups": [group], "fixed_ips": [
+        {"ip_address": f"10.5.0.{10 + host}"}]}) for host in (1, 2)))
+    for machine in made:
+        machine.vm.run(["ip", "route", "replace", "default", "via", "10.5.0.1"])
+        wait(lambda one=machine: one.vm.ping(FAR), f"{machine} does not get outside", 20)
+        assert connect(machine.vm.run, FAR, 80) == (1, f"away {outside.outside_address(outside.world)}")
+        assert connect(machine.vm.run, "198.51.100.1", 80) == (1, f"away2 {outside.outside_address(outside.beyond)}")
+        assert connect(machine.vm.run, machines[0].ip, 22) == (1, f"{machines[0].name} {machine.ip}")

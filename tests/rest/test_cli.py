@@ -296,6 +296,7 @@ class Terminal(io.StringIO):
 
 def test_a_terminal_gets_tables_and_no_command_that_a_name_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("TERM", "xterm")
     evil = "a\x9b31mb\x1b[2J[red]c"
     port = {"id": "3fa2c1d0-0000", "name": evil, "project_id": "acme", "network": {"name": evil}, "mac_address": "fa:16:3e:0:0:1",
             "addresses": ["10.0.0.1"], "status": "ACTIVE", "packets": 0}

@@ -13,6 +13,7 @@ import logging
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from time import monotonic
 from typing import Any
 
 from controller.announcements import Announcements
@@ -47,13 +48,15 @@ class Control:
     """Lives on the desk thread, but for `status`, `wait_realized` and `explain`, which any thread may ask."""
 
     def __init__(self, *, model: Any, writer: Any, compiler: Compiler, switches: Any,
-                 home: Callable[[str], str | None], now: Callable[[], float], audit_interval: float = 300.0,
+                 home: Callable[[str], str | None], now: Callable[[], float], passed: Callable[[], float] = monotonic,
+                 audit_interval: float = 300.0,
                  sayings: Iterable[Any] = (), fading: Mapping[str, Any] = {}, seals: Seals | None = None,
                  adopted: Iterable[str] = (), failover: float = 6.0, settle: float = 60.0,
                  kept: Iterable[Any] = (), means: Means | None = None, statistics: Any = None,
                  followed: Callable[[int], None] = lambda _: None) -> None:
         self.model, self.writer, self.compiler, self.switches = model, writer, compiler, switches
-        self.home, self.now, self.audit_interval = home, now, audit_interval
+        # Clocks may be put right at any time: `now` is what people read, `passed` how long something takes.
+        self.home, self.now, self.passed, self.audit_interval = home, now, passed, audit_interval
         self.seq = 0
         self.standing: dict[str, Standing] = {}                          # switches that are connected
         self.pending: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
@@ -70,7 +73,7 @@ class Control:
         self.statistics, self.followed = statistics, followed
         self.vigil = Vigil(model, writer.learn, failover=failover, settle=settle, alarm=self._alarm)
         self._hearing: dict[str, int] = {}                               # who must confirm what before we speak
-        self._strangers = Sparing(now)
+        self._strangers = Sparing(passed)
         self._early: set[str] = set()                                    # switches that are being read before the desk knows
         self._next_audit: dict[str, float] = {}
         self._changed = threading.Condition()
@@ -139,7 +142,7 @@ class Control:
         self.keeping.take(rows, ())
 
     def _send(self, delta: Any) -> None:
-        sent = self.rollout.take(delta.changes, delta.late, self.now())
+        sent = self.rollout.take(delta.changes, delta.late, self.passed())
         for thing, concerned in delta.concerned.items():
             for switch in concerned & sent.keys():
                 self.standing[switch].waiting.append((sent[switch], thing))
@@ -194,7 +197,7 @@ class Control:
         self.ports.gone(event.switch_id)
         if standing:
             self._release(event.switch_id, standing, None)
-        self.rollout.gone(event.switch_id, self.now())
+        self.rollout.gone(event.switch_id, self.passed())
         for switch, key in [refused for refused in self.refused if refused[0] == event.switch_id]:
             self._forgive(switch, key)            # when it comes back it may be another version: ask again
         self._hurry()
@@ -210,7 +213,7 @@ class Control:
             return
         desired = self.compiler.desired(event.switch_id)
         if standing.first is None:
-            self.rollout.gone(event.switch_id, self.now())          # it is told everything at once
+            self.rollout.gone(event.switch_id, self.passed())          # it is told everything at once
             self._account(event.switch_id, desired)
         found = difference(desired, event.have, changed={*event.changed, *self.rollout.held_back(event.switch_id)})
         for key in [key for key in found if (event.switch_id, key) in self.refused]:
@@ -218,7 +221,7 @@ class Control:
         standing.audit = {"at": self.now(), "first": standing.first is None, "wanted": len(desired),
                           "held": len(event.have), "alien": len(found.alien), "missing": len(found.missing),
                           "altered": len(found.altered), "examples": examples(found, event.have, EXAMPLES)}
-        self._next_audit[event.switch_id] = self.now() + self.audit_interval
+        self._next_audit[event.switch_id] = self.passed() + self.audit_interval
         if standing.first is None:
             standing.first = self.seq = self.seq + 1
             log.info("switch %s: %d entries held, %d to change", event.switch_id, len(event.have), len(found))
@@ -239,7 +242,7 @@ class Control:
             standing.in_step = True
             self.vigil.in_step(event.switch_id)
         self._release(event.switch_id, standing, event.seq)
-        self.rollout.confirmed(event.switch_id, event.seq, self.now())
+        self.rollout.confirmed(event.switch_id, event.seq, self.passed())
         self._hurry()
         self._notify()
 
@@ -313,15 +316,15 @@ class Control:
         if self.statistics is not None:
             self.statistics.tick(tick.now, [id for id, one in self.standing.items() if one.in_step])
         self.announcements.tick(tick.now)
-        self.rollout.advance(self.now())
+        self.rollout.advance(self.passed())
         self.replies.tick()
-        if abs(self.now() - tick.now) < LATE:    # else the desk was busy, and what has been heard meanwhile still waits
+        if self.passed() - tick.passed < LATE:       # else the desk was busy, and what has been heard meanwhile still waits
             self.fading.tick(self.standing)
         if self.audit_interval:
-            due = [id for id, one in self.standing.items() if one.in_step and self._next_audit.get(id, 0) <= tick.now]
+            due = [id for id, one in self.standing.items() if one.in_step and self._next_audit.get(id, 0) <= tick.passed]
             # One after the other, as many a second as it takes: what a full switch says is a tenth of a second's work.
             for switch in due[:1 + int(len(self.standing) / self.audit_interval)]:
-                self._next_audit[switch] = tick.now + self.audit_interval
+                self._next_audit[switch] = tick.passed + self.audit_interval
                 self.switches.read(switch, audit=True)
 
     def audit(self, switches: Iterable[str] = ()) -> None:

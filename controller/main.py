@@ -257,7 +257,7 @@ class Hadron:
         beats = 0
         while not self._stopping.wait(1 / BEATS):
             beats += 1
-            self.desk.post(Beat() if beats % BEATS else Tick(time.time()))
+            self.desk.post(Beat() if beats % BEATS else Tick(time.time(), time.monotonic()))
 
     def close(self) -> None:
         """Stop answering, finish what is on the desk, let go of the switches: their flows stay."""

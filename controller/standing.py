@@ -20,8 +20,9 @@ class Standing:
 
 @dataclass(frozen=True)
 class Tick:
-    """A second has passed."""
+    """A second has passed: when that was, for people and as seconds since some moment."""
     now: float
+    passed: float
 
 
 class Beat:

@@ -76,7 +76,7 @@ class Answering:
 
     def _tick(self) -> None:
         while not self._closing.wait(1):
-            self.desk.post(Tick(time.time()))
+            self.desk.post(Tick(time.time(), time.monotonic()))
 
     def questions(self, count: int) -> dict[str, list[Any]]:
         """For each of `count` switches a punting flow's cookie, the port's OpenFlow number and its MAC."""

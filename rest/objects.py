@@ -335,9 +335,11 @@ def _wait(params: Sequence[tuple[str, str]]) -> float | None:
 
 
 def _if_match(request: Request) -> int | None:
-    """The revision that `If-Match: revision_number=N` insists on. Refused (400) for any other condition."""
+    """The revision that `If-Match: revision_number=N` insists on; None for `*`, whichever there is (RFC 9110 §13.1.1).
+    Refused (400) for any other condition.
+    """
     text = request.environ.get("HTTP_IF_MATCH")
-    if text is None:
+    if text is None or text.strip() == "*":
         return None
     found = _IF_MATCH.fullmatch(text.strip())
     if not found:

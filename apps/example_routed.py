@@ -30,6 +30,10 @@ def documents(id_of: Callable[[str, int], str], owned: Callable[..., Document]) 
                               {"network_id": id_of("network", number), "enable_snat": True, "external_fixed_ips": []}
                               for number in (3, 8)])
     yield from _ports(id_of, owned)
+    yield "metering_label", owned("metering_label", 1, name="world", key=1, shared=True)
+    for number, way in enumerate(("ingress", "egress"), 1):
+        yield "metering_label_rule", owned("metering_label_rule", number, metering_label_id=id_of("metering_label", 1),
+                                           direction=way, excluded=False, remote_ip_prefix="0.0.0.0/0")
     yield "neighbour", {"id": "world/203.0.113.1", "network_id": id_of("network", 3), "ip_address": "203.0.113.1",
                         "mac_address": "02:00:00:00:00:01"}
     for number, fixed in ((1, "10.0.0.11"), (2, None)):

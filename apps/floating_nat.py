@@ -11,8 +11,9 @@ What the port sends has the floating address outside, and whoever asks for that 
 groups let it. An address may instead forward ports of its own to ports of several.
 """
 from apps.limits import counted, limits_outside, meters
+from apps.metered import inward
 from apps.outside import announcement, answer, by_wire, enter, listen, look_up, outside
-from apps.pipeline import FORWARD, GATE, LEAVE, NAT_IN, NAT_OUT, NETWORK, NEXT_HOP, ROUTE, ROUTER, SENDER
+from apps.pipeline import FORWARD, GATE, LEAVE, NAT_IN, NAT_OUT, NETWORK, NEXT_HOP, ROUTER, SENDER
 from apps.places import FLOATING_PORT, bearer, gateway_of, home, outlet, outlet_of, standing_for
 from apps.routing import IPV4, interfaces
 from apps.uplinks import on_wire, wire_mac
@@ -57,7 +58,7 @@ def translate(world, floating):
         return
     yield NAT_IN, "own", match({ROUTER: router.key, NETWORK: network.key, "eth_type": IPV4, "ipv4_dst": theirs}), (
         *counted(held, limits, "bits received"), set_field({SENDER: gate.key}),
-        ct(gate.zone, ROUTE, commit=True, nat=Nat("dst", ours)))
+        ct(gate.zone, inward(world, router), commit=True, nat=Nat("dst", ours)))
     yield NAT_OUT, "own", match({ROUTER: router.key, SENDER: gate.key, "eth_type": IPV4, "ipv4_src": ours}), (
         *counted(held, limits, "bits sent"), set_field(eth_src=held.mac_address),
         ct(gate.zone, NEXT_HOP, commit=True, nat=Nat("src", theirs)))
@@ -138,7 +139,7 @@ def forward_ports(world, forwarding):
     for ports, to in leads(forwarding):
         nat = Nat("dst", forwarding.internal_ip_address, ports=to)
         yield NAT_IN, "own", match({**wanted, field: ports}), (
-            *metered, set_field({SENDER: gate.key}), ct(gate.zone, ROUTE, commit=True, nat=nat))
+            *metered, set_field({SENDER: gate.key}), ct(gate.zone, inward(world, router), commit=True, nat=nat))
 
 
 def leads(forwarding):

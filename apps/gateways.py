@@ -11,6 +11,7 @@ discovery, and remembered as a fact; the flows that need it follow. Which host i
 too (`gateway_switch` in `places.py`); a new one tells everybody outside that it has the router's addresses now.
 """
 from apps.limits import counted, limits_of_gateway, meters
+from apps.metered import inward, outward
 from apps.outside import (
     announcement,
     answer,
@@ -115,9 +116,9 @@ def spread_over(world, router, destination):
     return found if len(found) > 1 else []
 
 
-def leave_by(port, network, destination, hop, before=()):
+def leave_by(world, port, network, destination, hop, before=()):
     """Out through a gateway: to the next hop, or to the destination itself."""
-    return (*before, ct_clear(), dec_ttl(), *towards(port, network, destination, hop), NAT_OUT)
+    return (*before, ct_clear(), dec_ttl(), *towards(port, network, destination, hop), *outward(world, world.need("router", port.device_id)))
 
 
 def towards(port, network, destination, hop):
@@ -141,7 +142,7 @@ def route_outside(world, port):
     for destination, hop in leads(world, port):
         if not spread_over(world, router, destination):
             yield ROUTE, closeness(prefix(destination).length), leading(router, destination), \
-                leave_by(port, network, destination, hop, measure(world, router, network))
+                leave_by(world, port, network, destination, hop, measure(world, router, network))
 
 
 @only(is_gateway)
@@ -158,7 +159,7 @@ def route_by_gate(world, port):
     for destination, hop in ways(world, port):
         if family_of(destination) == IPV4 or several(world, router):
             yield ROUTE, closeness(prefix(destination).length, True), leading(router, destination, **{GATE: port.key}), \
-                leave_by(port, network, destination, hop, measure(world, router, network))
+                leave_by(world, port, network, destination, hop, measure(world, router, network))
 
 
 @flows(per="port", on=on_gateway)
@@ -200,14 +201,15 @@ def translate_in(world, port):
     own = [fixed.ip_address for fixed in port.fixed_ips if family_of(fixed.ip_address) == IPV4]
     come: dict = {ROUTER: router.key, NETWORK: network.key}
     within = *counted(port, world.ask(limits_of_gateway, port.id), "bits received"), set_field({SENDER: port.key})
-    on = (ct(port.zone, ROUTE, commit=True),) if several(world, router) else (ROUTE,)
+    route = inward(world, router)
+    on = (ct(port.zone, route, commit=True),) if several(world, router) else (route,)
     for ip in own:
         yield NAT_IN, "own", match({**come, "eth_type": IPV4, "ipv4_dst": ip}), (
-            *within, ct(port.zone, ROUTE, nat=Nat("")))
+            *within, ct(port.zone, route, nat=Nat("")))
     for cidr in alike(world, router, network) if own else ():
         # Followed, so that who has a floating address too answers with the one that was asked.
         yield NAT_IN, "plain", match({**come, "eth_type": IPV4, "ipv4_dst": cidr}), (
-            *within, ct(port.zone, ROUTE, commit=True))
+            *within, ct(port.zone, route, commit=True))
     for family in (IPV6,) if own and snat(router, network) else (IPV4, IPV6):
         if all(same_scope(world, id, network.id, family) for id in sorted(world.gathered(joints, ("networks", router.id)))):
             yield NAT_IN, "untold", match({**come, "eth_type": family}), (*within, *on)

@@ -8,8 +8,9 @@ gateway where the question came in, with the address that was asked. One host is
 that it sees both directions. A gateway whose wire that host has not is not there: its connections begin anew by another.
 """
 from apps.gateways import EVERYTHING, leading, spread_over, towards
+from apps.metered import outward
 from apps.outside import on_gateway, outside, served, several
-from apps.pipeline import GATE, KEEP, NAT_OUT, ROUTE, ROUTER
+from apps.pipeline import GATE, KEEP, ROUTE, ROUTER
 from apps.places import gateway_switch
 from apps.routing import FAMILIES, closeness, measure
 from controller.app import flows
@@ -65,4 +66,5 @@ def spread_out(world, router):
 
 def _by(world, port, destination, hop):
     router, network = outside(world, port)
-    return (*measure(world, router, network), *towards(port, network, destination, hop), resubmit(NAT_OUT))
+    return (*measure(world, router, network), *towards(port, network, destination, hop), *outward(world, router)[:-1],
+            resubmit(outward(world, router)[-1]))

@@ -109,6 +109,9 @@ ROUTE = table(
 NAT_OUT = table(
     36, "nat_out", "It leaves for outside: by which address?",
     levels={"large": 200, "own": 100, "scope": 70, "any": 50, "plain": 10})
+METERING = table(
+    37, "metering", "It crosses a router's gateway: for which labels is it counted?",
+    levels={"excluded": 200, "rule": 100, "router": 50})
 NEXT_HOP = table(
     38, "next_hop", "What is the next hop's MAC?",
     levels={"never": 200, "large": 150, "known": 100, "unknown": 10, "none": 1})

@@ -5,7 +5,7 @@
 
 The flows that count are others' (`count(...)` in `switching.py`, `limits.py`); `controller/stats.py` keeps what they count.
 A network has what all ports that it ever had were counted. What is told apart by addresses is counted of ports that are
-watched (`watches.py`).
+watched (`watches.py`). For metering labels it is what crosses gateways: ingress comes from outside, egress goes there.
 """
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from typing import Any
 from controller.errors import Invalid
 from controller.times import seconds, utc
 
-DIRECTIONS = {"sent": "tx", "received": "rx"}
+DIRECTIONS = {"sent": "tx", "received": "rx", "ingress": "ingress", "egress": "egress"}
 NAMES = tuple(f"{way}_{unit}" for way in ("rx", "tx") for unit in ("packets", "bytes"))
+LABEL_NAMES = tuple(f"{way}_{unit}" for way in ("ingress", "egress") for unit in ("packets", "bytes"))
 MINUTE, HOUR = 60, 3600
 BY_MINUTES = 2 * 86400 - HOUR            # seconds for which minutes are kept
 MOST_STEPS = 3000
@@ -39,10 +40,17 @@ def of_network(model: Any, network: Any, format: str, asked: Mapping[str, Any]) 
     return _said(model, {"network_id": network.id, "project_id": network.project_id}, of, format, asked)
 
 
-def _said(model: Any, about: dict[str, Any], of: dict[str, str], format: str, asked: Mapping[str, Any]) -> str:
+def of_label(model: Any, label: Any, format: str, asked: Mapping[str, Any]) -> str:
+    """What was counted for a metering label."""
+    return _said(model, {"metering_label_id": label.id, "project_id": label.project_id},
+                 {"kind": "metering_label", "id": label.id}, format, asked, LABEL_NAMES)
+
+
+def _said(model: Any, about: dict[str, Any], of: dict[str, str], format: str, asked: Mapping[str, Any],
+          names: tuple[str, ...] = NAMES) -> str:
     counts = model.live["statistics"](None)
     now = int(counts.now())
-    wanted, picked = _wanted(asked.get("data")), _picking(asked)
+    wanted, picked = _wanted(asked.get("data"), names), _picking(asked)
     since, until, step = period(asked, now)
     everything = counts.sums(**of) if since is None and asked.get("until") is None else \
         counts.history(since or 0, until, until - (since or 0), **of)
@@ -57,7 +65,7 @@ def _said(model: Any, about: dict[str, Any], of: dict[str, str], format: str, as
                      for name, value in added(last, wanted).items()}}
     if "within" in of:
         told["ports"] = [{"port_id": id, **added(some, wanted)} for id, some in by(found, "id").items()]
-    if "within" not in of:
+    if of["kind"] == "port" and "within" not in of:
         told["addresses"] = [{**dict(zip(("address", "peer"), about.split(" "), strict=True)), **added(some, wanted)}
                              for about, some in by(everything, "about").items() if about]
     if step:
@@ -103,23 +111,23 @@ def _picking(asked: Mapping[str, Any]) -> Callable[[Iterable[Any]], list[Any]]:
     return lambda sums: [one for one in sums if meant(one.series.about)]
 
 
-def _wanted(data: str | None) -> tuple[str, ...]:
-    found = tuple(data.split(",")) if data else NAMES
+def _wanted(data: str | None, names: tuple[str, ...]) -> tuple[str, ...]:
+    found = tuple(data.split(",")) if data else names
     for name in found:
-        if name not in NAMES:
-            raise Invalid("data", f"must be some of {','.join(NAMES)}")
+        if name not in names:
+            raise Invalid("data", f"must be some of {','.join(names)}")
     return found
 
 
 def added(sums: Iterable[Any], wanted: Iterable[str] = NAMES) -> Values:
     """What was counted together, by direction."""
-    found = dict.fromkeys(NAMES, 0)
+    found = dict.fromkeys(wanted, 0)
     for one in sums:
-        way = DIRECTIONS.get(one.series.what)
-        if way:
-            found[f"{way}_packets"] += one.packets
-            found[f"{way}_bytes"] += one.octets
-    return {name: found[name] for name in wanted}
+        for unit, value in (("packets", one.packets), ("bytes", one.octets)):
+            name = f"{DIRECTIONS.get(one.series.what)}_{unit}"
+            if name in found:
+                found[name] += value
+    return found
 
 
 def by(sums: Iterable[Any], what: str) -> dict[Any, list[Any]]:

@@ -19,6 +19,12 @@ class Extension(NamedTuple):
 
 
 EXTENSIONS: dict[str, Extension] = {one.alias: one for one in (
+    Extension("metering", "Neutron Metering",
+              "What crosses the gateways of routers is counted for labels",
+              "2013-06-12T10:00:00-00:00", "test_a_metering_label_and_its_rules_live_and_die"),
+    Extension("metering_source_and_destination_fields", "Neutron Metering with source and destination filtering",
+              "Metering rules say from where or to where",
+              "2020-08-21T08:12:00-00:00", "test_a_metering_rule_says_from_where_or_to_where"),
     Extension("security-group", "security-group",
               "Groups of rules about the connections that ports may open and accept",
               "2012-10-05T10:00:00-00:00", "test_a_security_group_and_its_rules_live_and_die"),

@@ -32,8 +32,6 @@ UNSERVED: dict[str, str] = {
     "l3-port-ip-change-not-allowed": "an interface of a router may get other addresses, unless the old ones are needed",
     "local_ip": "addresses that mean another port on every host are not served",
     "logging": "what was dropped is counted by flow, not logged by packet",
-    "metering": "traffic is not metered yet",
-    "metering_source_and_destination_fields": "traffic is not metered yet",
     "network": "part of the core API, which is served whole", "port": "part of the core API, which is served whole",
     "subnet": "part of the core API, which is served whole", "subnetpool": "part of the core API; see subnet_allocation",
     "network-cascade-delete": "a network with ports stays until they are gone",

@@ -62,7 +62,7 @@ class Usage:
         since, until, step = statistics.period({"since": str(hour - HOUR), "until": str(hour), **given,
                                                 "step": int(given["step"]) if "step" in given else None}, now)
         assert since is not None
-        found = self._counts.history(since, until, step or until - since, about="", **({} if project is None else {"project": project}))
+        found = self._counts.history(since, until, step or until - since, kind="port", about="", **({} if project is None else {"project": project}))
         if format == "csv":
             return statistics.table(found, step or until - since).encode()
         rows = [{"kind": (of := own[0].series).kind, "id": id, "network_id": of.within, "project_id": of.project,

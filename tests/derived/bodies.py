@@ -25,6 +25,8 @@ MADE: dict[str, Callable[[World], dict[str, Any]]] = {
     "rbac_policy": lambda world: {"object_type": "network", "object_id": world.make("network", ADMIN).id,
                                   "action": "access_as_shared", "target_tenant": "another"},
     "route": lambda world: _ends(world),
+    "metering_label_rule": lambda world: {"metering_label_id": world.make("metering_label", ADMIN).id,
+                                          "direction": "ingress", "remote_ip_prefix": "10.0.0.0/8"},
     "watch": lambda world: {"network_id": world.make("network", ADMIN).id}}
 
 # What certain values need beside them.

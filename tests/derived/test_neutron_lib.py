@@ -24,7 +24,8 @@ from tests.kit.worlds import core
 KINDS = {"network": "networks", "subnet": "subnets", "port": "ports", "router": "routers", "floatingip": "floatingips",
          "security_group": "security_groups", "security_group_rule": "security_group_rules",
          "subnetpool": "subnetpools", "address_scope": "address_scopes", "trunk": "trunks",
-         "address_group": "address_groups", "network_segment_range": "network_segment_ranges", "segment": "segments", "qos_policy": "policies"}
+         "address_group": "address_groups", "network_segment_range": "network_segment_ranges", "segment": "segments", "qos_policy": "policies",
+         "metering_label": "metering_labels", "metering_label_rule": "metering_label_rules"}
 PARTS = {"bandwidth_limit_rule": "bandwidth_limit_rules", "packet_rate_limit_rule": "packet_rate_limit_rules",
          "dscp_marking_rule": "dscp_marking_rules", "port_binding": "bindings"}           # objects that are inside others
 # The last definition read wins where extensions widen one: those that make it settable come last.
@@ -74,6 +75,9 @@ REASONS: dict[tuple[str, str, str], str] = {
     ("network_segment_range", "default", "post"): "openstacksdk sends false, which is what it is",
     ("address_group", "addresses", "default"): "an empty list, which is what Neutron makes of it",
     ("address_group", "shared", "visible"): "says whether others may use it, as other kinds do",
+    ("metering_label_rule", "name", "alone"): "as every object has",
+    **{("metering_label_rule", f"{end}_ip_prefix", "alone"): "of an extension that neutron-lib keeps apart"
+       for end in ("source", "destination")},
     ("segment", "name", "default"): "an empty string, as for every object",
     ("segment", "tenant_id", "visible"): "says whose it is, as every object does",
     ("network", "project_default", "visible"): NOT_OFFERED,
@@ -145,6 +149,7 @@ TAKEN: dict[str, tuple[list[Any], str]] = {
     **dict.fromkeys(("tenant_id", "device_id", "device_owner", "mac_address", "provider:network_type",
                      "provider:physical_network", "provider:segmentation_id"), ([None], NULL)),
     "cidr": ([None], "refused in the next step: it is required"),
+    "remote_ip_prefix": ([None], "as its extension says that names source and destination, which neutron-lib keeps apart"),
     "extra_dhcp_opts": ([[{"opt_name": "", "opt_value": ""}], [{"opt_name": "", "opt_value": "", "ip_version": 4}]],
                         "refused in the next step, which knows the names of options"),
     **dict.fromkeys(("binding:profile", "profile"), (["{}"], "text that holds JSON is read as JSON, as in Gluon's profile")),

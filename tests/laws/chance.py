@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.laws.chance_access import ACCESS_RULES, WATCHES, Access
+from tests.laws.chance_access import ACCESS_RULES, LABEL_RULES, LABELS, WATCHES, Access
 from tests.laws.chance_carried import TRUNKS, Carried
 from tests.laws.chance_links import CIRCUITS, LINKS, Linked
 from tests.laws.chance_plain import EDGES, ENDS, PLAIN, PlainSwitches
@@ -82,6 +82,8 @@ class Chance(Policing, Access, Carried, PlainSwitches, Linked):
             (1, self.isolation),
             (3, self.binding),
             (1, self.watch),
+            (1, self.label),
+            (2, self.label_rule),
             (1, self.policy),
             (2, self.policy_rule),
             (1, self.edge),
@@ -319,6 +321,8 @@ class Chance(Policing, Access, Carried, PlainSwitches, Linked):
                 ("port_isolation", NETWORKS),
                 ("port_binding", PORTS),
                 ("watch", WATCHES),
+                ("metering_label", LABELS),
+                ("metering_label_rule", LABEL_RULES),
                 (self.random.choice(POLICING), POLICY_RULES),
                 ("holder", FLOATING),
                 ("loss", HOSTS),
@@ -373,6 +377,8 @@ def furnish(seed: int, *, tame: bool = False) -> list[Batch]:
         (chance.access_rule, ACCESS_RULES),
         (chance.isolation, 1),
         (chance.watch, 3),
+        (chance.label, LABELS),
+        (chance.label_rule, LABEL_RULES),
         (chance.segment, NETWORKS),
         (chance.policy, POLICIES),
         (chance.policy_rule, POLICY_RULES),

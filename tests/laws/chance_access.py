@@ -7,6 +7,7 @@ from tests.laws.operations import Operation, name
 
 ACCESS_RULES = 6
 WATCHES = NETWORKS + 3
+LABELS, LABEL_RULES = 2, 6
 
 
 class Access(Routed):
@@ -34,6 +35,20 @@ class Access(Routed):
         return Operation("watch", name("watch", number), {
             "port_id": None, "network_id": None, f"{of}_id": name(of, number if of == "network" else number - NETWORKS),
             "peers": self.random.sample(["10.0.0.0/8", "10.0.0.0/24", "2001:db8::/32"], self._below(3))})
+
+    def label(self) -> Operation:
+        """A metering label of everybody or of nobody."""
+        number = self._below(LABELS)
+        return Operation("metering_label", name("metering_label", number), {"key": number + 1, "shared": self._maybe(0.8)})
+
+    def label_rule(self) -> Operation:
+        """For one block outside, or for where it comes from."""
+        number = self._below(LABEL_RULES)
+        remote = self.random.choice((None, "0.0.0.0/0", "203.0.113.0/24", "2001:db8:3::/64"))
+        return Operation("metering_label_rule", name("metering_label_rule", number), {
+            "metering_label_id": name("metering_label", number % LABELS), "direction": self.random.choice(("ingress", "egress")),
+            "excluded": self._maybe(0.3), "remote_ip_prefix": remote, "source_ip_prefix": None if remote else "10.0.0.0/9",
+            "destination_ip_prefix": None})
 
     def isolation(self) -> Operation:
         """One for a network."""

@@ -98,6 +98,7 @@ KNOWN_TO_ALL = {
     "apps.scopes",
     "apps.complaints",
     "apps.limits",
+    "apps.metered",
     "apps.watched",
     "apps.outside",
     "apps.protocols",

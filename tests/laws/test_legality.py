@@ -20,6 +20,8 @@ from apps.pipeline import (
     IN_TRACK,
     KEEP,
     LEAVE,
+    METERING,
+    NAT_OUT,
     ND_REPLY,
     PIPELINE,
     ROUTE,
@@ -46,7 +48,7 @@ RESERVED = {PORT_IN_PORT, PORT_CONTROLLER, *TUNNEL_PORT.values()}
 # Into a router: it takes one off the time to live. To the end of an answer. And to the rules, once more for the receiver:
 # from there it never comes to FORWARD. And each gateway of a router is asked in turn whether a connection is its own.
 ROUND = {(FORWARD.number, LEAVE.number), (FORWARD.number, ND_REPLY.number), (IN_TRACK.number, ADDRESSES.number),
-         (KEEP.number, KEEP.number)}
+         (KEEP.number, KEEP.number), *((METERING.number, to.number) for to in (METERING, ROUTE, NAT_OUT))}
 
 
 def turn(table: int) -> float:

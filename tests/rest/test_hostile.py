@@ -31,7 +31,10 @@ def right(client):
     PATHS["port_binding"] = f"/v2.0/ports/{inside['id']}/bindings"
     PATHS["port_forwarding"] = f"/v2.0/floatingips/{floating['id']}/port_forwardings"
     return {**POLICING, "access_rule": {"network_id": network["id"], "priority": 7},
-            "port_isolation": {"network_id": network["id"]}, "watch": {"network_id": network["id"]}, "qos_policy": {"name": "another"}, "floatingip": {"floating_network_id": outside["id"]},
+            "port_isolation": {"network_id": network["id"]}, "watch": {"network_id": network["id"]},
+            "metering_label": {"name": "right"}, "metering_label_rule": {
+                "metering_label_id": client.create("metering_label", "metering/metering-labels")["id"], "direction": "egress",
+                "remote_ip_prefix": "10.0.0.0/8"}, "qos_policy": {"name": "another"}, "floatingip": {"floating_network_id": outside["id"]},
             "port_forwarding": {"protocol": "tcp", "internal_port_id": inside["id"], "internal_port": 80, "external_port": 80},
             "default_security_group_rule": {"direction": "ingress", "protocol": "tcp"}, "port_binding": {"host": "host9"}, "network": {}, "subnet": {"network_id": network["id"], "ip_version": 4, "cidr": "10.99.0.0/24"},
             "port": {"network_id": network["id"]}, "router": {"name": "right"},
@@ -98,7 +101,7 @@ def test_every_wrong_value_is_refused_in_an_update_too(api, client, right, kind)
         wrong = list(attribute.counterexamples()) if attribute.settable in ("always", "update") else [made.body[NAMES[kind]].get(name)]
         for bad in wrong:
             answer = client.ask("PUT", path, {NAMES[kind]: {name: bad}})
-            assert answer.status in ((405,) if kind.endswith("security_group_rule") else (400, 501)), (name, bad, answer)
+            assert answer.status in ((405,) if kind.endswith(("security_group_rule", "metering_label")) else (400, 501)), (name, bad, answer)
     assert snapshot(api.model) == before
     assert client.ask("DELETE", path).status == 204
 

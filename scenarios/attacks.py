@@ -9,7 +9,6 @@ has claimed and that are in the default network.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import signal
 import socket
@@ -207,9 +206,7 @@ def experiment() -> int:
 
 
 def main(words: Sequence[str]) -> int:
-    if room.INSIDE not in os.environ:
-        return room.within("attacks", words)
-    return experiment()
+    return room.experiment("attacks", words, experiment)
 
 
 if __name__ == "__main__":

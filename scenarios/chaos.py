@@ -10,7 +10,6 @@ other, none across tenants does, and a second compilation of everything finds no
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import subprocess
 import sys
@@ -95,13 +94,11 @@ def experiment(rounds: int, seed: int) -> int:
 
 
 def main(words: Sequence[str]) -> int:
-    if room.INSIDE not in os.environ:
-        return room.within("chaos", words)
     parser = argparse.ArgumentParser(prog="chaos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=10, help="how often something breaks")
     parser.add_argument("--seed", type=int, default=1, help="of chance")
     choice = parser.parse_args(words)
-    return experiment(choice.rounds, choice.seed)
+    return room.experiment("chaos", words, lambda: experiment(choice.rounds, choice.seed))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from scenarios import leftovers
@@ -84,6 +84,11 @@ def within(module: str, words: Sequence[str]) -> int:
     with Room() as room:
         going = room.namespace.start(room._apart([sys.executable, "-u", "-m", f"scenarios.{module}", *words]), stdout=None, stderr=None)
         return going.wait()
+
+
+def experiment(module: str, words: Sequence[str], do: Callable[[], int]) -> int:
+    """Do it in here, if this is a room, and else in a new one."""
+    return do() if INSIDE in os.environ else within(module, words)
 
 
 def fits() -> str:

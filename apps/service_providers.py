@@ -4,10 +4,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-SERVICES = ("L3_ROUTER_NAT", "QOS")
+SERVICES = {"L3_ROUTER_NAT": "ha", "QOS": "hadron"}
+"""By what names clients know who provides it: routers here are what Neutron calls ha, for another host takes over."""
 
 
 def providers(model: Any) -> Iterator[dict[str, Any]]:
     """Hadron, for each."""
-    for service in SERVICES:
-        yield {"service_type": service, "name": "hadron", "default": True}
+    for service, name in SERVICES.items():
+        yield {"service_type": service, "name": name, "default": True}

@@ -58,11 +58,17 @@ def as_interfaces(format: str, text: str) -> str:
 
 
 def bring_up(machine: Machine, text: str, directory: Path) -> None:
-    file, state = directory / "interfaces", directory / "state"
+    """ifup has dhclient write resolv.conf, leases and a pid: into places of the machine's own, not into those of its host."""
+    file = directory / "interfaces"
     file.write_text(text)
-    state.mkdir()
+    own = {name: directory / name for name in ("state", "etc", "dhcp", "run")}
+    for one in own.values():
+        one.mkdir()
     machine.vm.namespace.script("ip addr flush dev eth0; ip -6 addr flush dev eth0; ip link set eth0 down")
-    machine.vm.namespace.script(f"ifup --all --no-scripts --interfaces={file} --state-dir={state}")
+    machine.vm.namespace.script(
+        f"cp -a /etc/. {own['etc']}; mount --bind {own['etc']} /etc; mkdir -p /var/lib/dhcp\n"
+        f"mount --bind {own['dhcp']} /var/lib/dhcp; mount --bind {own['run']} /run\n"
+        f"ifup --all --no-scripts --interfaces={file} --state-dir={own['state']}")
 
 
 @FORMATS

@@ -315,6 +315,7 @@ class Control:
         self.vigil.tick(tick.now, self.standing)
         if self.statistics is not None:
             self.statistics.tick(tick.now, [id for id, one in self.standing.items() if one.in_step])
+        self.compiler.world.enter()              # after a start: before somebody is waiting for it
         self.announcements.tick(tick.now)
         self.rollout.advance(self.passed())
         self.replies.tick()

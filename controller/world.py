@@ -42,6 +42,7 @@ class World:
         # (question, args) -> answer, what it read, and the key itself: all who have asked keep the same one
         self._answers: dict[tuple, tuple[Any, tuple, tuple]] = {}
         self._readers: defaultdict[Hashable, set] = defaultdict(set)
+        self._new: list[tuple] = []                                # answered, and not yet among the readers
         self._own: defaultdict[str, dict[Any, None]] = defaultdict(dict)      # kind -> questions about one row of it
         self._reads: set | None = None                              # what is read for the question being answered
         self._counts: defaultdict[tuple, dict[Any, int]] = defaultdict(dict)   # (tally, key) -> value -> how often
@@ -161,6 +162,7 @@ class World:
 
     def _readers_of(self, fact: tuple) -> Iterator[tuple]:
         """Who read it. That a question about a row reads this row is not noted, because it always does."""
+        self.enter()
         yield from self._readers.get(fact, ())
         if len(fact) == 2 and fact[0].__class__ is str:
             args = fact[1:]
@@ -212,21 +214,31 @@ class World:
         """Ask for the first time."""
         answer, reads = self._ask(asked)
         self._answers[asked] = answer, tuple(reads), asked
-        question, args = asked
-        per = question.per
-        if per is not None and len(args) == 1:
-            self._own[per][question] = None
-            reads.discard((per, args[0]))
-        readers = self._readers
-        for fact in reads:
-            readers[fact].add(asked)
+        self._new.append(asked)
         return answer
+
+    def enter(self) -> None:
+        """Note who has read what of late. Who changes rows needs it; who compiles all for the first time need not wait."""
+        if not self._new:
+            return
+        new, self._new = self._new, []
+        readers = self._readers
+        for asked in new:
+            question, args = asked
+            own = None
+            if question.per is not None and len(args) == 1:
+                own = question.per, args[0]
+                self._own[question.per][question] = None
+            for fact in self._answers[asked][1]:
+                if fact != own:
+                    readers[fact].add(asked)
 
     def _answer_again(self, asked: tuple) -> Any:
         """Ask again, and note the difference in what is read."""
         if self.broken:
             self.broken.pop(asked, None)
         answer, reads = self._ask(asked)
+        self.enter()
         _, once, asked = self._answers[asked]
         self._answers[asked] = answer, tuple(reads), asked
         for fact in reads.difference(once):
@@ -268,6 +280,8 @@ class World:
 
     def forget(self, asked: tuple) -> None:
         """Nobody asks this any more."""
+        if asked in self._answers:
+            self.enter()
         known = self._answers.pop(asked, None)
         self.broken.pop(asked, None)
         if known:

@@ -39,6 +39,7 @@ def copy(held: Held) -> Held:
 def bookkeeping(compiler: Compiler) -> dict[str, int]:
     """How much the compiler remembers of each kind."""
     world = compiler.world
+    world.enter()
     return {
         "answers": len(world._answers),
         "readers": len(world._readers),

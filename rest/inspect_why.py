@@ -214,11 +214,10 @@ class Search:
             switch is None or switch in held[1])
 
     def _by_cookie(self, cookie: int, objects: list[tuple[str, str]]) -> tuple[Found, bool]:
-        """If none has this checksum, those that agree in app and object; tenants are told none (0 is that of a drop)."""
+        """If none has this checksum, those that agree in app and object. 0 may be that of a drop, but tenants are told no other."""
         near = [(unit, key) for kind, id in objects for unit in self._compiler.units_of(kind, id)
                 if unit[0].app == cookie >> 56 for key in self._compiler.units[unit][0]]
-        told = cookie & 0xFFFFFF or self._known.context.is_admin
-        exact = [(unit, key) for unit, key in near if told and self._compiler.units[unit][0][key].cookie == cookie]
+        exact = [(unit, key) for unit, key in near if self._compiler.units[unit][0][key].cookie == cookie and cookie & 0xFFFFFF]
         return (exact, True) if exact else (near, False)
 
     def _by_object(self, id: str) -> Found:

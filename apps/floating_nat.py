@@ -14,7 +14,7 @@ from apps.limits import counted, limits_outside, meters
 from apps.metered import inward
 from apps.outside import announcement, answer, by_wire, enter, listen, look_up, outside
 from apps.pipeline import FORWARD, GATE, LEAVE, NAT_IN, NAT_OUT, NETWORK, NEXT_HOP, ROUTER, SENDER
-from apps.places import FLOATING_PORT, bearer, gateway_of, home, outlet, outlet_of, standing_for
+from apps.places import FLOATING_PORT, bearer, gateway_of, home, outlet, outlet_of, standing_for, stands_in
 from apps.routing import IPV4, interfaces
 from apps.uplinks import on_wire, wire_mac
 from controller.app import Missing, Said, answers, every, flows
@@ -104,6 +104,12 @@ def announce(world, floating):
     """The address is here: told when it is somewhere else than before, and again in its turn."""
     held = holder(world, floating)
     return announcement(world, held, [floating.floating_ip_address]) if outlet(world, held) else Said()
+
+
+@every(2, per="floatingip", to=lambda world, floating: by_wire(world, holder(world, floating)))
+def hold(world, floating):
+    """The same of an address that is here because another host is lost, which may still answer for it."""
+    return announce.say(world, floating) if world.ask(stands_in, floating.router_id) else Said()
 
 
 @flows(per="floatingip", on=where)

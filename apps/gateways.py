@@ -47,6 +47,7 @@ from apps.places import (
     joints,
     outlets,
     reach,
+    stands_in,
 )
 from apps.routing import DESTINATION, IPV4, IPV6, addresses, answer_echoes, closeness, connected, measure
 from apps.scopes import same_scope, shares_scope
@@ -257,6 +258,14 @@ def answer_outside(world, port):
 def announce(world, port):
     """The router's addresses are here: told when another host becomes the gateway host, and again in its turn."""
     return announcement(world, port, addresses(port)) if on_gateway(world, port) else Said()
+
+
+@every(2, per="port", to=by_wire)
+@only(is_gateway)
+def hold(world, port):
+    """A host that is lost may be cut off from us alone, and still answer: physical switches hear again and again where the
+    addresses are now."""
+    return announce.say(world, port) if world.ask(stands_in, port.device_id) else Said()
 
 
 # ---- who is out there

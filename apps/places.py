@@ -3,8 +3,7 @@
 With seats.py the only file that turns facts (hosts, switches, interfaces: seen) into places. Other apps ask it; none
 looks at interfaces itself.
 """
-from hashlib import blake2s
-
+from apps.choices import best, is_elsewhere
 from apps.exits import rank
 from apps.scopes import shares_scope
 from apps.seats import ROUTER_PORTS, awaited, plugged
@@ -222,27 +221,26 @@ def gateway_switch(world, router_id):
     `ha` stays where it is all the same. One host is it for all gateways of a router: of those with the most of their
     wires, one that has the first gateways'; and of these one that has the wires of the router's own networks.
     """
+    return _gateway_switch(world, router_id)
+
+
+@query
+def stands_in(world, router_id):
+    """Whether the gateway host of a router is that only because another one is lost."""
+    return world.ask(gateway_switch, router_id) != _gateway_switch(world, router_id, heed=False)
+
+
+def _gateway_switch(world, router_id, heed=True):
     router, networks = world.get("router", router_id), [world.get("network", port.network_id) for port in world.ask(gates, router_id)]
     reaching = [world.gathered(landings, network.provider_physical_network) for network in networks
                 if network and network.provider_physical_network]
-
     inner = [wires[0][0] for id in sorted(world.gathered(joints, ("networks", router_id))) if (wires := world.ask(strands, id))]
 
-    def preference(switch):
-        lost = router is not None and router.ha and world.get("loss", switch) is not None
+    def order(switch):
         lacking = [switch not in switches for switches in reaching]
         apart = sum(switch not in world.gathered(landings, wire) for wire in inner)
-        order = blake2s(f"{router_id} {switch}".encode(), digest_size=8).digest()
-        return lost, _is_elsewhere(world, router, switch), sum(lacking), lacking, apart, order
-    return min(frozenset().union(*reaching), default=None, key=preference)
-
-
-def _is_elsewhere(world, router, switch_id):
-    """Whether a switch is in none of the zones in which a router had best lead outside."""
-    if router is None or not router.availability_zone_hints:
-        return False
-    host = world.get("host", world.need("switch", switch_id).host_id or "")
-    return host is None or host.availability_zone not in router.availability_zone_hints
+        return is_elsewhere(world, router, switch), sum(lacking), lacking, apart
+    return best(world, router, frozenset().union(*reaching), order, router_id, heed)
 
 
 @query
@@ -312,10 +310,7 @@ def door(world, router_id, network_id):
     if router is None or not wires:
         return None
 
-    def preference(switch):
-        lost = router.ha and world.get("loss", switch) is not None
-        return lost, blake2s(f"{router_id} {network_id} {switch}".encode(), digest_size=8).digest()
-    return min(world.gathered(landings, wires[0][0]), default=None, key=preference)
+    return best(world, router, world.gathered(landings, wires[0][0]), lambda switch: (), f"{router_id} {network_id}")
 
 
 @query

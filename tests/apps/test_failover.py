@@ -90,3 +90,27 @@ def test_if_all_are_lost_it_stays_with_the_first(net, cloud):
     for host in HOSTS:
         lose(net, host)
     assert cloud.host() == first
+
+
+def test_who_stands_in_says_so_again_and_again_as_the_other_may_be_cut_off_from_us_alone(net, cloud):
+    a = net.port("a", on="host1", network=cloud.inside)
+    floating = cloud.floating(a, distributed=False)
+    first = cloud.host()
+
+    def said_in(seconds: int) -> list[tuple[str, str]]:
+        net.heard()
+        heard = []
+        for _ in range(seconds):
+            net.now += 1
+            net.announcements.tick(net.now)
+            heard += sorted(told(net))
+        return heard
+    assert {host for host, _ in said_in(4)} <= {first}
+    lose(net, first)
+    second = cloud.host()
+    held = said_in(8)
+    for address in (cloud.gateway.ip, cloud.gateway.ip6, floating.ip):
+        assert held.count((second, address)) >= 3
+    assert {host for host, _ in held} == {second}
+    find(net, first)
+    assert {host for host, _ in said_in(4)} <= {first}

@@ -85,6 +85,7 @@ LAYERS = {
 KNOWN_TO_ALL = {
     "apps.pipeline",
     "apps.places",
+    "apps.choices",
     "apps.exits",
     "apps.servers",
     "apps.uplinks",

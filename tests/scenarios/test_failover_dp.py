@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from scenarios.sockets import Nic
 from tests.faults.fabric import Written
 from tests.kit import frames
 from tests.scenarios.leading import Outside
@@ -73,6 +74,36 @@ def test_a_gateway_host_dies_another_takes_over_and_others_lose_nothing(outside,
     assert heard and silence < FAILOVER + SLOW, "the router's own connection goes on by the other host, and back again"
     heard, silence = untouched.stop()
     assert heard and silence < 1, f"a router on a host that lives lost {silence} s"
+
+
+def test_a_host_that_is_cut_off_from_hadron_alone_answers_on_and_the_other_holds_its_own(outside, tenants):
+    """It keeps its flows, and its MACs come from two places whenever somebody asks; the one that stands in wins them back."""
+    (victim, (router, machines)), _ = tenants.items()
+    mine = on(machines, victim)
+    reaches(mine)
+    host = next(host for host in outside.site.cloud.hosts if host.name == victim)
+    host.vsctl("del-manager", "--", "set-controller", "br-int", f"tcp:{outside.site.cloud.controller_address}:1")
+    wait(lambda: len(outside.site.ask("GET", "/v2.0/losses")["losses"]) == 1, "nobody is lost", FAILOVER + SLOW)
+    wait(lambda: holders(outside, router) == 2, "nobody stands in")
+    session = outside.session(mine)
+    nic = Nic(outside.away.namespace.name)
+    for _ in range(4):                                  # both answer this, with one MAC from two places
+        nic.send(frames.arp_request(outside.away.mac, "203.0.113.1", outside.router_address(router)))
+        wait(lambda: mine.vm.ping("203.0.113.1"), "the other host has taken it away for good", 2 + SLOW)
+    nic.close()
+    heard, silence = session.stop()
+    assert heard and silence < 2 + SLOW, f"silent for {silence} s, and it is said every two where the addresses are"
+    host.set_manager(f"tcp:{outside.site.cloud.controller_address}:{outside.site.ovsdb_port}")
+    wait(lambda: not outside.site.ask("GET", "/v2.0/losses")["losses"], "it is not trusted again", 30)
+    reaches(mine)
+    assert outside.gateway_host(router).name == victim
+
+
+def holders(outside: Outside, router: dict[str, Any]) -> int:
+    """On how many hosts the flows of the router's address outside are."""
+    wanted = f"nw_dst={outside.router_address(router)} "
+    return sum(any("table=33" in line and wanted in f"{line.replace(',', ' ')} " for line in host.dump_flows())
+               for host in outside.site.cloud.hosts)
 
 
 def test_a_restart_of_the_controller_loses_no_nated_connection_and_changes_no_flow(outside, tenants):

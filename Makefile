@@ -8,35 +8,35 @@ export ANSIBLE_VENV := $(abspath $(ANSIBLE))
 PY := $(VENV)/bin/python
 APT := openvswitch-switch iproute2 ethtool tcpdump iputils-ping traceroute busybox iperf3 python3-venv isc-dhcp-client procps openssl
 
-.PHONY: demo test clients experiments test-ovs35 lint check bench setup system venv clean
+.PHONY: demo test clients experiments test-ovs35 lint check bench setup system venv tools clean
 
 demo: setup            ## two tenants with the same addresses on three hosts, measured; stays up until Ctrl-C
 	$(PY) -m scenarios.demo
 
 test: APT += mininet ifupdown net-tools bind9-dnsutils curl ndisc6
-test: setup lint $(VENV)/cloud-init/.ready $(KEYSTONE)/.ready $(ANSIBLE)/.ready       ## everything: style, types, all tests but whole experiments
+test: setup tools lint $(VENV)/cloud-init/.ready $(KEYSTONE)/.ready $(ANSIBLE)/.ready       ## everything: style, types, all tests but whole experiments
 	$(PY) -m pytest -q -n 3 --dist loadfile -m "not experiment" tests || { \
 	  echo "once more and alone: what failed while others kept the machine busy"; \
 	  $(PY) -m pytest -q --last-failed --last-failed-no-failures none tests; }
 
 experiments: APT += mininet
-experiments: setup     ## Mininet topologies, attacks and chaos against Hadron, each with its verdict; minutes
+experiments: setup tools     ## Mininet topologies, attacks and chaos against Hadron, each with its verdict; minutes
 	$(PY) -m pytest -q -m experiment tests
 
-clients: setup $(KEYSTONE)/.ready $(ANSIBLE)/.ready  ## openstack, openstacksdk's own tests, Ansible, oVirt's calls, the API fuzzed for longer
+clients: setup tools $(KEYSTONE)/.ready $(ANSIBLE)/.ready  ## openstack, openstacksdk's own tests, Ansible, oVirt's calls, the API fuzzed for longer
 	HADRON_FUZZ=300 $(PY) -m pytest -q -rA tests/rest/test_openstack_*.py tests/rest/test_openstacksdk.py \
 	  tests/rest/test_sdk_functional.py tests/rest/test_ansible.py tests/rest/test_ovirt.py tests/rest/test_fuzz.py \
 	  tests/rest/test_keystone.py
 
-test-ovs35: setup      ## what packets do, with Open vSwitch 3.5 (Debian 13's, fetched into build/) on the emulated hosts
+test-ovs35: setup tools      ## what packets do, with Open vSwitch 3.5 (Debian 13's, fetched into build/) on the emulated hosts
 	$(PY) -m scenarios.other_ovs build/ovs-3.5
 	HADRON_OVS=$(CURDIR)/build/ovs-3.5 $(PY) -m pytest -q tests/scenarios
 
-lint: setup
+lint: setup tools
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 
-bench: setup           ## figures as JSON, and their growth as a picture: build/bench.json, build/growth.svg
+bench: setup tools           ## figures as JSON, and their growth as a picture: build/bench.json, build/growth.svg
 	$(PY) -m tests.bench --into build
 
 setup: system venv
@@ -49,12 +49,20 @@ system:
 
 venv: $(VENV)/.ready
 
-$(VENV)/.ready: requirements.txt requirements-test.txt setup.py
+tools: $(VENV)/.tools
+
+$(VENV)/.ready: requirements.txt requirements-demo.txt setup.py
 	@echo "making the virtual environment $(VENV)"
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Hadron needs Python 3.11 or later"; exit 1; }
 	@python3 -m venv $(VENV)
-	@$(VENV)/bin/pip install -q --disable-pip-version-check -r requirements.txt -r requirements-test.txt
+	@$(VENV)/bin/pip install -q --disable-pip-version-check -r requirements.txt -r requirements-demo.txt
 	@$(VENV)/bin/pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+# What tests need, and neither Hadron nor the demo.
+$(VENV)/.tools: requirements-test.txt $(VENV)/.ready
+	@echo "adding to the virtual environment what tests need"
+	@$(VENV)/bin/pip install -q --disable-pip-version-check -r requirements-test.txt
 	@touch $@
 
 # Unpacked and not installed: an installed cloud-init would configure this machine at its next start.

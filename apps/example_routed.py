@@ -26,7 +26,7 @@ def documents(id_of: Callable[[str, int], str], owned: Callable[..., Document]) 
         yield "subnetpool", owned("subnetpool", number, address_scope_id=id_of("address_scope", number), prefixes=[])
     yield "router", owned("router", 1, name="router", key=1, admin_state_up=True,
                           routes=[{"destination": "198.51.100.0/24", "nexthop": "10.0.0.11"}],
-                          enable_default_route_ecmp=True, external_gateways=[
+                          enable_ndp_proxy=True, enable_default_route_ecmp=True, external_gateways=[
                               {"network_id": id_of("network", number), "enable_snat": True, "external_fixed_ips": []}
                               for number in (3, 8)])
     yield from _ports(id_of, owned)
@@ -43,6 +43,7 @@ def documents(id_of: Callable[[str, int], str], owned: Callable[..., Document]) 
     yield "port_forwarding", {"id": id_of("port_forwarding", 1), "floatingip_id": id_of("floatingip", 2), "protocol": "tcp",
                               "external_port_range": "8080:8080", "internal_port_range": "80:80",
                               "internal_port_id": id_of("port", 2), "internal_ip_address": "10.0.0.12"}
+    yield "ndp_proxy", owned("ndp_proxy", 1, router_id=id_of("router", 1), port_id=id_of("port", 2), ip_address="2001:db8::2")
     yield "route", owned("route", 1, subnet_a_id=id_of("subnet", 1), subnet_b_id=id_of("subnet", 3),
                          router_id=id_of("router", 1))
 

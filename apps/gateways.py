@@ -15,8 +15,10 @@ from apps.metered import inward, outward
 from apps.outside import (
     announcement,
     answer,
+    brought_within,
     by_wire,
     enter,
+    entering,
     family_of,
     listen,
     look_up,
@@ -201,9 +203,7 @@ def translate_in(world, port):
     router, network = outside(world, port)
     own = [fixed.ip_address for fixed in port.fixed_ips if family_of(fixed.ip_address) == IPV4]
     come: dict = {ROUTER: router.key, NETWORK: network.key}
-    within = *counted(port, world.ask(limits_of_gateway, port.id), "bits received"), set_field({SENDER: port.key})
-    route = inward(world, router)
-    on = (ct(port.zone, route, commit=True),) if several(world, router) else (route,)
+    within, route = entering(world, port), inward(world, router)
     for ip in own:
         yield NAT_IN, "own", match({**come, "eth_type": IPV4, "ipv4_dst": ip}), (
             *within, ct(port.zone, route, nat=Nat("")))
@@ -212,14 +212,16 @@ def translate_in(world, port):
         yield NAT_IN, "plain", match({**come, "eth_type": IPV4, "ipv4_dst": cidr}), (
             *within, ct(port.zone, route, commit=True))
     for family in (IPV6,) if own and snat(router, network) else (IPV4, IPV6):
+        if family == IPV6 and router.enable_ndp_proxy:
+            continue                                     # ndp_proxies.py says which addresses
         if all(same_scope(world, id, network.id, family) for id in sorted(world.gathered(joints, ("networks", router.id)))):
-            yield NAT_IN, "untold", match({**come, "eth_type": family}), (*within, *on)
+            yield NAT_IN, "untold", match({**come, "eth_type": family}), brought_within(world, port)
             continue
         for _, cidr, id in world.ask(connected, router.id):
             if family_of(cidr) == family and same_scope(world, world.need("port", id).network_id, network.id, family):
                 wanted: dict = {**come, "eth_type": family, DESTINATION[family]: cidr}
                 if family == IPV6 or cidr not in alike(world, router, network):
-                    yield NAT_IN, "plain", match(wanted), (*within, *on)
+                    yield NAT_IN, "plain", match(wanted), brought_within(world, port)
 
 
 def alike(world, router, network):

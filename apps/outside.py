@@ -1,10 +1,12 @@
 """What gateways and floating addresses have in common: each speaks outside, from one switch, with a MAC of its own."""
 from apps.exits import exit_to
+from apps.limits import counted, limits_of_gateway
+from apps.metered import inward
 from apps.pipeline import BACK, FORWARD, LEAVE, ND_REPLY, NETWORK, NEXT_HOP, ROUTER, SENDER, UPLINK
 from apps.places import gates, gateway_switch, is_gateway, outlet
 from apps.uplinks import uplink_of
 from controller.app import Fact, Missing, Said, only, query
-from controller.openflow.actions import controller, meter, move, resubmit, set_field
+from controller.openflow.actions import controller, ct, meter, move, resubmit, set_field
 from controller.openflow.group import Meter
 from controller.openflow.match import match
 from controller.packet import arp, ethernet, icmp6, icmp_errors, ipv6
@@ -24,6 +26,18 @@ def outside(world, port):
     if not router.admin_state_up:
         raise Missing("router", router.id)
     return router, network
+
+
+def entering(world, port):
+    """What is done first with all that comes in by a gateway."""
+    return *counted(port, world.ask(limits_of_gateway, port.id), "bits received"), set_field({SENDER: port.key})
+
+
+def brought_within(world, port):
+    """What comes in as it is goes on to be routed; of several gateways, with a note by which it came."""
+    router, _ = outside(world, port)
+    route = inward(world, router)
+    return *entering(world, port), ct(port.zone, route, commit=True) if several(world, router) else route
 
 
 def wire(world, port):

@@ -170,6 +170,12 @@ EXTENSIONS: dict[str, Extension] = {one.alias: one for one in (
     Extension("expose-port-forwarding-in-fip", "Expose Floating IP port forwardings",
               "A floating IP says what it forwards",
               "2018-06-28T16:00:00-00:00", "test_a_floating_ip_says_what_it_forwards"),
+    Extension("l3-ndp-proxy", "name",                    # which is what Neutron calls it
+              "A router answers outside for IPv6 addresses of machines behind it",
+              "2021-06-29T10:00:00-00:00", "test_a_router_answers_for_addresses_behind_it"),
+    Extension("l3-ext-ndp-proxy", "Router support to enable NDP proxy",
+              "Whether a router answers for addresses behind it",
+              "2020-08-25T00:00:00-00:00", "test_a_router_answers_for_addresses_behind_it"),
     Extension("extraroute", "Neutron Extra Route",
               "Routes of a router beside those to its own subnets",
               "2013-02-01T10:00:00-00:00", "test_a_router_has_extra_routes"),

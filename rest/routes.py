@@ -111,6 +111,8 @@ class Routes:
         if route is not None:
             return route
         inner = self._inside.get((tuple(prefix), rest[1].removesuffix(".json")))
+        if inner is not None and inner.part in self._without:
+            raise switched_off(inner.name, inner.part)
         route = _within(inner, rest[2:]) if inner is not None else None
         if route is None:
             raise no_such_address()

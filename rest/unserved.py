@@ -28,7 +28,6 @@ UNSERVED: dict[str, str] = {
     "floating-ip-router-writable": "a floating IP's router follows from its port",
     "flow_classifier": "chains of services are not served", "sfc": "chains of services are not served",
     "fwaas_v2": FIREWALL, "standard-attr-fwaas-v2": FIREWALL,
-    "l3-ext-ndp-proxy": "IPv6 is routed to the outside as it is", "l3-ndp-proxy": "IPv6 is routed to the outside as it is",
     "l3-port-ip-change-not-allowed": "an interface of a router may get other addresses, unless the old ones are needed",
     "local_ip": "addresses that mean another port on every host are not served",
     "logging": "what was dropped is counted by flow, not logged by packet",

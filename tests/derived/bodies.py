@@ -21,6 +21,7 @@ MADE: dict[str, Callable[[World], dict[str, Any]]] = {
     "segment": lambda world: {"network_id": world.make("network", ADMIN, provider__network_type="flat",
                                                        provider__physical_network="physnet8").id,
                               "network_type": "flat", "physical_network": "physnet9"},
+    "ndp_proxy": lambda world: _proxied(world),
     "port_binding": lambda world: {"host": "host9"},
     "rbac_policy": lambda world: {"object_type": "network", "object_id": world.make("network", ADMIN).id,
                                   "action": "access_as_shared", "target_tenant": "another"},
@@ -55,6 +56,13 @@ def _forwarding(world: World) -> dict[str, Any]:
     floating = world.make("floatingip", ADMIN, floating_network_id=network.id)
     port = behind(world, leading(world, network, ADMIN), by=ADMIN)
     return {"floatingip_id": floating.id, "internal_port_id": port.id, "internal_port": 80, "external_port": 8080}
+
+
+def _proxied(world: World) -> dict[str, Any]:
+    """A router that may answer for others, and a port behind it."""
+    network = external(world, "203.0.113.0/24", "2001:db8:f00d::/64")
+    router = world.make("router", ADMIN, enable_ndp_proxy=True, external_gateway_info={"network_id": network.id})
+    return {"router_id": router.id, "port_id": behind(world, router, "2001:db8:1::/64", by=ADMIN).id}
 
 
 def state(world: World) -> tuple:

@@ -24,7 +24,7 @@ from tests.kit.worlds import core
 KINDS = {"network": "networks", "subnet": "subnets", "port": "ports", "router": "routers", "floatingip": "floatingips",
          "security_group": "security_groups", "security_group_rule": "security_group_rules",
          "subnetpool": "subnetpools", "address_scope": "address_scopes", "trunk": "trunks",
-         "address_group": "address_groups", "network_segment_range": "network_segment_ranges", "segment": "segments", "qos_policy": "policies",
+         "address_group": "address_groups", "ndp_proxy": "ndp_proxies", "network_segment_range": "network_segment_ranges", "segment": "segments", "qos_policy": "policies",
          "metering_label": "metering_labels", "metering_label_rule": "metering_label_rules"}
 PARTS = {"bandwidth_limit_rule": "bandwidth_limit_rules", "packet_rate_limit_rule": "packet_rate_limit_rules",
          "dscp_marking_rule": "dscp_marking_rules", "port_binding": "bindings"}           # objects that are inside others
@@ -62,6 +62,7 @@ NO_RENUMBER = "Neutron's plugins refuse to change it too (ML2: 'does not support
 REASONS: dict[tuple[str, str, str], str] = {
     **{(kind, "revision_number", "default"): "read-only; it counts from 0" for kind in KINDS},
     **{(kind, "tags", "default"): "set by themselves; there are none at first" for kind in KINDS},
+    ("router", "enable_ndp_proxy", "default"): "false, which is what Neutron makes of it",
     ("port_binding", "host", "put"): "a binding is one for a host; for another host there is another",
     ("port_binding", "port_id", "alone"): "taken in bodies if it is the one in the address",
     ("port_binding", "profile", "default"): "an empty object, which is what Neutron makes of it",
@@ -96,7 +97,7 @@ REASONS: dict[tuple[str, str, str], str] = {
     ("port", "pvlan_type", "visible"): NOT_OFFERED, ("port", "pvlan_community", "visible"): NOT_OFFERED,
     ("port", "propagate_uplink_status", "visible"): NOT_OFFERED, ("port", "trusted", "visible"): NOT_OFFERED,
     **{("router", name, "visible"): NOT_OFFERED for name in (
-        "evpn_vni", "enable_default_route_bfd", "enable_ndp_proxy", "service_type_id")},
+        "evpn_vni", "enable_default_route_bfd", "service_type_id")},
     **{("router", name, "there"): "read-only, of an extension that is not offered" for name in (
         "conntrack_helpers",)},
     ("router", "enable_snat", "default"): "worked out from external_gateway_info",

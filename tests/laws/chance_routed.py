@@ -10,6 +10,7 @@ NETWORKS, SUBNETS, PORTS, GROUPS, RULES, HOSTS, WIRES, ROUTERS = 4, 6, 24, 5, 14
 JOINTS = range(100, 100 + ROUTERS * SUBNETS)  # numbers of ports that are interfaces of routers
 PAIRS = [(one, other) for other in range(SUBNETS) for one in range(other) if (one % 3 == 2) == (other % 3 == 2)]
 WORLDS, GATES, HOLDERS, FLOATING, FORWARDS, STRANGERS = (8, 9), 200, 240, 6, 4, 4  # external networks, and what leads there
+PROXIES = 4
 WORLD, OUTSIDE = WORLDS[0], {8: "203.0.113", 9: "192.0.2"}
 POOLS = 2
 MODES = ("slaac", "dhcpv6-stateless", "dhcpv6-stateful")
@@ -48,7 +49,7 @@ class Routed(Draw):
             name("router", number),
             {"key": number + 1, "admin_state_up": self._maybe(0.9), "routes": routes,
              "paired": self._maybe(0.3), "ha": self._maybe(0.8), "distributed": self._maybe(0.8),
-             "enable_default_route_ecmp": self._maybe(0.5), "external_gateways": [
+             "enable_default_route_ecmp": self._maybe(0.5), "enable_ndp_proxy": self._maybe(0.5), "external_gateways": [
                  {"network_id": name("network", world), "enable_snat": self._maybe(0.8), "external_fixed_ips": []}
                  for world in self.random.sample(WORLDS, self._below(len(WORLDS) + 1))]},
         )
@@ -65,6 +66,13 @@ class Routed(Draw):
             "network_id": name("network", world), "ip_version": 4, "cidr": f"{OUTSIDE[world]}.0/24", "enable_dhcp": False,
             "subnetpool_id": self.random.choice((None, name("subnetpool", 0))),
             "gateway_ip": self.random.choice((f"{OUTSIDE[world]}.1", None))})
+
+    def proxy(self) -> Operation:
+        """An address for which a router answers outside; no two tame ones are of one router and address."""
+        number = self._below(PROXIES)
+        router, port = (number % ROUTERS, number) if self.tame else (self._below(ROUTERS + 1), self._below(4))
+        return Operation("ndp_proxy", name("ndp_proxy", number), {
+            "router_id": name("router", router), "port_id": name("port", port), "ip_address": f"2001:db8::{10 + port}"})
 
     def gate(self) -> Operation:
         """A router's port on an external network."""

@@ -19,6 +19,7 @@ import apps.hops  # noqa: F401
 import apps.metering  # noqa: F401
 import apps.multihoming  # noqa: F401
 import apps.multipath  # noqa: F401
+import apps.ndp_proxies  # noqa: F401
 import apps.neighbours  # noqa: F401
 import apps.path_policies  # noqa: F401
 import apps.port_bindings  # noqa: F401

@@ -28,6 +28,7 @@ def right(client):
     for rule in POLICING:
         PATHS[rule] = f"/v2.0/qos/policies/{policy['id']}/{rule}s"
     wired = client.create("network", provider__network_type="flat", provider__physical_network="wan3")
+    proxied = _proxied(client)
     PATHS["port_binding"] = f"/v2.0/ports/{inside['id']}/bindings"
     PATHS["port_forwarding"] = f"/v2.0/floatingips/{floating['id']}/port_forwardings"
     return {**POLICING, "access_rule": {"network_id": network["id"], "priority": 7},
@@ -36,6 +37,7 @@ def right(client):
                 "metering_label_id": client.create("metering_label", "metering/metering-labels")["id"], "direction": "egress",
                 "remote_ip_prefix": "10.0.0.0/8"}, "qos_policy": {"name": "another"}, "floatingip": {"floating_network_id": outside["id"]},
             "port_forwarding": {"protocol": "tcp", "internal_port_id": inside["id"], "internal_port": 80, "external_port": 80},
+            "ndp_proxy": proxied,
             "default_security_group_rule": {"direction": "ingress", "protocol": "tcp"}, "port_binding": {"host": "host9"}, "network": {}, "subnet": {"network_id": network["id"], "ip_version": 4, "cidr": "10.99.0.0/24"},
             "port": {"network_id": network["id"]}, "router": {"name": "right"},
             "segment": {"network_id": wired["id"], "network_type": "vlan", "physical_network": "wan2", "segmentation_id": 9},
@@ -65,6 +67,16 @@ def _outside(client):
     client.ask("PUT", f"/v2.0/routers/{router['id']}/add_router_interface", {"subnet_id": inner["id"]})
     return (outside, client.create("port", network_id=inner["network_id"]),
             client.create("floatingip", floating_network_id=outside["id"]))
+
+
+def _proxied(client):
+    """A router that answers outside for others, and a port behind it."""
+    outside = client.create("network", provider__network_type="flat", provider__physical_network="wan6", router__external=True)
+    client.create("subnet", network_id=outside["id"], ip_version=6, cidr="2001:db8:f00d::/64")
+    inner = client.create("subnet", network_id=client.create("network")["id"], ip_version=6, cidr="2001:db8:1::/64")
+    router = client.create("router", enable_ndp_proxy=True, external_gateway_info={"network_id": outside["id"]})
+    client.ask("PUT", f"/v2.0/routers/{router['id']}/add_router_interface", {"subnet_id": inner["id"]})
+    return {"router_id": router["id"], "port_id": client.create("port", network_id=inner["network_id"])["id"]}
 
 
 def address(kind, document):

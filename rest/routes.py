@@ -10,8 +10,10 @@ from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from controller.errors import Refused, Unsupported
 from controller.resource import Resource
 from rest.errors import bad_request, no_such_address, switched_off
+from rest.unserved import ADDRESSES
 from rest.versions import VERSION
 
 _LONGEST_SEGMENT = 512
@@ -102,7 +104,7 @@ class Routes:
         resource = self._tagged.get(path[1]) if len(path) in (4, 5) and path[0] == VERSION and path[3] == "tags" else None
         route = _within(resource, path[2:]) if resource is not None else None
         if route is None:
-            raise no_such_address()
+            raise _unknown(path)
         return route
 
     def _below(self, resource: Resource, prefix: list[str], rest: list[str]) -> Route:
@@ -110,13 +112,23 @@ class Routes:
         route = _within(resource, rest)
         if route is not None:
             return route
+        path = [*prefix, *rest]
         inner = self._inside.get((tuple(prefix), rest[1].removesuffix(".json")))
         if inner is not None and inner.part in self._without:
             raise switched_off(inner.name, inner.part)
         route = _within(inner, rest[2:]) if inner is not None else None
         if route is None:
-            raise no_such_address()
+            raise _unknown(path)
         return route._replace(parent_id=rest[0])
+
+
+def _unknown(path: list[str]) -> Refused:
+    """404; or 501 and why, for what Neutron has there."""
+    for part in path[1:5]:
+        name = part.removesuffix(".json")
+        if path[0] == VERSION and name in ADDRESSES:
+            return Unsupported(name, ADDRESSES[name])
+    return no_such_address()
 
 
 def _within(resource: Resource, rest: list[str]) -> Route | None:

@@ -7,6 +7,7 @@ AGENTS = "nothing is scheduled: every host does its part by flows; what is where
 BGP = "routes are not exchanged with routers outside"
 FIREWALL = "access lists (/v2.0/access-rules) and security groups are what guards"
 HARDWARE = "interfaces are Open vSwitch's: nothing is offloaded or passed through"
+MINIMUM = "a minimum is not reserved for a port, since Open vSwitch's userspace datapath ignores queues: use limits for the others, or a circuit"
 MIRRORS = "mirrors are not served; what crosses a port is seen with tcpdump on its host"
 PLACEMENT = "nothing is reserved with a placement service"
 VPN = "tunnels to other sites are not served"
@@ -42,9 +43,7 @@ UNSERVED: dict[str, str] = {
     "port-resource-request": PLACEMENT, "port-resource-request-groups": PLACEMENT,
     "project-default-networks": "there are no networks that a port is put on unasked",
     "pvlan": "private VLANs are not served; /v2.0/port-isolations keeps the ports of a network apart", "qinq": "one tag is looked behind",
-    "qos-bw-minimum-ingress": "nothing is reserved: use limits for the others, or a circuit",
-    "qos-pps-minimum": "nothing is reserved: use limits for the others, or a circuit",
-    "qos-pps-minimum-rule-alias": "nothing is reserved: use limits for the others, or a circuit",
+    "qos-bw-minimum-ingress": MINIMUM, "qos-pps-minimum": MINIMUM, "qos-pps-minimum-rule-alias": MINIMUM,
     "qos-rule-type-filter": "all types of rules that are listed are served",
     "quota-check-limit-default": "a limit is held against what is used where check_limit asks for it",
     "router-admin-state-down-before-update": "a router may change while it is up",
@@ -55,3 +54,10 @@ UNSERVED: dict[str, str] = {
     "vpn-aes-ccm-gcm": VPN, "vpn-aes-ctr": VPN, "vpn-endpoint-groups": VPN, "vpn-flavors": VPN, "vpn-no-sha1-3des": VPN,
     "vpnaas": VPN,
 }
+
+# Addresses of Neutron's that are not served, by the part of the path that says so, and why: they answer 501.
+ADDRESSES: dict[str, str] = {
+    **dict.fromkeys(("minimum_bandwidth_rules", "minimum_packet_rate_rules", "alias_minimum_bandwidth_rules",
+                     "alias_minimum_packet_rate_rules"), MINIMUM),
+    "flavors": UNSERVED["flavors"], "local_ips": UNSERVED["local_ip"], "vpn": VPN, "sfc": UNSERVED["sfc"], "fwaas": FIREWALL,
+    "taas": MIRRORS, "bgp-speakers": BGP, "bgp-peers": BGP, "bgpvpn": BGP}

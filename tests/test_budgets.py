@@ -17,6 +17,7 @@ from controller.model import Model
 from controller.types import freeze
 from tests.kit.worlds import ADMIN, ANN, World, core
 
+NETWORK = core()["network"].flows["own"]
 DEFAULT_GROUP = 4 * 2                    # the rules of a project's default group
 OWN_PORTS = ("network:router_interface", "network:router_gateway", "network:floatingip")
 
@@ -51,7 +52,7 @@ def limited(limit: int) -> World:
 
 
 def test_what_would_cost_more_than_is_left_is_refused_and_changes_nothing() -> None:
-    world = limited(8 + DEFAULT_GROUP + 20 + 2 * 10 + 2)       # a network, and a port with two addresses
+    world = limited(NETWORK + DEFAULT_GROUP + 20 + 2 * 10 + 2)       # a network, and a port with two addresses
     network = world.make("network")
     for cidr in ("10.0.0.0/24", "2001:db8::/64"):
         world.make("subnet", network_id=network.id, cidr=cidr, ip_version=6 if ":" in cidr else 4)
@@ -69,21 +70,21 @@ def test_what_would_cost_more_than_is_left_is_refused_and_changes_nothing() -> N
 
 
 def test_a_project_without_a_limit_has_none_and_others_do_not_count() -> None:
-    world = limited(8 + DEFAULT_GROUP)
+    world = limited(NETWORK + DEFAULT_GROUP)
     world.make("network")
     world.make("network", ADMIN)
     with pytest.raises(OverQuota):
         world.make("network")
     with pytest.raises(Invalid, match="quotas.flows: has no quota"):
         World(quotas={"flows": 1})
-    configured = World(quotas={"flow": 8 + DEFAULT_GROUP})
+    configured = World(quotas={"flow": NETWORK + DEFAULT_GROUP})
     configured.make("network")
     with pytest.raises(OverQuota):
         configured.make("network")
 
 
 def test_those_of_one_request_count_together() -> None:
-    world = limited(8 * 3 + DEFAULT_GROUP)
+    world = limited(NETWORK * 3 + DEFAULT_GROUP)
     with pytest.raises(OverQuota):
         world.writer.create(ANN, "network", [{}] * 4)
     assert len(world.writer.create(ANN, "network", [{}] * 3)) == 3

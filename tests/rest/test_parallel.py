@@ -2,8 +2,10 @@
 from collections import Counter
 
 from tests.kit.served import together
+from tests.kit.worlds import core
 
 CLIENTS = 8
+NETWORK = core()["network"].flows["own"]
 
 
 def at_once(api, work, times: int) -> list:
@@ -49,7 +51,7 @@ def test_creates_at_once_never_pass_the_quota_of_flow_entries(api):
     client = api.client()
     client.create("network", project_id="costly")
     used = client.get("/v2.0/quotas/costly/details")["quota"]["flow"]["used"]
-    client.ask("PUT", "/v2.0/quotas/costly", {"quota": {"flow": used + 10 * 8 + 7}})
+    client.ask("PUT", "/v2.0/quotas/costly", {"quota": {"flow": used + 10 * NETWORK + NETWORK - 1}})
     body = {"network": {"project_id": "costly"}}
     made = at_once(api, lambda client, thread, turn: client.ask("POST", "/v2.0/networks", body).status, 3)
     assert Counter(made) == {201: 10, 409: 14}

@@ -102,10 +102,19 @@ def test_the_facts_name_the_host_its_switch_and_its_tunnels(host):
         assert hosts.posts[0].complete and not any(post.complete for post in hosts.posts[1:])
         assert hosts.of(host.name, "host")[host.name] == {
             "id": host.name, "hostname": host.name, "tunnel_ip": host.tunnel_address, "ovs_version": "3.1.0",
-            "datapath_types": ["dummy", "netdev"], "last_seen": "now"}
+            "availability_zone": None, "datapath_types": ["dummy", "netdev"], "last_seen": "now"}
         switch_id = get(host, "Bridge", "br-int", "datapath_id")
         assert hosts.of(host.name, "switch") == {switch_id: {"id": switch_id, "host_id": host.name, "bridge": "br-int"}}
         assert hosts.interface(host.name, "hv-geneve")["ofport"] == 65002
+
+
+def test_a_host_says_in_which_zone_it_is(host):
+    with Hosts() as hosts:
+        under(hosts, host)
+        for said, zone in (("east", "east"), ("west-2", "west-2"), ("no zone", None)):
+            host.vsctl("set", "Open_vSwitch", ".", f'external_ids:hadron-availability-zone="{said}"')
+            hosts.wait(lambda zone=zone: hosts.of(host.name, "host")[host.name]["availability_zone"] == zone)
+        host.vsctl("remove", "Open_vSwitch", ".", "external_ids", "hadron-availability-zone")
 
 
 def test_a_host_that_comes_back_is_told_whole_and_changed_in_nothing(host):
@@ -201,7 +210,7 @@ def test_interfaces_come_and_go_with_their_numbers(host):
         assert hosts.wait(lambda: hosts.interface(host.name, "d1")) == {
             "id": f"{host.name}/d1", "host_id": host.name, "switch_id": next(iter(hosts.of(host.name, "switch"))),
             "name": "d1", "port_id": PORT.format(1), "ofport": 77, "mac_address": "fa:16:3e:00:00:01", "mtu": 1500,
-            "link_state": "up", "error": None}
+            "link_state": "up", "error": None, "wire": False}
         host.vsctl("add-port", "br-int", "plain", "--", "set", "Interface", "plain", "type=dummy")
         host.vsctl("set", "Interface", "plain", "external_ids:iface-id=not-a-uuid")
         host.vsctl("add-br", "br-other", "--", "add-port", "br-other", "off", "--", "set", "Interface", "off", "type=dummy",

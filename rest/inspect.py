@@ -42,7 +42,7 @@ from rest import (
 from rest.errors import Answered, bad_request, no_such_address, not_allowed
 from rest.inspect_objects import Known, called
 from rest.inspect_pipeline import drawn
-from rest.query import pairs
+from rest.query import pairs, parameters
 
 MOST_AT_ONCE = 4
 """Requests that may ask switches or recompile at one time: each holds a thread of the listener."""
@@ -101,7 +101,7 @@ class Inspect:
         verb, known, answer = self._answers[path[0]]
         if method != verb:
             raise not_allowed(method, (verb,))
-        return 200, answer(context, _params(params, known))
+        return 200, answer(context, parameters(params, sorted(known)))
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -278,17 +278,6 @@ class Inspect:
             raise bad_request("host: say which, by its id or its name")
         connected = [one.host_id for one in (self._peers() if self._peers is not None else ()) if one.host_id]
         return inspect_forget.forget(self.control, self._call, params["host"], connected)
-
-
-def _params(params: list[tuple[str, str]], known: frozenset[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, value in params:
-        if name not in known:
-            raise bad_request(f"{name}: is no parameter here; there are {', '.join(sorted(known)) or 'none'}")
-        if name in found:
-            raise bad_request(f"{name}: is there twice")
-        found[name] = value
-    return found
 
 
 def _yes(params: Params, name: str) -> bool:

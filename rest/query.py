@@ -3,7 +3,7 @@
 Values of one key are alternatives, different keys must all hold, and an unknown key is refused. Where an index
 answers a key, only its rows are looked at.
 """
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import itemgetter
@@ -72,6 +72,18 @@ def pairs(query_string: str) -> list[tuple[str, str]]:
     for key, value in found:
         if not (key.isprintable() and value.isprintable()) and _CONTROL & (set(key) | set(value)):
             raise bad_request("query: holds control characters")
+    return found
+
+
+def parameters(pairs: Iterable[tuple[str, str]], known: Collection[str]) -> dict[str, str]:
+    """What a request says once each, of what it may say at all."""
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if name not in known:
+            raise bad_request(f"{name}: is no parameter here; there are {', '.join(known) or 'none'}")
+        if name in found:
+            raise bad_request(f"{name}: is there twice")
+        found[name] = value
     return found
 
 

@@ -18,7 +18,7 @@ from controller.errors import Forbidden, Invalid
 from controller.policy import Context
 from controller.times import utc
 from rest.errors import bad_request, no_such_address, not_allowed
-from rest.query import pairs
+from rest.query import pairs, parameters
 
 HOUR = 3600
 _FORMATS = {"json": "application/json", "csv": "text/csv"}
@@ -37,7 +37,7 @@ class Usage:
             raise no_such_address()
         if request.method not in ("GET", "HEAD"):
             raise not_allowed(request.method, ("GET",))
-        given = _parameters(request)
+        given = parameters(pairs(request.environ.get("QUERY_STRING", "")), _PARAMETERS)
         format = given.pop("format", "json")
         if format not in _FORMATS:
             raise bad_request(f"format: must be one of {', '.join(_FORMATS)}")
@@ -69,15 +69,3 @@ class Usage:
                  "at": utc(at), **statistics.added(own)}
                 for at, some in statistics.by(found, "at").items() for id, own in statistics.by(some, "id").items()]
         return orjson.dumps({"usage": rows, "since": utc(since), "until": utc(until), "step": step or until - since})
-
-
-def _parameters(request: Request) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, value in pairs(request.environ.get("QUERY_STRING", "")):
-        if name not in _PARAMETERS:
-            raise bad_request(f"{name}: is no parameter here; there are {', '.join(_PARAMETERS)}")
-        if name in found:
-            raise bad_request(f"{name}: is there twice")
-        found[name] = value
-    return found
-

@@ -21,12 +21,6 @@ def fabric(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fabric]:
         yield made
 
 
-@pytest.fixture(scope="module")
-def machines(fabric: Fabric) -> list[VM]:
-    """a on host 1, b and c on host 2."""
-    return fabric.machines(fabric.network("red"), a=1, b=2, c=2)
-
-
 @pytest.fixture(autouse=True)
 def whole_before_and_after(fabric: Fabric, machines: list[VM]) -> Iterator[None]:
     """Each test finds the fabric as it should be, and must leave it so."""

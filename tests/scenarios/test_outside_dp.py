@@ -1,6 +1,7 @@
 """The way outside with real packets: SNAT, floating addresses, port forwarding, and who may not come in."""
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -35,6 +36,15 @@ def test_machines_of_all_hosts_share_the_routers_address_outside_and_overlapping
             wait(lambda vm=machine.vm: vm.ping("203.0.113.1"), f"{machine} does not reach outside")
             assert connect(machine.vm.run, "203.0.113.1", 80) == (1, f"away {own}")
     assert outside.router_address(red[0]) != outside.router_address(blue[0])
+
+
+def test_twenty_machines_share_one_address_outside_from_one_source_port_at_the_same_time(outside):
+    router, machines = outside.tenant("crowd", *(number % 3 + 1 for number in range(20)))
+    for machine in machines:
+        wait(lambda vm=machine.vm: vm.ping("203.0.113.1"), f"{machine} does not reach outside")
+    with ThreadPoolExecutor(len(machines)) as pool:
+        said = list(pool.map(lambda machine: connect(machine.vm.run, "203.0.113.1", 80, first=40000), machines))
+    assert said == [(1, f"away {outside.router_address(router)}")] * 20
 
 
 def test_the_router_answers_echo_from_outside(outside, red):

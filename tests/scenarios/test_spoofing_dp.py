@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import itertools
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import pytest
 
+from apps.pipeline import METERS
 from tests.apps.test_port_security import ND_SPOOFS, NEVER, OTHER_MAC, SPOOFS, WRAPPED
 from tests.kit import frames
 from tests.scenarios.site import Machine, Site, Wish, wait
@@ -245,14 +246,17 @@ def test_no_router_or_dhcp_server_hides_in_fragments(scene: Scene) -> None:
         assert not [name for name in seen if name.endswith("first") or name == "?"], at
 
 
-@pytest.fixture
-def as_before(site: Site) -> Iterator[None]:
-    yield
-    assert not [alarm for alarm in site.alarms() if alarm["alarm"] not in ("flood",)]
-
-
-def test_forgeries_neither_reach_the_controller_nor_alarm_it(site: Site, scene: Scene, as_before: None) -> None:
-    before = site.sent_to_controller()
+def test_of_forgeries_a_few_claims_are_told_to_the_controller_and_the_alarm_names_their_port(site: Site, scene: Scene) -> None:
+    """Only through the meter that is for that."""
+    before = site.sent_to_controller(besides=METERS["spoofs"])
     for _ in range(10):
         assert scene.seen({name: forge(scene.villain, scene.victim) for name, forge in {**SPOOFS, **ND_SPOOFS, **NEVER}.items()}) == {}
-    assert site.sent_to_controller() == before
+    assert site.sent_to_controller(besides=METERS["spoofs"]) == before
+    wait(lambda: scene.villain.id in named(site), "the villain is not named")
+    assert not {machine.id for machine in scene.others} & named(site)
+    assert {alarm["alarm"] for alarm in site.alarms()} <= {"flood", "spoof"}
+
+
+def named(site: Site) -> set[str]:
+    """The ports that alarms say forge."""
+    return {alarm["object"].removeprefix("port ") for alarm in site.alarms() if alarm["alarm"] == "spoof"}

@@ -36,6 +36,7 @@ def main(words: Sequence[str] | None = None) -> int:
         print("demo: must be root, to make network namespaces", file=sys.stderr)
         return 1
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGINT, signal.default_int_handler)        # a shell has what it starts with `&` ignore it
     with tempfile.TemporaryDirectory(prefix="hadron-demo-") as directory, contextlib.suppress(KeyboardInterrupt):
         return run(Path(directory), stay=not choice.once)
     return 0

@@ -58,17 +58,20 @@ def test_the_demo_measures_what_it_expects_and_says_where_to_look_next() -> None
 
 
 def test_the_demo_leaves_nothing_behind_when_it_is_told_to_end() -> None:
-    going = subprocess.Popen([sys.executable, "-u", "-m", "scenarios.demo"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert going.stdout
-    heard = ""
-    for line in going.stdout:
-        heard += line
-        if "Up until Ctrl-C" in line:
-            break
-    prefix = re.findall(r"--prefix (\w+)", heard)[0]
-    assert leftovers.namespaces(prefix)
-    going.send_signal(signal.SIGINT)
-    assert going.wait(20) == 0
+    with subprocess.Popen([sys.executable, "-u", "-m", "scenarios.demo"], cwd=ROOT, stdout=subprocess.PIPE, text=True) as going:
+        try:
+            assert going.stdout
+            heard = ""
+            for line in going.stdout:
+                heard += line
+                if "Up until Ctrl-C" in line:
+                    break
+            prefix = re.findall(r"--prefix (\w+)", heard)[0]
+            assert leftovers.namespaces(prefix)
+            going.send_signal(signal.SIGINT)
+            assert going.wait(20) == 0
+        finally:
+            going.terminate()
     wait(lambda: not leftovers.namespaces(prefix) and not (leftovers.RUN_DIRECTORY / prefix).exists(), "something is left", 10)
 
 

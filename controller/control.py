@@ -215,6 +215,8 @@ class Control:
         if standing.first is None:
             self.rollout.gone(event.switch_id, self.passed())          # it is told everything at once
             self._account(event.switch_id, desired)
+            if self.statistics is not None:
+                self.statistics.begin(event.switch_id, self.now())
         found = difference(desired, event.have, changed={*event.changed, *self.rollout.held_back(event.switch_id)})
         for key in [key for key in found if (event.switch_id, key) in self.refused]:
             del found[key]

@@ -75,6 +75,12 @@ class Statistics:
         self._next.pop(switch, None)
         self._news.put(events.SwitchGone(switch, ""))
 
+    def begin(self, switch: str, now: float) -> None:
+        """A switch has come, and nothing of it has been changed: what it has counted until now tells whether it is anew."""
+        if self.interval:
+            self._next[switch] = now + self.interval
+            self._switches.count(switch)
+
     def tick(self, now: float, standing: Iterable[str]) -> None:
         """Once a second: ask those whose turn it is."""
         for switch in standing if self.interval else ():

@@ -57,6 +57,7 @@ class World:
     def begin(self) -> None:
         """Hadron starts, with what the ledger has."""
         self.folding = Folding(self.series, ((place, Base(*base)) for place, base in self.ledger.bases()), self.ledger.ages())
+        self.met = False
 
     def save(self, deltas: Any) -> None:
         self.ledger.save(self.now, deltas, self.folding.dirty, self.folding.ages)
@@ -67,6 +68,7 @@ class World:
         self.hear()
         self.save(self.folding.counted(SWITCH, self.switch.counts(self.now), self.now))
         self.unread.clear()
+        self.met = True
 
     def hear(self) -> None:
         for one in self.switch.says:
@@ -84,7 +86,9 @@ class World:
             self.unread[self.switch.flows[key][0]] += packets
 
     def wish(self, key: tuple, owner: int | None) -> None:
-        """Hadron changes a flow: another's counters are not carried over."""
+        """Hadron changes a flow, after it has read the switch: another's counters are not carried over."""
+        if not self.met:
+            self.read()
         held = self.switch.flows.get(key)
         if held is not None and held[0] != owner:
             self.folding.taken_out(SWITCH, [(key, self.switch.take_out(key))])
@@ -97,13 +101,17 @@ class World:
 
     def break_connection(self) -> None:
         self.hear()
+        self.go()
+
+    def go(self) -> None:
         self.folding.gone(SWITCH)
+        self.met = False
 
     def restart_switch(self) -> None:
         """All flows are gone, and what only it knew; Hadron puts them there again."""
         self.hear()
         self.read()
-        self.folding.gone(SWITCH)
+        self.go()
         self.switch.flows = {key: [owner, 0] for key, (owner, _) in self.switch.flows.items()}
         self.now += 5
         self.switch.born = self.now

@@ -23,6 +23,7 @@ def test_a_router_answers_for_addresses_behind_it(api: Served, client: Client) -
     assert (made["ip_address"], made["router_id"]) == (port["fixed_ips"][0]["ip_address"], router["id"])
     assert [one["Name"] for one in command("router ndp proxy list --router leading")] == ["for-one"]
     command("router ndp proxy set --name renamed for-one")
+    assert command("router ndp proxy show renamed")["id"] == made["id"]
     assert client.get(f"/v2.0/ndp_proxies/{made['id']}")["ndp_proxy"]["name"] == "renamed"
     kept = client.ask("PUT", f"/v2.0/routers/{router['id']}", {"router": {"external_gateway_info": None}})
     assert (kept.status, kept.error["type"]) == (409, "RouterGatewayInUseByNDPProxy")

@@ -1,14 +1,9 @@
 """Routing: machines in two networks of a router, beside the same machines on a bridge with the one flow NORMAL and a Linux
 namespace as the router; then what routers cost in entries and in compiling, with up to 10 000 ports.
-
-    throughput       Gbit/s of one TCP stream through the router, and for each second that ovs-vswitchd computed
-    connections      TCP connections opened and closed a second
-    first packet     an echo's round trip right after the switch forgot its cached flows
 """
 from __future__ import annotations
 
 import json
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -19,8 +14,8 @@ from typing import Any
 from scenarios.cloud import Cloud, Plug
 from scenarios.controller import Hadron
 from scenarios.vm import VM
-from tests.bench.dataplane import address_of, computed, connect, first_packets, stream
 from tests.bench.many import NORMAL, wait_active
+from tests.bench.turns import Effort, address_of, compare
 
 SIZES = (100, 1_000, 10_000)
 SWITCHES = 10
@@ -34,26 +29,11 @@ def run(*, quick: bool = False) -> dict[str, Any]:
 # ---- packets
 
 def packets(quick: bool) -> dict[str, Any]:
-    rounds, seconds, connections, firsts = (1, 1, 200, 5) if quick else (4, 4, 2000, 30)
+    effort = Effort(1, 1, 200, 5) if quick else Effort(4, 4, 2000, 30)
     with tempfile.TemporaryDirectory() as directory, Cloud(hosts=1) as cloud, \
             Hadron(Path(directory), address=cloud.controller_address) as hadron:
         cloud.set_manager()
-        pairs = {"routed": routed(cloud, hadron), "normal": plain(cloud)}
-        found: dict[str, dict[str, list[float]]] = {
-            name: {"gbit_s": [], "gbit_per_cpu_s": [], "connections_s": [], "first_ms": []} for name in pairs}
-        for number in range(rounds):
-            for name, (client, server) in sorted(pairs.items(), reverse=number % 2 == 1):
-                before = computed(client)
-                bits = stream(client, server, seconds)
-                used = computed(client) - before
-                found[name]["gbit_s"].append(bits / 1e9)
-                found[name]["gbit_per_cpu_s"].append(bits * seconds / used / 1e9)
-                found[name]["connections_s"].append(connect(client, server, connections))
-                found[name]["first_ms"] += first_packets(client, server, firsts)
-            print(f"  round {number + 1} of {rounds}", file=sys.stderr, flush=True)
-    middle = {name: {what: statistics.median(values) for what, values in each.items()} for name, each in found.items()}
-    return {**{name: {what: round(value, 3) for what, value in each.items()} for name, each in middle.items()},
-            "ratio": {what: round(middle["routed"][what] / middle["normal"][what], 2) for what in middle["normal"]}}
+        return compare({"routed": routed(cloud, hadron), "normal": plain(cloud)}, "routed", effort)
 
 
 def routed(cloud: Cloud, hadron: Hadron) -> tuple[VM, VM]:

@@ -8,13 +8,13 @@ export ANSIBLE_VENV := $(abspath $(ANSIBLE))
 PY := $(VENV)/bin/python
 APT := openvswitch-switch iproute2 ethtool tcpdump iputils-ping traceroute busybox iperf3 python3-venv isc-dhcp-client procps openssl
 
-.PHONY: demo test clients experiments test-ovs35 lint check bench setup system venv tools clean
+.PHONY: demo test clients experiments test-ovs35 lint check bench setup system browser venv tools clean
 
 demo: setup            ## two tenants with the same addresses on three hosts, measured; stays up until Ctrl-C
 	$(PY) -m scenarios.demo
 
 test: APT += mininet ifupdown net-tools bind9-dnsutils curl ndisc6
-test: setup tools lint $(VENV)/cloud-init/.ready $(KEYSTONE)/.ready $(ANSIBLE)/.ready       ## everything: style, types, all tests but whole experiments
+test: setup browser tools lint $(VENV)/cloud-init/.ready $(KEYSTONE)/.ready $(ANSIBLE)/.ready       ## everything: style, types, all tests but whole experiments
 	$(PY) -m pytest -q -n 3 --dist loadfile -m "not experiment" tests || { \
 	  echo "once more and alone: what failed while others kept the machine busy"; \
 	  $(PY) -m pytest -q --last-failed --last-failed-no-failures none tests; }
@@ -46,6 +46,13 @@ system:
 	@missing=""; for package in $(APT); do dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
 	if [ -n "$$missing" ]; then echo "installing:$$missing"; apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
+
+# A Chromium without windows, in which the page of the API is looked at. Ubuntu has none as a package: there any other does.
+browser: | system
+	@for name in chromium-headless-shell chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	echo "installing: chromium-headless-shell"; apt-get update -qq; \
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium-headless-shell >/dev/null || \
+	  echo "there is none to install: the page of the API is not looked at"
 
 venv: $(VENV)/.ready
 

@@ -37,9 +37,9 @@ class Api:
     """A WSGI application over the resources of a model.
 
     `call` runs a function on the desk and gives its result. `realized` waits, at most so many seconds, until the
-    switches hold what was wanted when it was called. `mounts` are further parts by how their paths begin. `allowance` is
-    what each project may ask; administrators and services, who ask for all, may ask as much as they like. `without` are
-    parts that are switched off.
+    switches hold what was wanted when it was called. `mounts` are further parts by how their paths begin; what one says of
+    itself (`part`) is in the document of the API. `allowance` is what each project may ask; administrators and services,
+    who ask for all, may ask as much as they like. `without` are parts that are switched off.
     """
 
     def __init__(self, *, model: Any, writer: Any, authenticate: Authenticator,
@@ -52,6 +52,7 @@ class Api:
         self._objects = Objects(model, writer, call or _directly, realized or _never)
         self._quotas = Quotas(model, writer, call or _directly)
         self._mounts, self._allowance = dict(mounts), allowance
+        self._parts = [part for one in self._mounts.values() if (part := getattr(one, "part", None)) is not None]
         self._page: bytes | None = None
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -85,7 +86,8 @@ class Api:
         request.environ[WHOSE] = context.project_id
         self._grant(context)
         if path == ["openapi.json"]:
-            return _response(_only_get(method, lambda: openapi.document(self._served(), versions.root_of(request.environ))))
+            return _response(_only_get(method, lambda: openapi.document(
+                self._served(), versions.root_of(request.environ), self._parts)))
         for length in (1, 2):
             if (mount := self._mounts.get("/".join(path[:length]))) is not None:
                 return mount(request, context, path[length:])
@@ -107,7 +109,9 @@ class Api:
     def _docs(self, method: str) -> Answer:
         """The page to read, made when it is first asked for."""
         def made() -> bytes:
-            self._page = self._page or docs_page.page(self._resources)
+            served = self._served()
+            own = (one for one in served.values() if not one.proton)
+            self._page = self._page or docs_page.page(openapi.described(own, served, "", self._parts))
             return self._page
 
         answer = _only_get(method, made)

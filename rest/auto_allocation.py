@@ -15,10 +15,20 @@ from apps import auto_allocation
 from controller.errors import Forbidden, Missing
 from controller.policy import Context, same_project
 from rest.errors import bad_request, no_such_address, not_allowed, switched_off
+from rest.openapi import Part, in_path, operation
 from rest.query import pairs
 from rest.render import dumps
 
 PART, NAME = "layer3", "auto_allocated_topology"
+_SHOWN = {"type": "object", "properties": {NAME: {"type": "object", "properties": dict.fromkeys(
+    ("id", "project_id", "tenant_id"), {"type": "string"})}}}
+_TOLD = Part(NAME, "A network behind a router that leads outside, made when it is first asked for", {
+    "/v2.0/auto-allocated-topology/{project_id}": {
+        "parameters": [in_path("project_id")],
+        "get": operation(NAME, "show_auto_allocated_topology", "Show the project's, made if there is none", {
+            200: ("Its network", {"application/json": _SHOWN})},
+            {"fields": ("Only whether it could be made", {"type": "string", "enum": ["dry-run"]})}),
+        "delete": operation(NAME, "delete_auto_allocated_topology", "Delete all of it", {204: ("It is gone", {})})}})
 
 
 class AutoAllocation:
@@ -26,6 +36,7 @@ class AutoAllocation:
 
     def __init__(self, writer: Any, call: Callable[..., Any], without: Iterable[str] = ()) -> None:
         self._writer, self._call, self._off = writer, call, PART in without
+        self.part = None if self._off else _TOLD
 
     def __call__(self, request: Request, context: Context, path: list[str]) -> Response:
         """One request. Raises Refused."""

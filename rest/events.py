@@ -29,6 +29,7 @@ from controller.policy import Context
 from rest.connection import TAKER
 from rest.errors import Answered, bad_request, no_such_address, not_allowed
 from rest.feed import END, Feed, Happening, Place, name_of, place_of
+from rest.openapi import Part, operation
 from rest.query import pairs
 from rest.render import Gallery, dumps
 
@@ -93,6 +94,12 @@ class Stream:
 
 class Events:
     """A mount of rest.api.Api. `revision` says which commit the model has followed."""
+
+    part = Part("event", "What happens to objects, as it happens (server-sent events)", {"/v2.0/events": {
+        "get": operation("event", "follow_events", "Follow what happens", {
+            200: ("A stream without an end; each event has its place as id", {"text/event-stream": {"type": "string"}})}, {
+            "since": ("Go on after this place; so does the header Last-Event-ID", {"type": "string"}),
+            "resource": ("Only these, as port,network", {"type": "string"})})}})
 
     def __init__(self, store: Any, model: Any, policy: Any, revision: Callable[[], int], *,
                  clock: Callable[[], float] = time.monotonic) -> None:

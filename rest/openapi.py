@@ -6,7 +6,7 @@ is created (NAME_create) and changed (NAME_update).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from controller.resource import Action, Attribute, Rendering, Resource
 from rest import quotas
@@ -21,25 +21,55 @@ _TAGS = {"type": "object", "required": ["tags"], "properties": {"tags": {"type":
          "additionalProperties": False}
 
 
-def document(resources: Mapping[str, Resource], root: str) -> bytes:
+class Part(NamedTuple):
+    """What a part of the API that is no kind of object says of itself: a name, what it is for, and its paths."""
+
+    name: str
+    description: str
+    paths: Mapping[str, Any]
+
+
+def document(resources: Mapping[str, Resource], root: str, parts: Iterable[Part] = ()) -> bytes:
     """The answer to `GET /openapi.json`."""
-    return dumps(described(resources.values(), resources, root))
+    return dumps(described(resources.values(), resources, root, parts))
 
 
-def described(chosen: Iterable[Resource], resources: Mapping[str, Resource], root: str) -> dict[str, Any]:
-    """The document of some resources; `resources` are all, among which their parents are found."""
+def described(chosen: Iterable[Resource], resources: Mapping[str, Resource], root: str, parts: Iterable[Part] = ()) -> dict[str, Any]:
+    """The document of some resources; `resources` are all, among which their parents are found. `parts` are further ones."""
+    tags = {}
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {"NeutronError": {"type": "object", "required": ["NeutronError"], "properties": {
         "NeutronError": {"type": "object", "required": ["type", "message", "detail"],
                          "properties": dict.fromkeys(("type", "message", "detail"), _TEXT)}}}}
     for resource in chosen:
+        tags[resource.name] = resource.description
         schemas.update(_schemas(resource))
         paths.update(_quotas(resource) if resource.kind == quotas.KIND else _paths(resource, _place(resource, resources)))
+    for part in parts:
+        tags[part.name] = part.description
+        paths.update(part.paths)
     error = {"description": "What is wrong", "content": _json(_ref("NeutronError"))}
-    return {"openapi": "3.1.0", "info": {"title": "Hadron", "version": "2.0"}, "servers": [{"url": root}], "paths": paths,
+    return {"openapi": "3.1.0", "info": {"title": "Hadron", "version": "2.0"}, "servers": [{"url": root}],
+            "tags": [{"name": name, "description": tags[name]} for name in sorted(tags)], "paths": paths,
             "components": {"schemas": schemas, "responses": {"Error": error}, "securitySchemes": {
                 "token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"}}},
             "security": [{"token": []}]}
+
+
+def operation(tag: str, id: str, summary: str, answers: Mapping[int, tuple[str, Mapping[str, Any]]],
+              parameters: Mapping[str, tuple[str, Any]] = {}) -> dict[str, Any]:
+    """One of a part. `answers`: status -> (what it means, {media type: schema}); `parameters` of the query: (text, schema)."""
+    return {"summary": summary, "operationId": id, "tags": [tag],
+            "parameters": [{"name": name, "in": "query", "description": text, "schema": schema}
+                           for name, (text, schema) in parameters.items()],
+            "responses": {**{str(status): {"description": text, **({"content": {type: {"schema": one} for type, one in content.items()}}
+                                                                  if content else {})}
+                             for status, (text, content) in answers.items()}, "default": _ERROR}}
+
+
+def in_path(name: str) -> dict[str, Any]:
+    """A parameter of an address."""
+    return {"name": name, "in": "path", "required": True, "schema": {**_TEXT, "pattern": "^[^/\\x00-\\x1f\\x7f]+$"}}
 
 
 def _place(resource: Resource, resources: Mapping[str, Resource]) -> str:
@@ -108,20 +138,16 @@ def _paths(resource: Resource, path: str) -> dict[str, Any]:
             one["put"] = _operation(resource, "Update", "What it is now", 200, _member(resource)) | _asked(
                 _whole(resource.name, f"{resource.name}_update"))
         one["delete"] = _operation(resource, "Delete", "It is gone", 204, None)
-    inside = [_in_path(part.strip("{}")) for part in path.split("/") if part.startswith("{")]
-    id = [*inside, _in_path("id")]
+    inside = [in_path(part.strip("{}")) for part in path.split("/") if part.startswith("{")]
+    id = [*inside, in_path("id")]
     below: dict[str, dict[str, Any]] = {name: {"put": _action(resource, each)} for name, each in resource.actions.items()}
     below |= {name: {"get": _rendering(resource, each)} for name, each in resource.renderings.items()}
     if "tags" in resource.attributes:
         below["tags"] = _tags(resource)
-        below["tags/{tag}"] = {**_tag(resource), "parameters": [_in_path("tag")]}
+        below["tags/{tag}"] = {**_tag(resource), "parameters": [in_path("tag")]}
     return {path: {**many, "parameters": inside}, f"{path}/{{id}}": {**one, "parameters": id},
             **{f"{path}/{{id}}/{name}": {**said, "parameters": [*id, *said.get("parameters", [])]}
                for name, said in below.items()}}
-
-
-def _in_path(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "schema": {**_TEXT, "pattern": "^[^/\\x00-\\x1f\\x7f]+$"}}
 
 
 def _operation(resource: Resource, verb: str, answer: str, status: int, schema: Any,
@@ -180,7 +206,7 @@ def _quotas(resource: Resource) -> dict[str, Any]:
     details = {"type": "object", "properties": {"quota": {"type": "object", "additionalProperties": {
         "type": "object", "properties": {name: {"type": "integer"} for name in ("limit", "used", "reserved")}}}}}
     many = {"type": "object", "properties": {"quotas": {"type": "array", "items": one}}}
-    project, path = [_in_path("project_id")], f"/{VERSION}/{resource.path}"
+    project, path = [in_path("project_id")], f"/{VERSION}/{resource.path}"
     asked = _whole("quota", {**one, "additionalProperties": False, "properties": {
         **{name: {"type": ["integer", "null"], "minimum": -1, "maximum": 2**31 - 1} for name in limits},
         "project_id": _TEXT, "tenant_id": _TEXT, "check_limit": {"type": "boolean"}, "force": {"type": "boolean"}}})

@@ -34,7 +34,7 @@ def test_whatever_the_document_allows_is_answered_as_it_says(tmp_path: Path) -> 
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
     with fabric() as cloud:
         two_tenants(cloud)
-        command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{cloud.url}/openapi.json", "--max-time", str(SECONDS),
+        command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{cloud.url}/openapi.json", "--max-time", str(SECONDS), "--exclude-path", "/v2.0/events",      # which never ends
                    "--continue-on-failure", "--no-shrink", "--no-color", "--generation-database", "none", "--seed", str(SEED)]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS + 240)
         assert done.returncode == 0, f"seed {SEED}:\n{done.stdout[-6000:]}{done.stderr[-2000:]}"

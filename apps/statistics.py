@@ -21,6 +21,7 @@ from controller.times import seconds, utc
 DIRECTIONS = {"sent": "tx", "received": "rx", "ingress": "ingress", "egress": "egress"}
 NAMES = tuple(f"{way}_{unit}" for way in ("rx", "tx") for unit in ("packets", "bytes"))
 LABEL_NAMES = tuple(f"{way}_{unit}" for way in ("ingress", "egress") for unit in ("packets", "bytes"))
+COUNTED = {"port": NAMES, "metering_label": LABEL_NAMES}
 MINUTE, HOUR = 60, 3600
 BY_MINUTES = 2 * 86400 - HOUR            # seconds for which minutes are kept
 MOST_STEPS = 3000
@@ -139,7 +140,7 @@ def by(sums: Iterable[Any], what: str) -> dict[Any, list[Any]]:
 
 
 def table(sums: Iterable[Any], step: int | None, wanted: Iterable[str] = NAMES) -> str:
-    """The same as CSV, an object and a step in each line."""
+    """The same as CSV, an object and a step in each line; empty is what is not counted of its kind."""
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
     wanted = tuple(wanted)
@@ -147,5 +148,7 @@ def table(sums: Iterable[Any], step: int | None, wanted: Iterable[str] = NAMES) 
     for at, some in by(sums, "at").items():
         for id, own in by(some, "id").items():
             of = own[0].series
-            rows.writerow([of.kind, id, of.within, of.project, *([utc(at)] if step else []), *added(own, wanted).values()])
+            counted = added(own, [name for name in wanted if name in COUNTED.get(of.kind, wanted)])
+            rows.writerow([of.kind, id, of.within, of.project, *([utc(at)] if step else []),
+                           *(counted.get(name, "") for name in wanted)])
     return out.getvalue()

@@ -85,7 +85,7 @@ def parser() -> argparse.ArgumentParser:
                                     epilog=_EPILOG, formatter_class=_Wide)
     commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
     asking, own = _asking(), {"ports": _ports, "flows": _flows, "why": _why, "audit": _audit, "forget": _forget,
-                               "stats": _stats, "usage": _period, "events": cli_events.words, "topology": cli_topology.words, "what-if": cli_topology.suppositions}
+                               "stats": _stats, "usage": _usage, "events": cli_events.words, "topology": cli_topology.words, "what-if": cli_topology.suppositions}
 
     def add(name: str, run: Callable[[argparse.Namespace], int], what: str, more: str = "") -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}. {more}".strip(),
@@ -99,8 +99,9 @@ def parser() -> argparse.ArgumentParser:
     add("password", password, "hash a password for the configuration", "Asks for it twice, or reads a line where the input "
         "is not a terminal. What is printed goes under auth.users.")
     for name, run, what, more in (
-            ("stats", cli_stats.stats, "what a port or a network has sent and received", "In all, or in a period, by steps."),
-            ("usage", cli_stats.usage, "what each port has sent and received in a period, for bills",
+            ("stats", cli_stats.stats, "what a port or a network has sent and received",
+             "Or what a metering label was counted; in all, or in a period, by steps."),
+            ("usage", cli_stats.usage, "what each port and label was counted in a period, for bills",
              "Of the hour that has just ended, unless a period is given."),
             ("events", cli_events.events, "what happens to the objects, as it happens",
              "A line for each: its place, what has happened, to what. Goes on after a break, without gap or repeat.")):
@@ -140,7 +141,15 @@ def _stats(one: argparse.ArgumentParser) -> None:
     of = one.add_mutually_exclusive_group(required=True)
     of.add_argument("--port", metavar="NAME|ID", help="what this port has sent and received")
     of.add_argument("--network", metavar="NAME|ID", help="what all ports of this network have")
+    of.add_argument("--label", metavar="NAME|ID", help="what this metering label was counted")
     _period(one)
+
+
+def _usage(one: argparse.ArgumentParser) -> None:
+    _period(one)
+    one.add_argument("--kind", metavar="KIND", help="only these: port, metering_label")
+    one.add_argument("--project", metavar="ID", help="only of this project; for administrators")
+    one.add_argument("--csv", action="store_true", help="as lines of values separated by commas")
 
 
 def _period(one: argparse.ArgumentParser) -> None:

@@ -1,54 +1,65 @@
-"""`hadron stats` and `hadron usage`: what ports and networks have sent and received."""
+"""`hadron stats` and `hadron usage`: what ports and networks have sent and received, and what labels were counted."""
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rest.cli_client import Client, Failed
 from rest.cli_show import Page, size
 
 FINE = 0
-_WAYS = ("tx", "rx")
 
 
 def stats(arguments: argparse.Namespace, client: Client, page: Page) -> int:
-    """Of one port, or of one network and its ports."""
-    kind = "port" if arguments.port else "network"
-    id = _id(client, kind, arguments.port or arguments.network)
-    answer = client.show(f"v2.0/{kind}s/{id}/statistics", _period(arguments))
+    """Of one port, of one network and its ports, or of one metering label."""
+    kind = next(one for one in _PLACES if getattr(arguments, one))
+    id = _id(client, kind, getattr(arguments, kind))
+    answer = client.show(f"v2.0/{_PLACES[kind]}/{id}/statistics", _period(arguments))
     if arguments.json:
         print(json.dumps(answer, indent=2))
         return FINE
-    told = answer["statistics"]
-    page.table((kind.upper(), *_HEADS), [(id, *_cells(told))])
+    told, (heads, cells) = answer["statistics"], _WORDS[kind]
+    page.table((kind.upper(), *heads), [(id, *cells(told))])
     parts = (("PORT", "port_id", told.get("ports")), ("ADDRESS", "address", told.get("addresses")), ("FROM", "at", told.get("history")))
     for head, name, rows in parts:
         if rows:
             page.line()
             more = ("PEER",) if name == "address" else ()
-            page.table((head, *more, *_HEADS), [(one[name], *([one["peer"]] if more else []), *_cells(one)) for one in rows])
+            page.table((head, *more, *heads), [(one[name], *([one["peer"]] if more else []), *cells(one)) for one in rows])
     return FINE
 
 
 def usage(arguments: argparse.Namespace, client: Client, page: Page) -> int:
-    """Of each port, of a project or of all."""
-    answer = client.show("v2.0/usage", _period(arguments))
+    """Of each port and metering label, of a project or of all."""
+    asked = {**_period(arguments), "kind": arguments.kind, "project_id": arguments.project}
+    if arguments.csv:
+        for line in client.lines("v2.0/usage", {**asked, "format": "csv"}):
+            page.out.write(line + "\n")
+        return FINE
+    answer = client.show("v2.0/usage", asked)
     if arguments.json:
         print(json.dumps(answer, indent=2))
         return FINE
     page.line(f"{answer['since']} to {answer['until']}")
-    page.table(("PROJECT", "PORT", "FROM", *_HEADS),
-               [(one["project_id"], one["id"], one["at"], *_cells(one)) for one in answer["usage"]])
+    for kind, name in (("port", "PORT"), ("metering_label", "METERING LABEL")):
+        heads, cells = _WORDS[kind.removeprefix("metering_")]
+        rows = [(one["project_id"], one["id"], one["at"], *cells(one)) for one in answer["usage"] if one["kind"] == kind]
+        if rows or kind == "port":
+            page.line()
+            page.table(("PROJECT", name, "FROM", *heads), rows)
     return FINE
 
 
-_HEADS = ("SENT", "", "RECEIVED", "")
+def _cells(*ways: str) -> Callable[[Mapping[str, Any]], tuple[str, ...]]:
+    """What is shown of what was counted in these directions."""
+    return lambda told: tuple(text for way in ways for text in (f"{told[f'{way}_packets']} packets", size(told[f"{way}_bytes"])))
 
 
-def _cells(told: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(text for way in _WAYS for text in (f"{told[f'{way}_packets']} packets", size(told[f"{way}_bytes"])))
+_PLACES = {"port": "ports", "network": "networks", "label": "metering/metering-labels"}
+_SENT = ("SENT", "", "RECEIVED", ""), _cells("tx", "rx")
+_WORDS = {"port": _SENT, "network": _SENT, "label": (("OUTSIDE", "", "FROM OUTSIDE", ""), _cells("egress", "ingress"))}
 
 
 def _period(arguments: argparse.Namespace) -> dict[str, str | None]:
@@ -58,7 +69,7 @@ def _period(arguments: argparse.Namespace) -> dict[str, str | None]:
 def _id(client: Client, kind: str, text: str) -> str:
     """The id of what a person means, by id or by name. Raises Failed."""
     for name in ("id", "name"):
-        found = client.show(f"v2.0/{kind}s", {name: text, "fields": "id"})[f"{kind}s"]
+        (found,) = client.show(f"v2.0/{_PLACES[kind]}", {name: text, "fields": "id"}).values()
         if len(found) > 1:
             raise Failed(f"{kind}: {len(found)} are called {text}; say which by its id", 2)
         if found:

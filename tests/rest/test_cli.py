@@ -76,6 +76,13 @@ def test_stats_and_usage_tell_what_was_sent_and_received(hadron: Run, cloud: Fab
     _, text, _ = hadron("usage", *period, "--wide", who="acme")
     assert port["id"] in text and "1200 packets" in text
     assert port["id"] not in hadron("usage", *period, who="bolt")[1]
+    label = cloud.as_ops.create("metering_label", "metering/metering-labels", name="world", project_id="acme")
+    out = statistics.ledger.number(Series("metering_label", label["id"], "egress", "", "", "acme"))
+    statistics.ledger.save(1_700_000_000, [(out, 7, 7000)], {})
+    for told in (hadron("usage", *period, "--kind", "metering_label", "--wide", who="acme")[1],
+                 hadron("stats", "--label", "world", *period, "--wide", who="acme")[1]):
+        assert label["id"] in told and "7 packets" in told and "7.0 kB" in told
+    assert f"metering_label,{label['id']}" in hadron("usage", *period, "--csv", who="acme")[1]
     assert hadron("stats", "--port", "nobody", who="acme")[0] == 1
     assert hadron("usage", "--since", "x", who="acme")[0] == 2
 

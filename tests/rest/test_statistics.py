@@ -108,7 +108,62 @@ def test_usage_is_exported_as_csv_for_bills(cloud: Fabric, counted: dict[str, An
     assert rows[counted["db"]]["project_id"] == "acme" and rows[counted["db"]]["at"].endswith(":00:00Z")
 
 
-@pytest.mark.parametrize("query", ["since=x", "step=x", "step=90", "format=xml", "colour=red", "since=100&until=50", "since=1&since=2"])
+@pytest.fixture(scope="module")
+def labelled(cloud: Fabric, counted: dict[str, Any]) -> dict[str, Any]:
+    """A metering label of acme's, and one of bolt's, each with four packets out and one in, in the first minute of three hours."""
+    found = {"hour": counted["hour"]}
+    for who in ("acme", "bolt"):
+        label = found[who] = cloud.as_ops.create("metering_label", "metering/metering-labels", name="world", project_id=who)["id"]
+        for what, packets in (("egress", 4), ("ingress", 1)):
+            series = cloud.hadron.statistics.ledger.number(Series("metering_label", label, what, "", "", who))
+            for hour in range(3):
+                cloud.hadron.statistics.ledger.save(counted["hour"] + 3600 * hour, [(series, packets, 100 * packets)], {})
+    return found
+
+
+def test_usage_says_what_metering_labels_were_counted(cloud: Fabric, labelled: dict[str, Any]) -> None:
+    period = f"since={labelled['hour']}&until={labelled['hour'] + 2 * 3600}"
+    told = {one["id"]: one for one in cloud.as_acme.get(f"/v2.0/usage?{period}")["usage"]}
+    assert labelled["bolt"] not in told
+    label = told[labelled["acme"]]
+    assert {name: label[name] for name in ("kind", "project_id", "network_id")} == {
+        "kind": "metering_label", "project_id": "acme", "network_id": ""}
+    assert {name: value for name, value in label.items() if name.endswith(("packets", "bytes"))} == {
+        "egress_packets": 8, "egress_bytes": 800, "ingress_packets": 2, "ingress_bytes": 200}
+    everybodys = cloud.as_ops.get(f"/v2.0/usage?{period}&kind=metering_label")["usage"]
+    assert {one["id"] for one in everybodys} == {labelled["acme"], labelled["bolt"]}
+    bolts = cloud.as_ops.get(f"/v2.0/usage?{period}&kind=metering_label&project_id=bolt&step=3600")["usage"]
+    assert [(one["id"], one["egress_packets"]) for one in bolts] == [(labelled["bolt"], 4)] * 2
+
+
+def test_usage_is_of_the_kinds_objects_and_networks_that_are_asked_for(
+        cloud: Fabric, counted: dict[str, Any], labelled: dict[str, Any]) -> None:
+    def ids(query: str) -> set[str]:
+        return {one["id"] for one in cloud.as_acme.get(f"/v2.0/usage?since={counted['hour']}&{query}")["usage"]}
+    everything = {counted["web"], counted["db"], labelled["acme"]}
+    assert ids("kind=port") == everything - {labelled["acme"]} and ids("kind=metering_label") == {labelled["acme"]}
+    assert everything <= ids("kind=port,metering_label")
+    assert ids(f"id={counted['web']}") == {counted["web"]} and ids(f"id={labelled['acme']}") == {labelled["acme"]}
+    assert ids(f"id={labelled['bolt']}") == set(), "another project's"
+    assert ids(f"network_id={counted['network']}") == {counted["web"], counted["db"]}
+
+
+def test_labels_and_ports_are_exported_as_csv_together(cloud: Fabric, counted: dict[str, Any], labelled: dict[str, Any]) -> None:
+    _, _, body = text(cloud, f"/v2.0/usage?since={counted['hour']}&until={counted['hour'] + 3600}&format=csv")
+    rows = {row["id"]: row for row in csv.DictReader(io.StringIO(body))}
+    assert (rows[labelled["acme"]]["egress_bytes"], rows[labelled["acme"]]["tx_bytes"]) == ("400", "")
+    assert (rows[counted["web"]]["tx_bytes"], rows[counted["web"]]["egress_bytes"]) == ("60000", "")
+    _, _, body = text(cloud, f"/v2.0/usage?since={counted['hour']}&until={counted['hour'] + 3600}&format=csv&kind=metering_label")
+    assert body.splitlines()[0] == "kind,id,network_id,project_id,at,ingress_packets,ingress_bytes,egress_packets,egress_bytes"
+
+
+def test_usage_is_in_the_document_of_the_api(cloud: Fabric) -> None:
+    said = cloud.as_acme.get("/openapi.json")["paths"]["/v2.0/usage"]["get"]
+    assert [one["name"] for one in said["parameters"]] == ["since", "until", "step", "kind", "id", "network_id", "project_id", "format"]
+    assert set(said["responses"]["200"]["content"]) == {"application/json", "text/csv"}
+
+
+@pytest.mark.parametrize("query", ["kind=", "kind=network", "kind=port,x", "since=x", "step=x", "step=90", "format=xml", "colour=red", "since=100&until=50", "since=1&since=2"])
 def test_a_period_that_cannot_be_meant_is_refused(cloud: Fabric, query: str) -> None:
     assert cloud.as_acme.ask("GET", f"/v2.0/usage?{query}").status == 400
 

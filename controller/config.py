@@ -55,6 +55,7 @@ class Config:
     apps: tuple[str, ...] = ()             # more directories with apps
     adopt: tuple[str, ...] = ()            # switches without OVSDB to take as ours: their ids, or "all"
     default_network: str = ""              # takes in every port of such a switch that no tenant claims; adopts all
+    certificates: str = "first"            # whose a host's name is: who shows its certificate first, or whom it has `named`
     without: tuple[str, ...] = ()          # parts that are switched off, and answer 501: layer3
     settings: dict[str, Any] = field(default_factory=dict, repr=False)     # what features offer: `hadron serve --settings`
     dns: dict[str, Any] = field(default_factory=dict)              # enabled, domain, forwarders: the setting of that name
@@ -166,6 +167,9 @@ def _check(config: Config) -> None:
             raise BadConfig(f"{name}: must be a number of seconds, more than 0 and at most 86400")
     if type(config.statistics_interval) not in (int, float) or not 0 <= config.statistics_interval <= 3600:
         raise BadConfig("statistics_interval: must be a number of seconds, at most 3600; 0 is never")
+    if config.certificates not in ("first", "named"):
+        raise BadConfig("certificates: must be first (a host's name is whose certificate came with it first) or named (a "
+                        "certificate's common name is the host's system-id)")
     unknown = set(config.tunnels) - {"vxlan", "geneve", "gre"}
     if unknown or not config.tunnels:
         raise BadConfig("tunnels: must be some of vxlan, geneve, gre")

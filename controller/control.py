@@ -17,6 +17,7 @@ from time import monotonic
 from typing import Any
 
 from controller.announcements import Announcements
+from controller.certificates import Certificates
 from controller.compile import Compiler
 from controller.fading import Fading
 from controller.keeping import Keeping
@@ -53,6 +54,7 @@ class Control:
                  sayings: Iterable[Any] = (), fading: Mapping[str, Any] = {}, seals: Seals | None = None,
                  adopted: Iterable[str] = (), failover: float = 6.0, settle: float = 60.0,
                  kept: Iterable[Any] = (), means: Means | None = None, statistics: Any = None,
+                 certificates: Certificates | None = None,
                  followed: Callable[[int], None] = lambda _: None) -> None:
         self.model, self.writer, self.compiler, self.switches = model, writer, compiler, switches
         # Clocks may be put right at any time: `now` is what people read, `passed` how long something takes.
@@ -71,6 +73,7 @@ class Control:
         self.rollout = Rollout(self._change)
         self.ports = SwitchPorts(model, writer.learn, tuple(adopted))
         self.statistics, self.followed = statistics, followed
+        self.certificates = certificates or Certificates(model.rows, writer.learn)
         self.vigil = Vigil(model, writer.learn, failover=failover, settle=settle, alarm=self._alarm)
         self._hearing: dict[str, int] = {}                               # who must confirm what before we speak
         self._strangers = Sparing(passed)
@@ -80,7 +83,7 @@ class Control:
         self._on: dict[type, Callable[[Any], None]] = {
             events.SwitchGreeted: self._greeted, events.SwitchGone: self._gone, events.SwitchRead: self._read,
             events.SwitchConfirmed: self._confirmed, events.SwitchRefused: self._refused,
-            events.PacketsWaiting: self.replies.take, events.SwitchTwice: self._twice,
+            events.PacketsWaiting: self.replies.take, events.SwitchTwice: self._twice, events.Impostor: self._impostor,
             events.SwitchAccepted: lambda event: self._forgive(event.switch_id, event.key),
             events.SwitchDemoted: self._demoted, events.PortChanged: self._port_changed,
             events.PortsTold: self.ports.told, HostFacts: self._facts, Tick: self._tick,
@@ -168,7 +171,10 @@ class Control:
 
     # ---- switches
     def _greeted(self, event: Any) -> None:
-        self.standing[event.switch_id] = Standing(asked=event.switch_id in self._early)
+        early = event.switch_id in self._early
+        self.standing[event.switch_id] = Standing(event.address, event.certificate, asked=early)
+        if early:
+            self.certificates.keep_switch(event.switch_id, event.certificate)
         self._early.discard(event.switch_id)
         self.ports.greeted(event.switch_id)
         self.vigil.greeted(event.switch_id)
@@ -185,9 +191,18 @@ class Control:
 
     def _greet_known(self, switch: str) -> None:
         standing = self.standing.get(switch)
-        if standing is not None and not standing.asked:
+        if standing is not None and not standing.asked and self._shows_its_own(switch, standing):
+            self.certificates.keep_switch(switch, standing.certificate)
             standing.asked = True
             self.switches.read(switch)
+
+    def _shows_its_own(self, switch: str, standing: Standing) -> bool:
+        """Whether a switch that came before its certificate was known has shown that; else it goes."""
+        owner = self.certificates.of_switch(switch, standing.certificate)
+        if owner is not None:
+            self.switches.drop(switch, f"it belongs to the certificate of {owner}")
+            self._impostor(events.Impostor("switch", switch, standing.address, standing.certificate, owner))
+        return owner is None
 
     def _gone(self, event: Any) -> None:
         standing = self.standing.pop(event.switch_id, None)
@@ -266,6 +281,10 @@ class Control:
     def _twice(self, event: Any) -> None:
         self._alarm("twice", switch=event.switch_id, kept=event.kept, refused=event.refused)
 
+    def _impostor(self, event: Any) -> None:
+        self._alarm("impostor", object=f"{event.kind} {event.id}", address=event.address, certificate=event.shown,
+                    belongs_to=event.owner)
+
     def _demoted(self, event: Any) -> None:
         self._alarm("demoted", switch=event.switch_id, said=event.text)
 
@@ -285,6 +304,10 @@ class Control:
     def _facts(self, event: Any) -> None:
         """Rows of a host came or went. It speaks only of what is its own."""
         rows = self.model.rows
+        if self.certificates.keep_host(event.host_id, event.certificate):
+            for switch in self.model.find("switch", "host_id", event.host_id):
+                if switch.id in self.standing:
+                    self._shows_its_own(switch.id, self.standing[switch.id])
         removes = [(kind, id) for kind, id in event.removes
                    if id in rows[kind] and getattr(rows[kind][id], "host_id", id) == event.host_id]
         if event.complete:

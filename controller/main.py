@@ -23,6 +23,7 @@ from typing import Any
 
 from controller import app as words
 from controller.access import Access
+from controller.certificates import Certificates
 from controller.compile import Compiler
 from controller.config import BadConfig, Config, Listener, policy_rules
 from controller.control import Control
@@ -112,7 +113,8 @@ class Hadron:
         self.desk = Desk(on_event=lambda event: self.control.on_event(event),
                          after_batch=lambda: self.control.after_batch(), group=self.writer.group)
         self._compiling = False
-        self.switches = Switches(self._hear)
+        self.certificates = Certificates(self.model.rows, self.writer.learn, named=config.certificates == "named", now=utc)
+        self.switches = Switches(self._hear, certificates=self.certificates)
         self.errands = Errands(self.desk.post, {"resolver": Resolver(self.writer.settings["dns"]["forwarders"]),
                                                 "metadata": Workers("metadata", fetch)})
         self.statistics = Statistics(Ledger("" if config.store == "memory" else f"{config.store}.counts"), self.switches,
@@ -121,7 +123,7 @@ class Hadron:
         self.control = Control(model=self.model, writer=self.writer, compiler=self.compiler, switches=self.switches,
                                home=self._home, now=time.time, audit_interval=config.audit_interval,
                                sayings=words.SAYINGS, fading=words.FADING, seals=self.seals, adopted=config.adopt,
-                               failover=config.failover_seconds, settle=config.settle_seconds,
+                               failover=config.failover_seconds, settle=config.settle_seconds, certificates=self.certificates,
                                kept=words.KEPT, statistics=self.statistics, followed=lambda revision: self.events.feed.follow(revision),
                                means=Means(time.monotonic, os.urandom(16), self.errands.run, self._at))
         self.model.live["link.age"] = lambda row: self.control.fading.age("link", row.id)
@@ -133,7 +135,7 @@ class Hadron:
         self.model.live["switch.heard"] = self._heard
         began = utc()
         self.model.live["controller"] = lambda _: {"host": platform.node(), "since": began, "now": utc()}
-        self.ovsdb = OvsdbServer(self.desk.post, bridge=config.bridge, tunnels=config.tunnels,
+        self.ovsdb = OvsdbServer(self.desk.post, bridge=config.bridge, tunnels=config.tunnels, certificates=self.certificates,
                                  controllers=[config.controller_target] if config.controller_target else [],
                                  openflow_ports={"ssl" if config.openflow.tls else "tcp": config.openflow.port})
         self.access = Access(config, keep=lambda name, value: self.desk.call(self.writer.note, name, value),
@@ -192,6 +194,7 @@ class Hadron:
             self.writer.load()
             self._choose_default_network()
             self.writer.changes.clear()
+            self.certificates.load()
             self.access.restore(self.writer.notes)
             self.switches.generation = self._next_generation()
             self._keep_key()

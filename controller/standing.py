@@ -9,6 +9,8 @@ from typing import Any
 @dataclass
 class Standing:
     """What is known of one switch's keeping step."""
+    address: str = ""                        # where it has come from, and whose certificate it has shown
+    certificate: str = ""
     asked: bool = False                      # its first read is on its way, or done
     in_step: bool = False                    # its first read is done and what differed is confirmed
     sent: int = 0                            # the last seq that changed it

@@ -179,6 +179,8 @@ def _why(one: argparse.ArgumentParser) -> None:
 
 def _forget(one: argparse.ArgumentParser) -> None:
     one.add_argument("host", metavar="HOST", help="its id or name; or the id of a switch that is on no host")
+    one.add_argument("--certificate", action="store_const", const="true", help="only whose certificate it has shown, because "
+                     "it will come with another; it may be connected")
 
 
 def _pipeline(one: argparse.ArgumentParser) -> None:
@@ -298,7 +300,7 @@ def _tell(run: Callable[[argparse.Namespace, Client, Page], int], arguments: arg
 
 def ask(arguments: argparse.Namespace) -> int:
     """Every command that shows an answer of /inspect."""
-    names = ("network", "host", "switch", "port", "table", "drops", "recompute", "view", "link", "paths", "count")
+    names = ("network", "host", "switch", "port", "table", "drops", "recompute", "view", "link", "paths", "count", "certificate")
     said = {name: getattr(arguments, name, None) for name in names}
     params = {name: ",".join(value) if isinstance(value, list) else value for name, value in said.items()}
     if hasattr(arguments, "flow"):

@@ -11,7 +11,7 @@
     GET  /inspect/topology?view=                              own objects; the physical view administrators
     GET  /inspect/topology?paths=SWITCH:SWITCH&count=         administrators
     GET  /inspect/what-if?link=&switch=&host=                 administrators
-    POST /inspect/forget?host=                                administrators
+    POST /inspect/forget?host=&certificate=                   administrators
 
 Administrators see everything. A project sees what belongs to it, without the fabric below: no switches, hosts,
 interfaces, tunnel keys or addresses, and nothing of other projects. What lives on the desk is read there.
@@ -79,7 +79,7 @@ class Inspect:
             "doctor": ("GET", frozenset(), self._doctor),
             "topology": ("GET", frozenset({"view", "paths", "count"}), self._topology),
             "what-if": ("GET", frozenset({"link", "switch", "host"}), self._what_if),
-            "forget": ("POST", frozenset({"host"}), self._forget)}
+            "forget": ("POST", frozenset({"host", "certificate"}), self._forget)}
 
     # ---- HTTP
 
@@ -277,7 +277,7 @@ class Inspect:
         if "host" not in params:
             raise bad_request("host: say which, by its id or its name")
         connected = [one.host_id for one in (self._peers() if self._peers is not None else ()) if one.host_id]
-        return inspect_forget.forget(self.control, self._call, params["host"], connected)
+        return inspect_forget.forget(self.control, self._call, params["host"], connected, certificate=_yes(params, "certificate"))
 
 
 def _yes(params: Params, name: str) -> bool:

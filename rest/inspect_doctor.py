@@ -46,7 +46,8 @@ def examine(fabric: Fabric, refused: Iterable[Mapping[str, Any]] = (), broken: I
     found = [Finding("bad", one["called"] or f"switch {one['switch']}", f"{one['host']} refuses its flow: {one['said']}",
                      f"hadron why '{one['text']}'") for one in refused]
     found += [Finding("bad", "rules", f"one failed: {text}", "hadron audit; the log has more") for text in broken]
-    found += [finding for check in (_hosts, _versions, _addresses, _switches, _interfaces, _ports, _uplinks, _connections)
+    found += [finding for check in (_hosts, _versions, _addresses, _switches, _interfaces, _ports, _uplinks, _connections,
+                                 _certificates)
               for finding in check(fabric)]
     return sorted(_together(found), key=lambda one: (one.severity != "bad", one.about, one.text))
 
@@ -205,3 +206,14 @@ def _connections(fabric: Fabric) -> Iterator[Finding]:
             yield Finding("bad", f"host {host.hostname or host.id}",
                           f"its database is not connected (last seen {host.last_seen or 'never'}): what is known of it is old",
                           "is ovsdb-server running, and its manager right (ovs-vsctl get-manager)?")
+
+
+def _certificates(fabric: Fabric) -> Iterator[Finding]:
+    """Hosts that show one certificate: each of them could say that it is another."""
+    same = defaultdict(list)
+    for one in fabric.model.find("certificate", "all", True):
+        same[one.name].append(one.id.partition(":")[2])
+    for name, ids in same.items():
+        if len(ids) > 1:
+            yield Finding("note", f"hosts {', '.join(sorted(ids)[:MOST_NAMED])}", f"show one certificate, of {name}: each may "
+                          "take the other's place", "issue each host a certificate of its own")

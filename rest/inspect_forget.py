@@ -1,11 +1,12 @@
 """`hadron forget`: what was last seen of a host, or of a switch without one, that will not come back.
 
-Facts are remembered across restarts, so a host that was taken away would be waited for, and sent to, for ever.
+Facts are remembered across restarts, so a host that was taken away would be waited for, and sent to, for ever. One that
+comes back with the certificate of somebody else would not be let in: that alone can be forgotten, too.
 """
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from controller.errors import Conflict, Missing
@@ -17,10 +18,18 @@ OF_A_SWITCH = ("switch", "loss")
 """Facts whose id is a switch's."""
 
 
-def forget(control: Any, call: Callable[..., Any], text: str, hosts_connected: Iterable[str]) -> dict[str, Any]:
-    """Let go of all that was seen of a host; says how much. Refused while it, or its switch, is connected."""
+def forget(control: Any, call: Callable[..., Any], text: str, hosts_connected: Iterable[str], *,
+           certificate: bool = False) -> dict[str, Any]:
+    """Let go of all that was seen of a host; says how much. Refused while it, or its switch, is connected. Of its
+    certificate alone, if that is said, at any time.
+    """
     connected = set(hosts_connected)
-    return call(_forget, control, text, connected)
+    return call(_forget_certificate, control, text) if certificate else call(_forget, control, text, connected)
+
+
+def _forget_certificate(control: Any, text: str) -> dict[str, Any]:
+    host, switches = _meant(control.model, text)
+    return _said(text, host, switches, {"certificate": control.certificates.forget(host, switches)})
 
 
 def _forget(control: Any, text: str, connected: set[str]) -> dict[str, Any]:
@@ -33,6 +42,12 @@ def _forget(control: Any, text: str, connected: set[str]) -> dict[str, Any]:
             for row in list(model.rows[kind].values()) if _is_of(kind, row, host, switches)]
     control.writer.learn([], gone)
     counted = Counter(kind for kind, _ in gone)
+    if certificates := control.certificates.forget(host, switches):
+        counted["certificate"] = certificates
+    return _said(text, host, switches, counted)
+
+
+def _said(text: str, host: str | None, switches: set[str], counted: Mapping[str, int]) -> dict[str, Any]:
     return {"forgotten": text, "host_id": host, "switches": sorted(switches), "facts": dict(sorted(counted.items()))}
 
 

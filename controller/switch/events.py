@@ -39,6 +39,16 @@ class SwitchTwice(NamedTuple):
     refused: str
 
 
+class Impostor(NamedTuple):
+    """Somebody has said it is a host, or a switch (`kind`), that belongs to another certificate; it was refused."""
+
+    kind: str
+    id: str
+    address: str
+    shown: str
+    owner: str
+
+
 class SwitchRead(NamedTuple):
     """Everything a switch holds, asked for by read() or, after an answer was lost, by the session itself.
 
@@ -138,5 +148,5 @@ class PacketsWaiting(NamedTuple):
     """There are packets: fetch some of them with packets(). Posted again as long as some remain."""
 
 
-Event = (SwitchGreeted | SwitchGone | SwitchTwice | SwitchRead | SwitchConfirmed | SwitchRefused | SwitchAccepted
+Event = (SwitchGreeted | SwitchGone | SwitchTwice | Impostor | SwitchRead | SwitchConfirmed | SwitchRefused | SwitchAccepted
          | SwitchDemoted | FlowsCounted | FlowRemoved | FlowsTakenOut | PortChanged | PortsTold | PacketsWaiting)

@@ -31,12 +31,14 @@ class HostFacts(NamedTuple):
     """What has changed on a host: rows to put and to remove, in the model's kinds host, switch, interface and uplink.
 
     `complete`: these are all rows of the host there are; others that are remembered of it are to be removed.
+    `certificate` is whose the host has shown, empty if it was not asked for one.
     """
 
     host_id: str
     puts: list[tuple[str, Fact]]
     removes: list[FactId]
     complete: bool
+    certificate: str = ""
 
 
 class HostGone(NamedTuple):

@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple, cast
 
+from controller.certificates import Certificates
+from controller.switch.events import Impostor
 from controller.switch.host_facts import HostFacts, HostGone
 from controller.switch.jsonrpc import JsonLink
 from controller.switch.link import Link, Peer, Refused
@@ -42,19 +44,22 @@ class HostState(NamedTuple):
 
 
 class OvsdbServer:
-    """Serves the OVSDB connections of all hosts on one thread, which also calls `post` with HostFacts and HostGone."""
+    """Serves the OVSDB connections of all hosts on one thread, which also calls `post` with HostFacts, HostGone and Impostor."""
 
-    def __init__(self, post: Callable[[HostFacts | HostGone], None], *, bridge: str = "br-int",
+    def __init__(self, post: Callable[[HostFacts | HostGone | Impostor], None], *, bridge: str = "br-int",
                  controllers: Sequence[str] = (), openflow_ports: Mapping[str, int] | None = None,
                  tunnels: Sequence[str] = tuple(TUNNELS), probe_seconds: float = 5.0,
+                 certificates: Certificates | None = None,
                  clock: Callable[[], float] = time.monotonic, now_text: Callable[[], str] = utc) -> None:
         """`controllers`: what switches are told to connect to, such as tcp:192.0.2.1:6653.
 
         If there are none, each host is told the address at which it reached this server, with the port in `openflow_ports`
-        (by "tcp" or "ssl"): the kind of its own connection if there is one, else the other. Raises ValueError.
+        (by "tcp" or "ssl"): the kind of its own connection if there is one, else the other. `certificates` says which one
+        a host must show. Raises ValueError.
         """
         self.bridge, self.probe_seconds = bridge, probe_seconds
         self._post, self._clock = post, clock
+        self._certificates = certificates or Certificates({"switch": {}})
         self._controllers, self._ports = tuple(controllers), dict(openflow_ports or {"tcp": 6653})
         if wrong := [each for each in self._controllers if not TARGET.match(each)]:
             raise ValueError(f"controllers: {wrong[0]!r} must be like tcp:192.0.2.1:6653 or ssl:192.0.2.1:6653")
@@ -67,6 +72,7 @@ class OvsdbServer:
         self._sessions: set[HostSession] = set()
         self._hosts: dict[str, HostSession] = {}
         self._switches: dict[str, str] = {}                 # identity of a bridge -> the host it belongs to
+        self._denied: dict[str, str] = {}                   # host -> the identity of its bridge that is another certificate's
         self._loop = Loop(clock=clock)
         self._thread = threading.Thread(target=self._loop.run, name="ovsdb", daemon=True)
 
@@ -104,8 +110,9 @@ class OvsdbServer:
 
     def wanted(self, session: HostSession) -> Wanted:
         """What this host's bridge should be like."""
-        taken = frozenset(switch for switch, host in self._switches.items() if host != session.host_id)
-        return Wanted(self._controllers or (self._target(session),), self.bridge, self._tunnels, taken, _reached(session))
+        taken = {switch for switch, host in self._switches.items() if host != session.host_id}
+        taken |= {switch for host, switch in self._denied.items() if host == session.host_id}
+        return Wanted(self._controllers or (self._target(session),), self.bridge, self._tunnels, frozenset(taken), _reached(session))
 
     def _target(self, session: HostSession) -> str:
         kind = _kind(session)
@@ -114,10 +121,16 @@ class OvsdbServer:
         return f"{kind}:{_bracketed(session.local)}:{self._ports[kind]}"
 
     def claim(self, session: HostSession, host_id: str) -> None:
-        """The session has found out which host it serves. Raises Refused if that host is here already, from elsewhere.
+        """The session has found out which host it serves. Raises Refused if that host is another certificate's, or is here
+        already, from elsewhere.
 
         A host that comes again from the same address has lost its old connection, whatever the old one looks like here.
         """
+        owner = self._certificates.of_host(host_id, session.certificate)
+        if owner is not None:
+            self._post(Impostor("host", host_id, session.link.address, session.certificate, owner))
+            raise Refused(f"it calls itself {host_id}, which belongs to the certificate of {owner}: it has shown that of "
+                          f"{session.certificate}")
         old = self._hosts.get(host_id)
         if old and old.remote != session.remote:
             raise Refused(f"it calls itself {host_id}, which is connected from {old.remote}: two hosts with one system-id?")
@@ -128,8 +141,10 @@ class OvsdbServer:
 
     def owns(self, host_id: str, switch_id: str) -> bool:
         """Whether a host's bridge is this switch. Of two hosts that say so (one may be a copy of the other's disk) it is
-        the one whose name the identity was made of, else the first.
+        the one whose name the identity was made of, else the first; and nobody's but who shows its certificate.
         """
+        if self._is_denied(host_id, switch_id):
+            return False
         other = self._switches.get(switch_id)
         if other is None or other != host_id and switch_id == datapath_id(host_id, self.bridge):
             self._forget(host_id)
@@ -138,11 +153,22 @@ class OvsdbServer:
                 self._hosts[other].link.close(f"its bridge has the identity of {host_id}'s")
         return self._switches[switch_id] == host_id
 
+    def _is_denied(self, host_id: str, switch_id: str) -> bool:
+        """Whether this switch, whose identity was not made of the host's name, is another certificate's than it has shown."""
+        session, before = self._hosts[host_id], self._denied.pop(host_id, None)
+        owner = self._certificates.of_switch(switch_id, session.certificate)
+        if owner is None or switch_id == datapath_id(host_id, self.bridge):
+            return False
+        self._denied[host_id] = switch_id
+        if before != switch_id:
+            self._post(Impostor("switch", switch_id, session.link.address, session.certificate, owner))
+        return True
+
     def _forget(self, host_id: str) -> None:
         self._switches = {switch: host for switch, host in self._switches.items() if host != host_id}
 
     def tell(self, session: HostSession, facts: HostFacts) -> None:
-        self._post(facts)
+        self._post(facts._replace(certificate=session.certificate))
 
     def ended(self, session: HostSession, reason: str) -> None:
         self._sessions.discard(session)
@@ -151,6 +177,7 @@ class OvsdbServer:
         host_id = session.host_id
         if host_id and self._hosts.get(host_id) is session:
             del self._hosts[host_id]
+            self._denied.pop(host_id, None)
             self._forget(host_id)
             self._post(HostGone(host_id, reason))
 

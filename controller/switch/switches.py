@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
+from controller.certificates import Certificates
 from controller.openflow import messages as wire
 from controller.openflow.actions import PORT_LOCAL
 from controller.openflow.group import Entry, Key
 from controller.switch import osken
 from controller.switch.counting import Counters
-from controller.switch.events import Event, PacketReceived, SwitchGone
+from controller.switch.events import Event, Impostor, PacketReceived, SwitchGone
 from controller.switch.greeting import Greeting
 from controller.switch.link import Link, Peer
 from controller.switch.loop import Loop
@@ -30,15 +31,17 @@ class Switches:
 
     `post` takes events (controller.switch.events) and must not block: it is called from the switches' thread.
     `generation` fences off controllers with an older one (OpenFlow 1.4, 6.3.6). `apps` are modules of os-ken
-    applications to run beside Hadron's. `clock` (seconds) may be a test's own.
+    applications to run beside Hadron's. `certificates` says which one a switch must show. `clock` (seconds) may be a
+    test's own.
     Orders may come from any one thread, and are carried out in the order given; for a switch that is not there they
     are forgotten, because it will be read when it comes.
     """
 
     def __init__(self, post: Callable[[Event], None], *, generation: int = 1, apps: Sequence[str] = (),
-                 bundle: int = BUNDLE_MESSAGES, packets_each: int = EACH,
+                 bundle: int = BUNDLE_MESSAGES, packets_each: int = EACH, certificates: Certificates | None = None,
                  clock: Callable[[], float] = time.monotonic) -> None:
         self.post, self.generation, self.bundle = post, generation, bundle
+        self._certificates = certificates or Certificates({"switch": {}})
         self.loop = Loop(clock=clock)
         self.packet_queue = PacketQueue(post, each=packets_each)
         self.counted_tables: set[int] = set()       # tables with flows that count; only ever grows
@@ -179,6 +182,12 @@ class Switches:
 
     def arrived(self, greeting: Greeting) -> None:
         """Someone says it is a switch. If that switch is connected already, the older connection may answer first."""
+        owner = self._certificates.of_switch(greeting.switch_id, greeting.certificate)
+        if owner is not None:
+            self.post(Impostor("switch", greeting.switch_id, greeting.link.address, greeting.certificate, owner))
+            greeting.link.close(f"it says it is switch {greeting.switch_id}, which belongs to the certificate of {owner}: "
+                                f"it has shown that of {greeting.certificate}")
+            return
         older = self._sessions.get(greeting.switch_id)
         if older is None:
             self._admit(greeting)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
-
-Peer = tuple[tuple[tuple[str, str], ...], ...]
+from typing import Any
 
 
 def server_context(
@@ -26,6 +27,11 @@ def server_context(
 
 
 def peer_name(sock: ssl.SSLSocket) -> str:
-    """The common name in the certificate the peer has shown; empty if it has shown none."""
-    subject: Peer = (sock.getpeercert() or {}).get("subject", ())  # type: ignore[assignment]
-    return next((value for part in subject for name, value in part if name == "commonName"), "")
+    """Whose certificate the peer has shown: its common name, without what ovs-pki adds ("host1 id:<UUID>"); else its first
+    DNS name, else its fingerprint. Empty if the peer was not asked for one.
+    """
+    shown: Mapping[str, Any] = sock.getpeercert() or {}
+    subject = [value for part in shown.get("subject", ()) for name, value in part if name == "commonName"]
+    names = [value for kind, value in shown.get("subjectAltName", ()) if kind == "DNS"]
+    name = next((name for name in [*(text.partition(" id:")[0] for text in subject), *names] if name), "")
+    return name or (f"sha256:{sha256(sock.getpeercert(True) or b'').hexdigest()}" if shown else "")

@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,6 +80,96 @@ def test_a_restart_changes_no_flow(fabric: Fabric) -> None:
     assert [each.lines() for each in written] == [[], []] and fabric.snapshot() == before
     fabric.host(2).restart_vswitchd(kill=True)
     until(lambda: fabric.snapshot() == before)
+
+
+def told(fabric: Fabric, about: str) -> dict[str, Any]:
+    """The alarm about somebody who said it was this; empty if there is none."""
+    alarms = fabric.hadron.request("GET", "/inspect/alarms")[1]["alarms"]
+    return next((one for one in alarms if one["alarm"] == "impostor" and one["object"] == about), {})
+
+
+def seen(fabric: Fabric, host: str) -> list[Any]:
+    """What is known of a host and its switches, but for when, and for the label, which a switch that was away gets anew."""
+    known = [{key: value for key, value in row.items() if key not in ("last_seen", "label")} for kind in ("hosts", "switches", "interfaces")
+             for row in fabric.hadron.request("GET", f"/v2.0/{kind}")[1][kind] if host in (row["id"], row.get("host_id"))]
+    return sorted(known, key=lambda row: str(row["id"]))
+
+
+def named(host: Host, name: str) -> None:
+    host.vsctl("--no-wait", "set", "Open_vSwitch", ".", f"external_ids:system-id={name}")
+
+
+def test_no_host_takes_the_place_of_another_whether_that_is_there_or_not(fabric: Fabric) -> None:
+    first, second = fabric.cloud.hosts
+    switch, before, flows = fabric.switches()[first.name]["switch"], seen(fabric, first.name), fabric.installed(1)
+    about = f"host {first.name}"
+    named(second, first.name)
+    alarm = until(lambda: told(fabric, about))
+    assert (alarm["certificate"], alarm["belongs_to"]) == (second.name, first.name)
+    assert alarm["address"].startswith(second.management_address)
+    first.stop("ovsdb-server", kill=True)                       # now its place is empty ...
+    first.stop_vswitchd(kill=True)
+    fabric.hadron.kill()                                        # ... and the controller has to remember whose it is
+    fabric.hadron.start()
+    until(lambda: told(fabric, about).get("times", 1) > 1)
+    second.vsctl("--no-wait", "add-br", "br-evil", "--", "set", "Bridge", "br-evil", "datapath_type=netdev", "fail_mode=secure",
+                 "protocols=OpenFlow14", f"other_config:datapath-id={switch}", "--", "set-controller", "br-evil",
+                 f"ssl:{fabric.cloud.controller_address}:{fabric.openflow}")
+    alarm = until(lambda: told(fabric, f"switch {switch}"))
+    assert (alarm["certificate"], alarm["belongs_to"]) == (second.name, first.name)
+    assert first.name not in fabric.switches() or fabric.switches()[first.name]["state"] == "away"
+    assert not second.dump_flows("br-evil") and seen(fabric, first.name) == before
+    first.restart_database()
+    first.start_vswitchd()
+    until(lambda: fabric.in_step(1))
+    assert fabric.installed(1) == flows and seen(fabric, first.name) == before
+    second.vsctl("--no-wait", "del-br", "br-evil")
+    named(second, second.name)
+    until(lambda: fabric.in_step(1, 2))
+    assert fabric.wrong() == []
+
+
+def test_the_identity_of_another_hosts_bridge_is_taken_from_who_has_taken_it(fabric: Fabric) -> None:
+    first, second = fabric.cloud.hosts
+    switch, own = (fabric.switches()[host.name]["switch"] for host in (first, second))
+    first.stop("ovsdb-server", kill=True)
+    second.vsctl("--no-wait", "set", "Bridge", "br-int", f"other_config:datapath-id={switch}")
+    until(lambda: f"has the identity of another host's bridge, {switch}" in fabric.hadron.log.read_text())
+    until(lambda: told(fabric, f"switch {switch}").get("belongs_to") == first.name)
+    until(lambda: own in second.vsctl("get", "Bridge", "br-int", "datapath_id"))
+    first.restart_database()
+    until(lambda: fabric.in_step(1, 2))
+    assert [fabric.switches()[host.name]["switch"] for host in (first, second)] == [switch, own] and fabric.wrong() == []
+
+
+def test_a_host_with_a_certificate_of_another_name_is_let_in_when_the_old_one_is_forgotten(
+        fabric: Fabric, authority: Authority) -> None:
+    second = fabric.host(2)
+    manage(fabric, second, authority.issue("renamed"), authority.file)
+    second.restart_database()                                   # else it goes on over the connection that it has
+    until(lambda: told(fabric, f"host {second.name}").get("certificate") == "renamed")
+    status, said = fabric.hadron.request("POST", f"/inspect/forget?host={second.name}&certificate=true")
+    assert status == 200 and said["facts"] == {"certificate": 1}
+    until(lambda: {one["id"]: one["name"] for one in fabric.hadron.request("GET", "/v2.0/certificates")[1]["certificates"]} == {
+        f"host:{fabric.host(1).name}": fabric.host(1).name, f"host:{second.name}": "renamed"})
+    until(lambda: fabric.in_step(1, 2))
+
+
+def test_where_certificates_name_hosts_nobody_has_a_name_that_is_not_in_its_own(fabric: Fabric, authority: Authority) -> None:
+    second = fabric.host(2)
+    fabric.hadron.stop()
+    fabric.hadron.config["certificates"] = "named"
+    fabric.hadron.start()
+    until(lambda: fabric.in_step(1))
+    until(lambda: told(fabric, f"host {second.name}").get("certificate") == "renamed")
+    manage(fabric, second, authority.issue(second.name), authority.file)
+    until(lambda: fabric.in_step(1, 2))
+    named(second, "nobody-yet")
+    until(lambda: told(fabric, "host nobody-yet").get("belongs_to") == "nobody-yet")
+    assert not seen(fabric, "nobody-yet")
+    named(second, second.name)
+    until(lambda: fabric.in_step(1, 2))
+    assert fabric.wrong() == []
 
 
 @pytest.mark.parametrize("shown", ["none", "another authority's"])

@@ -28,10 +28,11 @@ class Authority:
         own = _signed(self._issuer, self._issuer, self._key.public_key(), self._key, authority=True)
         self.file.write_bytes(own.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str) -> Files:
-        """A certificate for a name (and 127.0.0.1), with its key."""
+    def issue(self, name: str, *, subject: str | None = None, dns: str | None = None) -> Files:
+        """A certificate for a name (and 127.0.0.1), with its key; with another common or DNS name, or none, if that is said."""
         key = ec.generate_private_key(ec.SECP256R1())
-        own = _signed(_name(name), self._issuer, key.public_key(), self._key, names=name)
+        own = _signed(_name(name if subject is None else subject), self._issuer, key.public_key(), self._key,
+                      names=name if dns is None else dns)
         files = Files(str(self._folder / f"{name}.crt"), str(self._folder / f"{name}.key"), str(self.file))
         Path(files.certificate).write_bytes(own.public_bytes(serialization.Encoding.PEM))
         Path(files.key).write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
@@ -45,7 +46,7 @@ def certificate(folder: Path, name: str) -> Files:
 
 
 def _name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)] if text else [])
 
 
 def _signed(subject, issuer, public_key, signing_key, *, authority: bool = False, names: str = "") -> x509.Certificate:

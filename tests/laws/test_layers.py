@@ -59,6 +59,7 @@ LAYERS = {
     "controller.announcements": 5,
     "controller.standing": 5,
     "controller.vigil": 5,
+    "controller.certificates": 5,
     "controller.control": 6,
     "controller.rollout": 5,
     "controller.switch_ports": 5,

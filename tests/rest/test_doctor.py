@@ -57,6 +57,8 @@ FAULTS = {
     "bad: interface tap on one: Open vSwitch says: no such device": lambda it: it.put("interface", "one/tap", error="no such device"),
     "bad: interface tap on one: has MAC fa:16:3e:00:00:02, its port": lambda it: it.put(
         "interface", "one/tap", mac_address="fa:16:3e:00:00:02"),
+    "note: hosts one, two: show one certificate, of ann": lambda it: [
+        it.put("certificate", f"host:{name}", name="ann") for name in ("one", "two")],
     "note: interface tap on one: carries 1400 bytes, its network 1450": lambda it: it.put("interface", "one/tap", mtu=1400),
     "note: interface tap on one: names the port": lambda it: it.model.remove("port", PORT),
     "bad: interface tap on one: names port web, which is reached through the parent of trunk t": lambda it: it.put(

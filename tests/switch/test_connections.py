@@ -9,12 +9,15 @@ import socket
 import ssl
 import threading
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from controller.switch.events import SwitchConfirmed, SwitchGone, SwitchGreeted, SwitchTwice
+from controller.certificates import Certificates
+from controller.switch.events import Impostor, SwitchConfirmed, SwitchGone, SwitchGreeted, SwitchTwice
 from controller.switch.tls import server_context
-from tests.kit.certificates import Files, certificate
+from tests.kit.certificates import Authority, Files, certificate
 from tests.kit.fake_switch import FakeSwitches, packet_in
 from tests.kit.fake_tables import pack, u32
 from tests.kit.raw_peer import HELLO, RawPeer, features, message
@@ -235,6 +238,42 @@ def test_a_switch_with_a_certificate_is_served_over_tls_and_named(certificates: 
             peer.send(message(2, b"x" * 60_000, xid=77) * 3)       # several TLS records in one go
             for _ in range(3):
                 assert len(peer.read_until(3)) == 60_008
+
+
+@pytest.mark.parametrize(("subject", "dns", "said"), [
+    ("host1 id:5f1c0e4a-0f5c-4a3e-9d53-6a3d1b8f0c11", "", "host1"),        # as ovs-pki writes it
+    ("", "host1.example", "host1.example"), ("host1", "other.example", "host1"), ("", "", "sha256:")])
+def test_whose_a_certificate_is(tmp_path: Path, subject: str, dns: str, said: str) -> None:
+    authority = Authority(tmp_path)
+    own, shown = authority.issue("controller"), authority.issue("peer", subject=subject, dns=dns)
+    with Desk() as desk:
+        address = desk.switches.listen("127.0.0.1", 0, server_context(own.certificate, own.key, client_ca=own.authority))
+        with RawPeer(address, tls=client({"controller": own, "peer": shown}, "peer")) as peer:
+            peer.greet(A)
+            name = desk.until(lambda: desk.seen(SwitchGreeted))[0].certificate
+            assert name == said if said != "sha256:" else name.startswith(said) and len(name) == 7 + 64
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["there", "away"])
+def test_a_switch_is_nobodys_who_shows_another_certificate(tmp_path: Path, there: bool) -> None:
+    authority = Authority(tmp_path)
+    shown = {name: authority.issue(name) for name in ("controller", "host1", "host2")}
+    own, owners = shown["controller"], Certificates({"switch": {A: SimpleNamespace(host_id="host1")}})
+    owners.of_host("host1", "host1")
+    with Desk(certificates=owners) as desk:
+        address = desk.switches.listen("127.0.0.1", 0, server_context(own.certificate, own.key, client_ca=own.authority))
+        desk.know(A)
+        with contextlib.ExitStack() as stack:
+            if there:
+                first = stack.enter_context(RawPeer(address, tls=client(shown, "host1")))
+                first.greet(A)
+                desk.until(lambda: A in desk.present)
+            other = stack.enter_context(RawPeer(address, tls=client(shown, "host2")))
+            other.greet(A)
+            assert other.seconds_until_closed() < 1.0
+            event = desk.until(lambda: desk.seen(Impostor))[0]
+            assert (event.kind, event.id, event.shown, event.owner) == ("switch", A, "host2", "host1")
+            assert (A in desk.present) is there and not desk.seen(SwitchGone) and not desk.seen(SwitchTwice)
 
 
 @pytest.mark.parametrize("name", [None, "stranger"])

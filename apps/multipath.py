@@ -15,11 +15,14 @@ from controller.openflow.actions import group, resubmit, set_field
 from controller.openflow.group import Group
 from controller.openflow.match import match
 from topology.equal import Choice
-from topology.trees import trees
+from topology.trees import Trees, trees
 
 APP = 61
 GROUPS = 1 << 25                        # + label of the switch that frames are for: numbers of groups
 TO_ONE = ("00:00:00:00:00:00", "01:00:00:00:00:00")
+
+
+NOBODY = Choice.over(Trees.over({}), "", (), 0)
 
 
 @query
@@ -35,9 +38,12 @@ def partners(world, switch_id):
 @query
 def equal(world, switch_id):
     """The equal paths from a switch to each of its partners."""
-    now, targets, most = world.ask(trees), world.ask(partners, switch_id), world.setting("equal_paths")
+    targets, most = world.ask(partners, switch_id), world.setting("equal_paths")
+    if not targets:
+        return NOBODY
+    now = world.ask(trees)
     once = world.known(equal, switch_id)
-    return once.after(now, targets, most) if once is not None else Choice.over(now, switch_id, targets, most)
+    return once.after(now, targets, most) if once not in (None, NOBODY) else Choice.over(now, switch_id, targets, most)
 
 
 @flows(per="switch", on=to_switches)

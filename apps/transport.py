@@ -44,6 +44,7 @@ from apps.pipeline import (
 from apps.underlay import tunnel_address
 from apps.ways import label_of
 from controller.app import Missing, flows, query
+from controller.derived import Derived, differing
 from controller.openflow.actions import (
     FORGET_IN_PORT,
     clone,
@@ -99,8 +100,9 @@ def sender(world, link):
 @query
 def labels_of_all(world):
     """{switch: label} of all that have links."""
-    found = {switch: world.ask(label_of, switch) for switch in world.ask(wires)}
-    return {switch: label for switch, label in found.items() if label is not None}
+    found = {switch: label for switch in world.ask(wires) if (label := world.ask(label_of, switch)) is not None}
+    once = world.known(labels_of_all)
+    return once if once == found else found             # the same object, so that nobody has to compare it again
 
 
 # ---- in and out of labels
@@ -171,27 +173,28 @@ class Onward(NamedTuple):
     ports: Mapping[str, int]
     labels: Mapping[str, int]
     limited: frozenset[int]
-    entries: dict[tuple, Flow]
+    entries: Mapping[tuple, Flow]
 
     def after(self, ways: Steps, labels: Mapping[str, int], limited: frozenset[int], level: str, why: Why,
               fields: Callable[[int], bytes]) -> Onward:
         """What it does now, at the cost of what has changed; `fields` is what a label's frames match. A new way is made
         from its end on: the stage is what is left of it."""
-        once = self if labels == self.labels else NOWHERE
-        number, entries, held = LABELS.levels[level], dict(once.entries), once.ports.get
-        for target in (once.ports.keys() - ways.ports.keys()) & labels.keys():
-            del entries[LABELS.number, number, fields(labels[target])]
-        toggled = limited ^ once.limited
-        changed = [target for target, port in ways.ports.items() if held(target) != port or toggled and port in toggled]
-        for target in changed:
-            if target in labels:
-                port = ways.ports[target]
+        once = self if labels is self.labels or labels == self.labels else NOWHERE
+        number, toggled, entries = LABELS.levels[level], limited ^ once.limited, Derived(once.entries)
+        changed = differing(ways.ports, once.ports) if not toggled else None
+        for target in sorted(once.ports.keys() | ways.ports.keys() if changed is None else changed):
+            port, was = ways.ports.get(target), once.ports.get(target)
+            if target not in labels or port == was and port not in toggled:
+                continue
+            if port is None:
+                entries.drop((LABELS.number, number, fields(labels[target])))
+            else:
                 made = Flow(LABELS, number, fields(labels[target]), send_on(port, port in limited), why, stage=ways.hops(target))
-                entries[made.key] = made
+                entries.put(made.key, made)
         return Onward(ways.ports, labels, limited, entries)
 
 
-NOWHERE = Onward({}, {}, frozenset(), {})
+NOWHERE = Onward({}, {}, frozenset(), Derived({}))
 
 
 @query

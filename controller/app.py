@@ -16,7 +16,7 @@
     @keeps("port", per="interface") documents that follow from what is seen
 
 A rule yields flows as (table, level, match, actions): the level is one of the table's named priorities; or a
-Group, a Meter or a whole Flow; or a dict of many of these by their keys, that a query keeps. Rules are pure: they read only through `world`, and import no os_ken, time, random or socket.
+Group, a Meter or a whole Flow; or a dict of many of these by their keys, that a query keeps (best a Derived). Rules are pure: they read only through `world`, and import no os_ken, time, random or socket.
 """
 from __future__ import annotations
 
@@ -132,18 +132,19 @@ class Rule:
         wanted: dict[tuple, Any] = {}
         why = Why(self.app, id, self.name)
         whose = cookie_of(why)
+        kept: Mapping[tuple, Any] = NO_FLOWS
         for said in self.make(world, row, *switch):
             if said.__class__ is tuple:
                 table, level, fields, do = said
                 number = table.levels[level] if level.__class__ is str else priority(table, level)
                 entry = Flow(table, number, fields, do, why, whose)
-            elif said.__class__ is dict:
-                wanted.update(said)
+            elif isinstance(said, dict):
+                kept = {**kept, **said} if kept else said
                 continue
             else:
                 entry = said.explained(why)
             wanted[entry.key] = entry
-        return wanted or NO_FLOWS
+        return {**wanted, **kept} if wanted and kept else wanted or kept
 
     def __repr__(self) -> str:
         return self.name

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from controller.claims import Several, Unit
+from controller.derived import differing
 from controller.openflow.flow import Flow, merge
 from controller.spread import NOWHERE, Spread, alone, spread
 from controller.world import World
@@ -155,9 +156,7 @@ class Compiler:
         elif not new:
             changed = old
         else:
-            changed = [key for key, entry in new.items() if (had := old.get(key)) is not entry and had != entry]
-            if len(old) + sum([key not in old for key in changed]) > len(new):
-                changed += [key for key in old if key not in new]
+            changed = _changed(old, new)
         claims = self.claims
         for key in changed:
             if key not in new:
@@ -321,6 +320,16 @@ class Compiler:
     def why(self, switch: str, key: Key) -> list[Unit]:
         """The units (rule, object) behind a flow, the holder first."""
         return self.claimants(switch, key)
+
+
+def _changed(old: Mapping[Key, Any], new: Mapping[Key, Any]) -> list[Key]:
+    """The keys of entries that are others now, or are no more."""
+    if (keys := differing(new, old)) is not None:
+        return [key for key in keys if old.get(key) != new.get(key)]
+    changed = [key for key, entry in new.items() if (had := old.get(key)) is not entry and had != entry]
+    if len(old) + sum([key not in old for key in changed]) > len(new):
+        changed += [key for key in old if key not in new]
+    return changed
 
 
 def _rank(unit: Unit) -> tuple:

@@ -1,8 +1,8 @@
 """Detours: the way around each link, for a switch to take by itself as soon as it sees the link broken.
 
 It leads from the one end of the link to the other, so it does not matter what is on its way where, nor by which path
-that came. It is the shortest, over the links of equal worth, and depends on the neighbourhood alone: who looks for it
-looks from both ends at once, and goes no further than where the two meet. The way back is the way there.
+that came. It is the shortest, over the links of equal worth, and depends on the neighbourhood alone. The way back is the
+way there.
 
     detours = Detours.over(trees)                   from scratch
     detours = detours.after(trees)                  the same, at the cost of what has changed
@@ -14,7 +14,7 @@ import heapq
 from collections.abc import Iterable, Mapping
 
 from controller.app import query
-from topology.paths import Around, Path, Wire, joined
+from topology.paths import Path, Wire, joined
 from topology.trees import FAR, Port, Trees, trees
 
 MANY = 20                   # if one wire of so many is new, all ways around are looked for: that takes no longer
@@ -51,11 +51,13 @@ class Detours:
         links: it is no longer than that at least."""
         found: set[Port] = set()
         for wire in come:
+            if wire.back < wire.at:                     # its other direction says the same of the links' other directions
+                continue
             to, onward = trees.distance[wire.source], trees.distance[wire.target]
-            for link in trees.wires.values():
-                known = self.at.get(link.source, {}).get(link.port)
-                if to.get(link.source, FAR) + wire.weight + onward.get(link.target, FAR) < (known.weight if known else FAR):
-                    found |= {link.at, link.back}
+            for switch, held in trees.around.items():
+                so_far, known = to.get(switch, FAR) + wire.weight, self.at.get(switch, {})
+                found.update([end for link in held if (path := known.get(link.port)) is None
+                              or so_far + onward.get(link.target, FAR) < path.weight for end in (link.at, link.back)])
         return found
 
     def _with(self, trees: Trees, stale: Iterable[Port]) -> Detours:
@@ -65,7 +67,7 @@ class Detours:
         for switch, port in stale:
             wire, once = trees.wires.get((switch, port)), self.at.get(switch, {}).get(port)
             other = found.get(wire.back) if wire is not None else None
-            path = _turned(other) if other is not None else _around(trees.around, wire) if wire is not None else None
+            path = _turned(other) if other is not None else _around(trees, wire) if wire is not None else None
             found[switch, port] = path
             if path == once:
                 continue
@@ -90,57 +92,35 @@ def detours_at(world, switch_id):
     return world.ask(detours).at.get(switch_id, {})
 
 
-class _Side:
-    """What has been found from one end: for each switch its weight, and the wire by which it was come to."""
+def _around(trees: Trees, link: Wire) -> Path | None:
+    """The path around one link, from where it begins to where it leads; None if there is none.
 
-    def __init__(self, start: str) -> None:
-        self.best: dict[str, tuple[int, Wire | None]] = {start: (0, None)}
-        self.waiting = [(0, start)]
-        self.done: set[str] = set()
-
-    @property
-    def nearest(self) -> int | None:
-        while self.waiting and self.waiting[0][1] in self.done:
-            heapq.heappop(self.waiting)
-        return self.waiting[0][0] if self.waiting else None
-
-
-def _around(around: Around, link: Wire) -> Path | None:
-    """The path around one link, from where it begins to where it leads; None if there is none."""
-    sides = _Side(link.source), _Side(link.target)
-    least: tuple[int, str] | None = None
-    while (side := _next(sides, least)) is not None:
-        other = sides[1 - sides.index(side)]
-        weight, here = heapq.heappop(side.waiting)
-        side.done.add(here)
-        for wire in around.get(here, ()):
+    Who looks for it knows how far it is at least from anywhere: as far as if the link could be taken (A*).
+    """
+    left = trees.distance[link.target]
+    best: dict[str, tuple[int, Wire | None]] = {link.source: (0, None)}
+    waiting = [(left[link.source], link.source)]
+    while waiting:
+        least, here = heapq.heappop(waiting)
+        if here == link.target:
+            return _path(best, here)
+        weight = best[here][0]
+        if weight + left[here] < least:                 # a better way was found here meanwhile
+            continue
+        for wire in trees.around[here]:
             more = weight + wire.weight
-            if wire.at in (link.at, link.back) or wire.target in side.best and side.best[wire.target][0] <= more:
-                continue
-            side.best[wire.target] = more, wire
-            heapq.heappush(side.waiting, (more, wire.target))
-            if wire.target in other.best:
-                met = more + other.best[wire.target][0], wire.target
-                least = met if least is None else min(met, least)
-    return _path(sides, least[1]) if least is not None else None
+            if (wire.target not in best or more < best[wire.target][0]) and wire.at not in (link.at, link.back):
+                best[wire.target] = more, wire
+                heapq.heappush(waiting, (more + left[wire.target], wire.target))
+    return None
 
 
-def _next(sides: tuple[_Side, _Side], least: tuple[int, str] | None) -> _Side | None:
-    """The side that has come less far; None if nothing better can be found."""
-    ends = [side.nearest for side in sides]
-    if None in ends or least is not None and sum(filter(None, ends)) >= least[0]:
-        return None
-    return sides[ends.index(min(filter(lambda end: end is not None, ends)))]        # type: ignore[type-var]
-
-
-def _path(sides: tuple[_Side, _Side], meeting: str) -> Path:
-    there, back = ([], [])  # type: tuple[list[Wire], list[Wire]]
-    for side, found in zip(sides, (there, back), strict=True):
-        here = meeting
-        while (wire := side.best[here][1]) is not None:
-            found.append(wire)
-            here = wire.source
-    return joined(there[::-1], [wire.turned for wire in back])
+def _path(best: Mapping[str, tuple[int, Wire | None]], here: str) -> Path:
+    found: list[Wire] = []
+    while (wire := best[here][1]) is not None:
+        found.append(wire)
+        here = wire.source
+    return joined(found[::-1])
 
 
 def _turned(path: Path) -> Path:

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from topology.paths import COST, Path, Wire, joined
-from topology.trees import Trees
+from topology.paths import COST, Wire
+from topology.trees import Port, Trees
 
 MOST_TRIED = 64             # switches between the two that are tried
 
@@ -62,28 +62,48 @@ def _ends_of_paths_over(trees: Trees, wire: Wire, source: str, targets: Iterable
     if wire.source not in near:
         return set()
     so_far = (near[wire.source] >> COST) + (wire.weight >> COST)
+    if near[wire.target] >> COST != so_far:             # from here, no path of least cost leads over it to anywhere
+        return set()
     return {target for target in targets if target in near and so_far + (far[target] >> COST) == near[target] >> COST}
 
 
 def equal_paths(trees: Trees, source: str, target: str, most: int) -> tuple[Equal, ...]:
     """Up to so many paths that share as few links as can be; the shortest path of all is the first one found for itself."""
-    if source not in trees.distance.get(target, ()):
-        return ()
-    tried: dict[frozenset, tuple[str, Path]] = {}
+    one, other = sorted((source, target))
+    found = trees.pairs.get((one, other, most))
+    if found is None:
+        found = trees.pairs[one, other, most] = tuple(_chosen(_tried(trees, one, other), most))
+    return found if source == one else tuple([Equal(target, hops) if via == source else Equal(via, hops) for via, hops in found])
+
+
+class _Way(NamedTuple):
+    """A path that may be chosen: both ends of each of its links, in order, and the switch that it is told by."""
+    ends: tuple[Port, ...]
+    via: str
+
+
+def _tried(trees: Trees, source: str, target: str) -> list[_Way]:
+    """The ways by each switch on a path of least cost; those that several switches tell are told by the first of them."""
+    if source not in trees.distance.get(target, ()) or source == target:
+        return []
+    found: dict[tuple[Port, ...], str] = {}
     for via in (*sorted(set(_between(trees, source, target)) - {target})[:MOST_TRIED], target):
-        path = _through(trees, source, via, target)
-        if path is not None:
-            tried.setdefault(path.links, (via, path))
-    used: Counter = Counter()
-    chosen: list[frozenset] = []
+        ends = [end for wire in (*trees.way(source, via), *trees.way(via, target)) for end in (wire.at, wire.back)]
+        found.setdefault(tuple(sorted(ends)), via)
+    return [_Way(*each) for each in found.items()]
+
+
+def _chosen(tried: list[_Way], most: int) -> Iterator[Equal]:
+    """Those that share the least with the ones chosen before, by the order of their links."""
+    used: Counter[Port] = Counter()
+    chosen: list[_Way] = []
     while tried and len(chosen) < most:
-        links = min(tried.keys() - set(chosen), default=None,
-                    key=lambda one: (sum(used[end] for end in one), len(one), sorted(one)))
-        if links is None:
-            break
-        chosen.append(links)
-        used.update(links)
-    return tuple(Equal(tried[links][0], len(tried[links][1].wires)) for links in sorted(chosen, key=sorted))
+        way = min(tried, key=lambda one: (sum([used[end] for end in one.ends]), len(one.ends), one.ends))
+        tried.remove(way)
+        chosen.append(way)
+        used.update(way.ends)
+    for way in sorted(chosen):
+        yield Equal(way.via, len(way.ends) // 2)
 
 
 def _between(trees: Trees, source: str, target: str) -> Iterator[str]:
@@ -99,14 +119,3 @@ def _between(trees: Trees, source: str, target: str) -> Iterator[str]:
                 if wire.target not in seen:
                     seen.add(wire.target)
                     waiting.append(wire.target)
-
-
-def _through(trees: Trees, source: str, via: str, target: str) -> Path | None:
-    """The path by way of a switch, if it costs no more than the shortest."""
-    if via == source:
-        return None
-    first, rest = trees.path(source, via), trees.path(via, target)
-    if first is None or rest is None:
-        return None
-    path = joined(first.wires, rest.wires)
-    return path if path.cost == trees.distance[target][source] >> COST else None

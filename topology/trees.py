@@ -11,23 +11,27 @@ A tree that a change does not touch is the same object afterwards, and so is a s
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from controller.app import query
+from controller.derived import Derived
 from topology.paths import HOPS, Around, Path, Wire, joined, wires
 
 Port = tuple[str, int]
 FAR = 1 << 200              # from where there is no way
+NO_STEPS: Mapping[str, int] = {}
 
 
 class Trees:
-    """All trees over one set of wires. Not to be changed once made."""
+    """All trees over one set of wires. Not to be changed once made; `pairs` keeps what is found on them."""
 
-    __slots__ = ("around", "wires", "distance", "steps")
+    __slots__ = ("around", "wires", "distance", "steps", "pairs")
 
     def __init__(self, around: Around, wires: Mapping[Port, Wire], distance: Mapping[str, Mapping[str, int]],
                  steps: Mapping[str, Mapping[str, int]]) -> None:
         self.around, self.wires, self.distance, self.steps = around, wires, distance, steps
+        self.pairs: dict[tuple[str, str, int], Any] = {}
 
     @classmethod
     def over(cls, around: Around) -> Trees:
@@ -37,12 +41,11 @@ class Trees:
     def after(self, around: Around) -> Trees:
         """The trees over other wires; what they have in common with these stays."""
         gone, come = _difference(self.around, around)
-        wires = {**{at: wire for at, wire in self.wires.items() if at not in gone}, **{wire.at: wire for wire in come}}
         if not gone and not come and around.keys() == self.around.keys():
             return self
-        change = _Change(self, around, wires)
-        for target in around:
-            change.mend(target, gone, come)
+        change = _Change(self, around, gone, come)
+        for target in change.concerned():
+            change.mend(target)
         return change.done()
 
     def other_than(self, old: Trees) -> tuple[list[Wire], list[Wire]]:
@@ -54,16 +57,17 @@ class Trees:
         """How many wires the path has."""
         return self.distance[target][source] & HOPS
 
-    def path(self, source: str, target: str) -> Path | None:
-        """The path that the tables make; None if there is none."""
+    def way(self, source: str, target: str) -> list[Wire]:
+        """The wires that the tables lead over to a switch that can be reached."""
         found = []
         while source != target:
-            port = self.steps.get(source, {}).get(target)
-            if port is None:
-                return None
-            found.append(self.wires[source, port])
+            found.append(self.wires[source, self.steps[source][target]])
             source = found[-1].target
-        return joined(found)
+        return found
+
+    def path(self, source: str, target: str) -> Path | None:
+        """The path that the tables make; None if there is none."""
+        return joined(self.way(source, target)) if source == target or target in self.steps.get(source, ()) else None
 
 
 def _difference(old: Around, new: Around) -> tuple[dict[Port, Wire], list[Wire]]:
@@ -76,93 +80,96 @@ def _difference(old: Around, new: Around) -> tuple[dict[Port, Wire], list[Wire]]
 class _Change:
     """Trees in the making: copies what it changes, and nothing else."""
 
-    def __init__(self, old: Trees, around: Around, wires: Mapping[Port, Wire]) -> None:
-        self.old, self.around, self.wires = old, around, wires
-        self.distance: dict[str, dict[str, int] | Mapping[str, int]] = {}
-        self.steps: dict[str, dict[str, int] | Mapping[str, int]] = {
-            switch: old.steps.get(switch, {}) for switch in around}
-        self._own: set[str] = set()                     # switches whose table is a copy already
+    def __init__(self, old: Trees, around: Around, gone: Mapping[Port, Wire], come: list[Wire]) -> None:
+        self.old, self.around, self.gone, self.come = old, around, gone, come
+        self.wires = dict(old.wires)
+        for at in gone:
+            del self.wires[at]
+        self.wires.update({wire.at: wire for wire in come})
+        self.distance = {target: old.distance[target] for target in around if target in old.distance}
+        self.steps = {switch: old.steps.get(switch, NO_STEPS) for switch in around}
+        self._own: dict[str, Derived] = {}              # tables that are copies already, to be changed
 
-    def mend(self, target: str, gone: Mapping[Port, Wire], come: Iterable[Wire]) -> None:
+    def concerned(self) -> Iterable[str]:
+        """The targets whose tree led over a wire that is gone, or is shorter over one that has come: no other changes."""
+        old = self.old
+        found = set(self.around.keys() - old.around.keys())
+        for switch in old.around.keys() - self.around.keys():
+            found.update(old.steps[switch])
+        for (switch, number) in self.gone:
+            found.update([target for target, port in old.steps[switch].items() if port == number])
+        for wire in self.come:
+            source, target, weight = wire.source, wire.target, wire.weight
+            found.update([root for root, ways in old.distance.items()
+                          if target in ways and ways[target] + weight < ways.get(source, FAR)])
+        return sorted(found & self.around.keys())
+
+    def mend(self, target: str) -> None:
         """One target's tree: forget what hung on wires that are gone, then find ways from what is left."""
-        old = self.old.distance.get(target)
-        distance: dict[str, int] = {target: 0} if old is None else old      # type: ignore[assignment]
-        lost = set(self._lost(target, gone)) if old is not None else set()
-        better = self._waiting(target, distance, lost, come)
-        if old is not None and not lost and not better:
-            self.distance[target] = old
-            return
-        distance = self.distance[target] = dict(distance)
+        distance = self.distance[target] = dict(self.old.distance.get(target, {target: 0}))
+        lost = self._lost(target) if target in self.old.distance else set()
         for switch in lost:
             del distance[switch]
-            self._table(switch).pop(target, None)
-        if old is None:
-            better = list(self._from((target,), distance))
-        self._spread(target, distance, better)
+        if target not in self.old.distance:
+            better = [(wire.weight, wire.target, wire.target_port) for wire in self.around[target]]
+        else:
+            better = [(distance[wire.target] + wire.weight, wire.source, wire.port) for wire in self.come if wire.target in distance]
+        for switch in lost:
+            better += self._out_of(switch, distance)
+        ports = self._spread(distance, better)
+        for switch, port in ports.items():              # nearly all of what was lost goes on by the port that it had
+            if self.steps[switch].get(target) != port:
+                self._table(switch).put(target, port)
+        for switch in lost - ports.keys():
+            if switch in self.around:
+                self._table(switch).drop(target)
 
-    def _lost(self, target: str, gone: Mapping[Port, Wire]) -> Iterator[str]:
+    def _lost(self, target: str) -> set[str]:
         """The switches whose way led over a wire that is gone, or that are gone themselves."""
         steps, around = self.old.steps, self.old.around
-        waiting = [wire.source for at, wire in gone.items() if steps[wire.source].get(target) == wire.port]
-        waiting += [switch for switch in around.keys() - self.around.keys() if target in steps.get(switch, ())]
-        seen: set[str] = set()
+        waiting = [switch for switch, port in self.gone if steps[switch].get(target) == port]
+        waiting += [switch for switch in around.keys() - self.around.keys() if target in steps[switch]]
+        seen = set(waiting)
         while waiting:
-            here = waiting.pop()
-            if here in seen:
-                continue
-            seen.add(here)
-            yield here
-            waiting += [wire.target for wire in around[here] if steps[wire.target].get(target) == wire.target_port]
+            for wire in around[waiting.pop()]:
+                if steps[wire.target].get(target) == wire.target_port and wire.target not in seen:
+                    seen.add(wire.target)
+                    waiting.append(wire.target)
+        return seen
 
-    def _waiting(self, target: str, distance: Mapping[str, int], lost: set[str],
-                 come: Iterable[Wire]) -> list[tuple[int, str, int]]:
-        """Where better ways may begin: (weight, switch, port) over new wires, and out of what was lost."""
-        found = []
-        for wire in come:
-            if wire.target in distance and wire.target not in lost:
-                weight = distance[wire.target] + wire.weight
-                if weight < distance.get(wire.source, FAR) or wire.source in lost:
-                    found.append((weight, wire.source, wire.port))
-        for switch in lost:
-            for wire in self.around.get(switch, ()):
-                if wire.target in distance and wire.target not in lost:
-                    found.append((distance[wire.target] + wire.weight, switch, wire.port))
-        return found
+    def _out_of(self, switch: str, distance: Mapping[str, int]) -> list[tuple[int, str, int]]:
+        """The best way of a switch over one of its neighbours that has a way."""
+        return sorted([(distance[wire.target] + wire.weight, switch, wire.port)
+                       for wire in self.around.get(switch, ()) if wire.target in distance])[:1]
 
-    def _from(self, switches: Iterable[str], distance: Mapping[str, int]) -> Iterator[tuple[int, str, int]]:
-        """The ways of the neighbours by way of these switches."""
-        for here in switches:
-            weight = distance[here]
-            for wire in self.around.get(here, ()):
-                yield weight + wire.weight, wire.target, wire.target_port
-
-    def _spread(self, target: str, distance: dict[str, int], waiting: list[tuple[int, str, int]]) -> None:
-        """Dijkstra's, outwards from the target, over what is better than what is known."""
+    def _spread(self, distance: dict[str, int], waiting: list[tuple[int, str, int]]) -> dict[str, int]:
+        """Dijkstra's, outwards from the target, over what is better than what is known; the ports of who goes otherwise now."""
+        found = {}
         heapq.heapify(waiting)
         while waiting:
             weight, here, port = heapq.heappop(waiting)
             if weight >= distance.get(here, FAR):
                 continue
-            distance[here] = weight
-            self._table(here)[target] = port
-            for wire in self.around.get(here, ()):
+            distance[here], found[here] = weight, port
+            for wire in self.around[here]:
                 more = weight + wire.weight
                 if more < distance.get(wire.target, FAR):
                     heapq.heappush(waiting, (more, wire.target, wire.target_port))
+        return found
 
-    def _table(self, switch: str) -> dict[str, int]:
+    def _table(self, switch: str) -> Derived:
         """A switch's table, to be changed."""
-        if switch not in self._own:
-            self._own.add(switch)
-            self.steps[switch] = dict(self.steps.get(switch, {}))
-        return self.steps[switch]                                       # type: ignore[return-value]
+        own = self._own.get(switch)
+        if own is None:
+            own = self._own[switch] = self.steps[switch] = Derived(self.steps[switch])
+        return own
 
     def done(self) -> Trees:
-        stale = self.old.around.keys() - self.around.keys()
-        for switch in self.around if stale else ():
-            for target in stale & self.steps[switch].keys():
-                del self._table(switch)[target]
-        return Trees(self.around, self.wires, self.distance, {switch: self.steps[switch] for switch in self.around})
+        for target in self.old.around.keys() - self.around.keys():
+            for switch, table in list(self.steps.items()):
+                if target in table:
+                    self._table(switch).drop(target)
+        return Trees(self.around, self.wires, self.distance, self.steps)
 
 
 _last = Trees({}, {}, {}, {})

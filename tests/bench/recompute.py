@@ -44,6 +44,7 @@ class Graph:
         self.links = [link for number, edge in enumerate(self.graph.edges) for link in self._wire(number, *edge)]
         self.compiler = Compiler(self.model, app.RULES, app.TALLIES)
         self.compiler.update([(kind, id, None, None, ()) for kind, rows in self.model.rows.items() for id in rows], tell=False)
+        self.compiler.world.enter()             # as the controller does within a second
 
     def put(self, kind: str, **values: Any) -> Any:
         return self.model.put(kind, self.model.make(kind, values))

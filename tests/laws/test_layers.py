@@ -22,6 +22,7 @@ LAYERS = {
     "controller.rows": 0,
     "controller.hooks": 0,
     "controller.rules": 0,
+    "controller.derived": 0,
     "controller.types": 1,
     "controller.resource": 1,
     "controller.attributes": 1,

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 Document = dict[str, Any]
+SIX = {13: ((9, "2001:db8:4::1"),), 14: ((6, "2001:db8:3::2"),)}
+"""IPv6 addresses of ports that have IPv4 as well: number of the subnet, and address."""
 
 
 def documents(id_of: Callable[[str, int], str], owned: Callable[..., Document]) -> Iterator[tuple[str, Document]]:
@@ -22,6 +24,8 @@ def documents(id_of: Callable[[str, int], str], owned: Callable[..., Document]) 
         yield "subnet", owned("subnet", number, network_id=id_of("network", network), ip_version=6 if ":" in cidr else 4,
                               cidr=cidr, gateway_ip=gateway, enable_dhcp=False,
                               subnetpool_id=id_of("subnetpool", 1) if "." in cidr else None)
+    yield "subnet", owned("subnet", 9, network_id=id_of("network", 2), ip_version=6, cidr="2001:db8:4::/64",
+                          gateway_ip="2001:db8:4::1", enable_dhcp=True, ipv6_ra_mode="slaac", ipv6_address_mode="slaac")
     for number in (1, 2):
         yield "subnetpool", owned("subnetpool", number, address_scope_id=id_of("address_scope", number), prefixes=[])
     yield "router", owned("router", 1, name="router", key=1, admin_state_up=True,
@@ -60,9 +64,8 @@ def _ports(id_of: Callable[[str, int], str], owned: Callable[..., Document]) -> 
             (16, 3, 4, "203.0.113.12", "network:floatingip", id_of("floatingip", 2))):
         yield "port", owned("port", number, key=15 + number, network_id=id_of("network", network), device_owner=owner,
                             device_id=device, mac_address=f"fa:16:3e:00:00:{number:02x}", admin_state_up=True,
-                            fixed_ips=[{"subnet_id": id_of("subnet", subnet), "ip_address": address},
-                                       *([{"subnet_id": id_of("subnet", 6), "ip_address": "2001:db8:3::2"}]
-                                         if number == 14 else [])],
+                            fixed_ips=[{"subnet_id": id_of("subnet", each), "ip_address": ip}
+                                       for each, ip in ((subnet, address), *SIX.get(number, ()))],
                             security_groups=[], port_security_enabled=False,
                             zone={14: 9, 17: 10}.get(number))
     yield "port", owned("port", 21, name="far", key=36, network_id=id_of("network", 2), mac_address="fa:16:3e:00:00:21",

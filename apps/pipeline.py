@@ -195,6 +195,7 @@ METERS = {
     "circuits": 11 << 24,                                                  # + the circuit's key twice, and the direction
     "links": 12 << 24,                                                     # + OpenFlow port
     "hops": 13 << 24,
+    "wires": 14 << 24,                                                     # + the network's key
     "spoofs": (16 << 24) - 2, "overheard": (16 << 24) - 1,                 # one on each switch
     "discovery": 16 << 24,                                                 # + OpenFlow port
     "stations": 32 << 24,

@@ -9,15 +9,16 @@ as default router; one without by the network itself, as no router. A route (RFC
 it, so each of a subnet's host_routes is advertised in the name of the port that has the nexthop; without such a port
 there is no way to tell of it.
 """
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from apps import names
 from apps.dhcp6_options import packed
 from apps.guards import own_macs
 from apps.pipeline import ASK, GUARD, NETWORK
-from apps.places import ROUTER_PORTS, seats, switches_of
+from apps.places import ROUTER_PORTS, door, seats, switches_of
 from apps.servers import server_mac
+from apps.uplinks import wire_mac
 from controller.app import Said, every, flows, query, spread
 from controller.openflow import match
 from controller.packet import dns, ethernet, icmp6
@@ -32,6 +33,7 @@ FLAGS = {"slaac": 0, "dhcpv6-stateless": icmp6.OTHER, "dhcpv6-stateful": icmp6.M
 MOST_SERVERS = 20                   # in one option
 
 Keyed = tuple[tuple[str, ...], bytes]
+Resolvers = Callable[[tuple[str, ...]], tuple[str, ...]]     # what machines are told, of those that a subnet names
 
 
 class Voice(NamedTuple):
@@ -74,21 +76,45 @@ def serves(world, port) -> bool:
 @query
 def voices(world, network_id, segment_id) -> tuple[Voice, ...]:
     """Who says what on a network, or on a segment of it: nobody anything, if nothing is to be advertised."""
-    found = [subnet for subnet in subnets(world, network_id) if subnet.segment_id == segment_id]
     network = world.need("network", network_id)
-    speeches: dict[str, Speech] = {}
+    flags, found = speeches(world, network, segment_id, lambda given: names.servers(world, given, 6))
+    return tuple(voice(ethernet.address(mac), speech, flags, network.mtu) for mac, speech in found.items())
+
+
+@query
+def voices_on_wires(world, network_id, segment_id) -> tuple[tuple[str, Voice], ...]:
+    """The same of what machines on a physical network hear: of routers, by their ports, each with the MAC of its door. Our
+    own resolver is not there.
+    """
+    network = world.need("network", network_id)
+    flags, found = speeches(world, network, segment_id, lambda given: given)
+    said = []
+    for mac, speech in found.items():
+        for port in world.find("port", "network_id+mac_address", (network_id, mac)):
+            at = world.ask(door, port.device_id, network_id) if port.device_owner in ROUTER_PORTS else None
+            if at is not None:
+                said.append((port.id, voice(ethernet.address(mac), speech, flags, network.mtu,
+                                            at=ethernet.address(wire_mac(at, port)))))
+    return tuple(said)
+
+
+def speeches(world, network, segment_id, servers: Resolvers) -> tuple[int, dict[str, Speech]]:
+    """What is said on a network, or on a segment of it, by the MAC of who says it; and the flags."""
+    found: dict[str, Speech] = {}
     flags, domain = 0, names.domain(world, network)
-    for subnet in found:
+    for subnet in subnets(world, network.id):
+        if subnet.segment_id != segment_id:
+            continue
         flags |= FLAGS[subnet.ipv6_ra_mode]
-        gateway = owner(world, network_id, subnet.gateway_ip)
+        gateway = owner(world, network.id, subnet.gateway_ip)
         is_router = gateway is not None and gateway.device_owner in ROUTER_PORTS
         mac = gateway.mac_address if is_router else server_mac(network)
-        speech = speeches.setdefault(mac, Speech())
+        speech = found.setdefault(mac, Speech())
         speech.lifetime = LIFETIME if is_router else speech.lifetime
-        tell(world, speech, subnet, domain)
+        tell(speech, subnet, domain, servers(subnet.dns_nameservers))
         for destination, port in routes(world, subnet):
-            tell_route(speeches.setdefault(port.mac_address, Speech()), destination, port.mac_address)
-    return tuple(voice(ethernet.address(mac), speech, flags, network.mtu) for mac, speech in speeches.items())
+            tell_route(found.setdefault(port.mac_address, Speech()), destination, port.mac_address)
+    return flags, found
 
 
 def owner(world, network_id, ip) -> Any:
@@ -110,14 +136,14 @@ def routes(world, subnet) -> Iterator[tuple[str, Any]]:
 
 # ---- in words
 
-def tell(world: Any, speech: Speech, subnet: Any, domain: str) -> None:
+def tell(speech: Speech, subnet: Any, domain: str, servers: tuple[str, ...]) -> None:
     """A subnet's prefix and resolvers, and the domain. Hosts make addresses of it if that is the mode and if they can (RFC 4862 §5.5.3)."""
     block = prefix(subnet.cidr)
     makes = subnet.ipv6_ra_mode != "dhcpv6-stateful" and block.length == 64
     first, flags = block.first.to_bytes(16, "big"), icmp6.ON_LINK | (icmp6.AUTONOMOUS if makes else 0)
     speech.told["prefix", subnet.cidr] = (icmp6.prefix(first, block.length, flags),
                                           icmp6.prefix(first, block.length, flags, 0))
-    speech.servers.update(dict.fromkeys(packed(names.servers(world, subnet.dns_nameservers, 6))))
+    speech.servers.update(dict.fromkeys(packed(servers)))
     if domain:
         raw = dns.name(domain)
         speech.told["domain", domain] = icmp6.search_list(raw), icmp6.search_list(raw, 0)
@@ -134,9 +160,9 @@ def tell_route(speech: Speech, destination: str, mac: str) -> None:
                                               icmp6.route(first, block.length, 0))
 
 
-def voice(mac: bytes, speech: Speech, flags: int, mtu: int) -> Voice:
-    """The messages of one speaker, each small enough for the link (RFC 4861 §6.2.3)."""
-    own = icmp6.link_layer(mac)
+def voice(mac: bytes, speech: Speech, flags: int, mtu: int, *, at: bytes | None = None) -> Voice:
+    """The messages of one speaker, each small enough for the link (RFC 4861 §6.2.3). It is reached at its MAC, or at another."""
+    own = icmp6.link_layer(at or mac)
     servers = tuple(speech.servers)
     options = [icmp6.mtu(mtu)] if mtu >= SMALLEST else []
     options += [option for option, _ in speech.told.values()]

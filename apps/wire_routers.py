@@ -58,7 +58,9 @@ def enter_from_wire(world, port, switch_id):
 
 @flows(per="port", on=may_route)
 def keep_out(world, port):
-    """The router's own MAC is on no wire, and its addresses are not for others to announce there."""
+    """The router's own MAC is on no wire, and its addresses are not for others to announce there. What it advertises there
+    itself (`wire_advertisements.py`) machines on hosts hear from their own.
+    """
     router_of(world, port)
     network = world.need("network", port.network_id)
     wire: dict = {NETWORK: network.key, SENDER: 0}
@@ -67,6 +69,10 @@ def keep_out(world, port):
         said: dict = {"eth_type": ARP, "arp_op": 1, "arp_spa": ip}
         if ":" in ip:
             said = {"eth_type": IPV6, "ip_proto": ICMPV6, "icmpv6_type": IS_THERE, "nd_target": ip}
+            if ip.startswith("fe80:"):
+                advertised = {**said, "icmpv6_type": icmp6.ADVERTISEMENT, "ipv6_src": ip}
+                del advertised["nd_target"]
+                yield FORWARD, "outside", match({**wire, **advertised}), (drop("a router's own address, from the wire"),)
         yield FORWARD, "outside", match({**wire, **said}), (drop("a router's own address, from the wire"),)
 
 

@@ -4,52 +4,14 @@ import pytest
 from apps.uplinks import wire_mac
 from controller.packet import arp, icmp6
 from tests.kit import frames
-from tests.kit.leading import Leading, number, open_group
-from tests.kit.net import Net, Port
+from tests.kit.leading import Leading, number
+from tests.kit.net import Net
+from tests.kit.office import DESK, HOSTS, Office
 from tests.kit.talk import SYN_ACK, Said
 from tests.kit.told import Told
-from tests.kit.wires import Outsider, attach, unwire, vlan, wire
+from tests.kit.wires import attach, unwire, vlan, wire
 
-DESK = Outsider("desk", ip="10.5.0.99", ip6="2001:db8:5::99", mac="02:00:00:00:00:05", vlan=105)
-HOSTS = ("host1", "host2", "host3")
 NET = Told
-
-
-class Office:
-    """A VLAN with machines of its own that a router joins with a tenant's network; three hosts have the wire."""
-
-    def __init__(self, net: Net) -> None:
-        wire(net, *HOSTS)
-        self.net = net
-        self.cloud = Leading(net, cidrs=("10.1.0.0/24", "2001:db8:1::/64"), hosts=HOSTS, wires=())
-        self.office = vlan(net, "office", 105, subnets=("10.5.0.0/24", "2001:db8:5::/64"))
-        self.cloud.router.join(self.office)
-        attach(net, DESK)
-        self.group = open_group(net)
-        net.rule(self.group, "ingress", "tcp", 22, v=6)
-
-    def interface(self, v: int = 4) -> Port:
-        return self.cloud.router.on(self.office, v)
-
-    def asked(self, ip: str) -> dict:
-        """The one answer to who asks on the wire for an address of the router."""
-        question = frames.ns(DESK.mac, DESK.ip6, ip) if ":" in ip else frames.arp_request(DESK.mac, DESK.ip, ip)
-        ((_, told),) = [arrival for arrival in self.net.send(DESK, question).arrivals if arrival[0] == DESK.name]
-        return told
-
-    def mac(self, v: int = 4) -> str:
-        """The MAC that machines on the wire know the router by."""
-        return f"{self.asked(self.interface(v).ip if v == 4 else '2001:db8:5::1')['eth_src']:012x}"
-
-    def door(self) -> str:
-        """The host that it is a MAC of."""
-        (found,) = [host for host in HOSTS if wire_mac(self.net.switch_on(host), self.interface()).replace(":", "") == self.mac()]
-        return found
-
-    def into(self, port: Port, v: int = 4, **more) -> Said:
-        mac = ":".join(self.mac(v)[place:place + 2] for place in range(0, 12, 2))
-        source, to = (DESK.ip6, port.ip6) if v == 6 else (DESK.ip, port.ip)
-        return frames.tcp(DESK.mac, mac, source, to, 5000, 22, **more)
 
 
 @pytest.fixture

@@ -36,6 +36,7 @@ import apps.switching  # noqa: F401
 import apps.transport  # noqa: F401
 import apps.trunks  # noqa: F401
 import apps.watches  # noqa: F401
+import apps.wire_advertisements  # noqa: F401
 import apps.wire_routers  # noqa: F401
 import topology.default_network  # noqa: F401
 import topology.discovery  # noqa: F401

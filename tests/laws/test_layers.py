@@ -144,6 +144,7 @@ ASKS: dict[str, set[str]] = {
     "apps.gateways": {"apps.routing"},
     "apps.multihoming": {"apps.routing", "apps.gateways"},
     "apps.wire_routers": {"apps.routing", "apps.provider_networks"},
+    "apps.wire_advertisements": {"apps.router_advertisements"},
     "apps.gateway_hosts": {"apps.routing", "apps.gateways"},
     "apps.address_scopes": {"apps.routing", "apps.gateways"},
     "apps.floating_nat": {"apps.routing"},

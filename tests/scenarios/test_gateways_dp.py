@@ -240,6 +240,28 @@ def test_one_host_answers_for_the_router_and_no_mac_is_at_two_places(outside, ma
     assert not {mac.hex(":") for mac in macs[0] | macs[1]} & own
 
 
+def default_router(desk: Outsider) -> str:
+    """The default route that the kernel has learned, if it also made itself an address."""
+    own = desk.run(["ip", "-6", "addr", "show", "dev", "eth0", "scope", "global", "-tentative"]).stdout
+    return str(desk.run(["ip", "-6", "route", "show", "default"]).stdout) if "inet6 2001:db8:5:" in own else ""
+
+
+def test_a_machine_on_the_wire_configures_itself_by_what_the_router_advertises(outside, machines, desk):
+    site = outside.site
+    subnet = site.create("subnet", network_id=outside.office["id"], project_id="red", ip_version=6, cidr="2001:db8:5::/64",
+                         ipv6_ra_mode="slaac", ipv6_address_mode="slaac")
+    site.ask("PUT", f"/v2.0/routers/{outside.router['id']}/add_router_interface", {"subnet_id": subnet["id"]})
+    wait(lambda: "proto ra" in default_router(desk), "it has not heard unasked", 20)
+    reached = [f"2001:db8:1::{10 + host}" for host in (1, 2)]
+    for ip in reached:
+        wait(lambda to=ip: desk.ping(to), f"{ip} is not reached from the wire", 20)
+    assert [ip for ip in desk.slaac(seconds=20) if ip.startswith("2001:db8:5:")], "it has forgotten all, and asks"
+    for ip in reached:
+        wait(lambda to=ip: desk.ping(to), f"{ip} is not reached from the wire", 20)
+    site.ask("PUT", f"/v2.0/routers/{outside.router['id']}/remove_router_interface", {"subnet_id": subnet["id"]})
+    wait(lambda: not default_router(desk), "it still has the router as its gateway", 20)
+
+
 def test_tenants_in_a_vlan_get_outside_from_every_host_without_a_floating_address(outside, machines, desk):
     site, group = outside.site, outside.site.open_group("red")
     made = site.machines(*(Wish(f"office{host}", outside.office, host, 0, {"security_groups": [group], "fixed_ips": [

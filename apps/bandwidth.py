@@ -1,8 +1,8 @@
 """Bandwidth: what each circuit gets of the links, and what circuits leave of a link for everything else."""
 from apps.places import plugged
 from controller.app import query
-from topology.paths import wires
-from topology.reservations import Asked, Reserved, reserve
+from topology.paths import adjacent, wires
+from topology.reservations import Asked, Reserved, reserve, room
 
 NOBODY = Reserved({}, {}, {})
 
@@ -61,6 +61,32 @@ def given(world, circuit_id):
 
 
 @query
+def queued(world, switch_id):
+    """The ports of a switch where what is sent waits in queues."""
+    return frozenset(one.ofport for one in world.find("interface", "switch_id+queues", (switch_id, True)))
+
+
+@query
 def taken(world, switch_id):
-    """{port: what circuits leave of its link} of a switch."""
-    return {port: left for (switch, port), left in world.ask(shares).left.items() if switch == switch_id}
+    """{port: what circuits leave of its link} of a switch, where meters hold all else to that."""
+    queues = world.ask(queued, switch_id)
+    return {port: left for (switch, port), left in world.ask(shares).left.items() if switch == switch_id and port not in queues}
+
+
+@query
+def passing(world, switch_id):
+    """{port: {number of a circuit: what is committed to it}} of a switch where what is sent waits in queues."""
+    found: dict[int, dict[int, int]] = {port: {} for port in world.ask(queued, switch_id)}
+    got = world.ask(shares).given if found else {}
+    for one in world.ask(wishes) if found else ():
+        path = got[one.key].path if one.key in got else None        # it may have heard of a circuit a moment before
+        for switch, port in path.links if path is not None else ():
+            if switch == switch_id and port in found:
+                found[port][one.key] = one.committed
+    return found
+
+
+def room_at(world, interface):
+    """The kbit/s that a wire to another switch carries."""
+    speed = next((wire.speed for wire in world.ask(adjacent, interface.switch_id) if wire.port == interface.ofport), interface.speed)
+    return room(speed, world.setting("link_speed"), world.setting("link_speed_limit"))

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from apps.bandwidth import asked_for, reserved, seat
+from apps.bandwidth import asked_for, queued, reserved, seat
 from controller.errors import Conflict, Invalid
 from controller.types import Type
 from controller.world import Glance
@@ -119,6 +119,14 @@ def status(model: Any, row: Any) -> str:
     there = all(seat(world, row, end) is not None for end in "az")
     given = _given(model, row)
     return "ACTIVE" if there and given is not None and given.path is not None else "DOWN"
+
+
+def held_by(model: Any, row: Any) -> tuple[str, ...]:
+    """Each end of a link by itself: queues where there are some, meters elsewhere."""
+    given, world = _given(model, row), Glance(model)
+    ends = given.path.links if given is not None and given.path is not None else ()
+    found = {"queues" if port in queued(world, switch) else "meters" for switch, port in ends}
+    return tuple(sorted(found, reverse=True))
 
 
 def path(model: Any, row: Any) -> tuple[str, ...]:

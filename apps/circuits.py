@@ -7,7 +7,7 @@ on the links of circuits is held to what they leave of each (bandwidth.py), so t
 there with nothing but meters. Around a link that breaks circuits go like everything else, until the controller has found
 another path with room.
 """
-from apps.bandwidth import given, seat
+from apps.bandwidth import given, queued, seat
 from apps.limits import at_once
 from apps.pipeline import ADMIT, LABELLED, LABELS, METERS
 from apps.transport import ETHERNET_TYPE, FRAME, GROUPS, MPLS, MPLS_TYPE
@@ -22,6 +22,7 @@ from controller.openflow.actions import (
     meter,
     output,
     set_field,
+    set_queue,
 )
 from controller.openflow.group import Meter
 from controller.openflow.match import match
@@ -64,8 +65,10 @@ def carry(world, circuit, switch_id):
             yield ADMIT, "circuit", match(in_port=near[1]), (
                 meter(number), *into(label, near, far))
         if switch_id in ports:
+            port = ports[switch_id]
             yield LABELS, "circuit", match(eth_type=MPLS, mpls_label=label), (
-                FORGET_IN_PORT, dec_mpls_ttl(), group(GROUPS + ports[switch_id]))
+                *((set_queue(circuit.key),) if port in world.ask(queued, switch_id) else ()),
+                FORGET_IN_PORT, dec_mpls_ttl(), group(GROUPS + port))
         if far[0] == switch_id != near[0]:
             yield LABELLED, "circuit", match(eth_type=MPLS, mpls_label=label), (
                 decap(), decap(ETHERNET_TYPE), output(far[1]))

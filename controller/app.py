@@ -14,6 +14,7 @@
                                     a frame may be Sealed, and whoever answers with Unseal learns whether it is genuine
     @fades("link", seconds=60)      facts of this kind hold only if they are heard again in time
     @keeps("port", per="interface") documents that follow from what is seen
+    @furnishes                      the queues of a host's interfaces: rule(world, host) yields PortQueues
 
 A rule yields flows as (table, level, match, actions): the level is one of the table's named priorities; or a
 Group, a Meter or a whole Flow; or a dict of many of these by their keys, that a query keeps (best a Derived). Rules are pure: they read only through `world`, and import no os_ken, time, random or socket.
@@ -29,10 +30,11 @@ from typing import Any, NamedTuple
 from controller.compile import NOWHERE, Spread, alone, spread
 from controller.conversations import Heard, Service
 from controller.openflow.flow import Flow, Why, cookie_of
+from controller.queues import PortQueues, Queue
 from controller.world import Missing
 
 __all__ = ["APPS", "FADING", "KEPT", "RULES", "SAYINGS", "TALLIES", "Alarm", "Ask", "Fact", "FromPort", "Heard", "Missing",
-           "Resume", "Rule", "Said", "Sealed", "Service", "Unseal", "answers", "every", "fades", "flows", "keeps", "only",
+           "PortQueues", "Queue", "Resume", "Rule", "Said", "Sealed", "Service", "Unseal", "answers", "every", "fades", "flows", "furnishes", "keeps", "only",
            "query", "spread", "tally"]
 
 RULES: list[Rule] = []
@@ -40,6 +42,7 @@ TALLIES: list[Tally] = []
 SAYINGS: list[Saying] = []
 FADING: dict[str, Fades] = {}          # kind of fact -> how it fades
 KEPT: list[Kept] = []
+FURNISHED: list[Furnished] = []
 APPS: dict[int, str] = {}              # number in the cookie -> name of the app
 
 
@@ -269,6 +272,23 @@ def keeps(kind: str, *, per: str, found: Callable) -> Callable[[Callable], Kept]
         KEPT.append(Kept(wish, kind, per, found))
         return KEPT[-1]
     return declare
+
+
+class Furnished:
+    """What hosts' databases are to hold beside their bridges."""
+    role, nothing, per = "furnished", (), "host"
+
+    def __init__(self, make: Callable) -> None:
+        self.make, self.name = make, f"{make.__module__}.{make.__name__}"
+
+    def __call__(self, world: Any, id: str) -> tuple[PortQueues, ...]:
+        return tuple(self.make(world, world.need("host", id)))
+
+
+def furnishes(make: Callable) -> Furnished:
+    """Declare the queues of hosts' interfaces."""
+    FURNISHED.append(Furnished(make))
+    return FURNISHED[-1]
 
 
 class Ask(NamedTuple):

@@ -29,7 +29,7 @@ NOTHING: tuple[Mapping[Key, Any], Spread] = NO_ENTRIES, NOWHERE
 class Delta(NamedTuple):
     """What an update means: per switch the keys with the entry now wanted (None: gone), and per object its switches.
 
-    `news`: what objects say unasked, or wish for, and now do differently. `late`: keys of entries of staged rules that
+    `news`: what objects say unasked, wish for or are furnished with, and now do differently. `late`: keys of entries of staged rules that
     are no more, somewhere.
     """
     changes: dict[str, dict[Key, Any]]
@@ -75,7 +75,7 @@ class Compiler:
             if touched:
                 facts.update(dict.fromkeys(touched))
             self._appear_or_go(kind, id, before is None, moved, facts)
-        answered = {"where": moved, "flows": altered, "said": news, "kept": news}
+        answered = {"where": moved, "flows": altered, "said": news, "kept": news, "furnished": news}
         for asked in self.world.refresh(facts):
             if asked[0].role in answered:
                 answered[asked[0].role][asked] = None

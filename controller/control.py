@@ -23,6 +23,7 @@ from controller.fading import Fading
 from controller.keeping import Keeping
 from controller.later import Means, Told
 from controller.model import Change
+from controller.queues import Furnishing
 from controller.replies import Replies
 from controller.rollout import Rollout
 from controller.seals import Seals
@@ -53,7 +54,8 @@ class Control:
                  audit_interval: float = 300.0,
                  sayings: Iterable[Any] = (), fading: Mapping[str, Any] = {}, seals: Seals | None = None,
                  adopted: Iterable[str] = (), failover: float = 6.0, settle: float = 60.0,
-                 kept: Iterable[Any] = (), means: Means | None = None, statistics: Any = None,
+                 kept: Iterable[Any] = (), furnished: Iterable[Any] = (),
+                 furnish: Callable[[str, Any], None] = lambda host, queues: None, means: Means | None = None, statistics: Any = None,
                  certificates: Certificates | None = None,
                  followed: Callable[[int], None] = lambda _: None) -> None:
         self.model, self.writer, self.compiler, self.switches = model, writer, compiler, switches
@@ -70,6 +72,7 @@ class Control:
                                seals=seals or Seals(now, bytes), fading=self.fading, means=means)
         self.announcements = Announcements(model, compiler.world, sayings, self.replies.hand)
         self.keeping = Keeping(model, compiler.world, writer, kept, self._alarm)
+        self.furnishing = Furnishing(model, compiler.world, furnished, furnish)
         self.rollout = Rollout(self._change)
         self.ports = SwitchPorts(model, writer.learn, tuple(adopted))
         self.statistics, self.followed = statistics, followed
@@ -116,6 +119,7 @@ class Control:
         self.fading.changed(changes)
         self.announcements.take(changes, delta.news)
         self.keeping.take(changes, delta.news)
+        self.furnishing.take(changes, delta.news)
         for kind, id, *_ in changes:
             if kind == "switch" and id in self.model.rows["switch"]:
                 self._greet_known(id)
@@ -143,6 +147,7 @@ class Control:
         self.compiler.update(rows, tell=False)
         self.announcements.take(rows, (), tell=False)
         self.keeping.take(rows, ())
+        self.furnishing.take(rows, ())
 
     def _send(self, delta: Any) -> None:
         sent = self.rollout.take(delta.changes, delta.late, self.passed())

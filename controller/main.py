@@ -124,7 +124,8 @@ class Hadron:
                                home=self._home, now=time.time, audit_interval=config.audit_interval,
                                sayings=words.SAYINGS, fading=words.FADING, seals=self.seals, adopted=config.adopt,
                                failover=config.failover_seconds, settle=config.settle_seconds, certificates=self.certificates,
-                               kept=words.KEPT, statistics=self.statistics, followed=lambda revision: self.events.feed.follow(revision),
+                               kept=words.KEPT, furnished=words.FURNISHED, furnish=lambda *told: self.ovsdb.furnish(*told),
+                               statistics=self.statistics, followed=lambda revision: self.events.feed.follow(revision),
                                means=Means(time.monotonic, os.urandom(16), self.errands.run, self._at))
         self.model.live["link.age"] = lambda row: self.control.fading.age("link", row.id)
         self.model.live["statistics"] = lambda _: self.statistics

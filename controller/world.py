@@ -11,7 +11,8 @@ Roles, asked again in this order, lowest first, until nothing waits:
     query   a question other rules may ask                       places.interface_of(port)
     tally   pairs (key, value) that one row adds to a gathering  (network, switch) for each bound port
     where   the switches a rule's flows belong on
-    flows   the flows of a rule for one object; said, what an object has to say unasked; kept, a document it wishes for
+    flows   the flows of a rule for one object; said, what an object has to say unasked; kept, a document it wishes for;
+            furnished, the queues of a host
 
 A gathering is the set of all values that the rows tallied under one key. It is kept by counting, so a port
 that joins a network of ten thousand costs one step, and those who read the gathering hear of it only if the
@@ -26,7 +27,7 @@ from typing import Any
 
 log = logging.getLogger("hadron.compile")
 
-LEVEL = {"query": 0, "tally": 1, "where": 2, "flows": 3, "said": 3, "kept": 3}
+LEVEL = {"query": 0, "tally": 1, "where": 2, "flows": 3, "said": 3, "kept": 3, "furnished": 3}
 NOBODY: frozenset = frozenset()
 
 

@@ -10,7 +10,7 @@ def seen(world, one, other):
     frames between the two take now."""
     around, free = world.ask(wires), world.ask(shares).free
     share = world.setting("circuit_percent") / 100
-    room_of = {wire.at: free.get(wire.at, int(room(wire, world.setting("link_speed"), world.setting("link_speed_limit")) * share))
+    room_of = {wire.at: free.get(wire.at, int(room(wire.speed, world.setting("link_speed"), world.setting("link_speed_limit")) * share))
                for held in around.values() for wire in held}
     return around, room_of, {path.links for path in ways_of_all(world, one, other)}
 

@@ -51,9 +51,9 @@ class Reserved(NamedTuple):
     free: Mapping[tuple[str, int], int]
 
 
-def room(wire: Wire, slowest: int, most: int | None) -> int:
-    """What a link carries, in kbit/s; both directions alike. `slowest` is for links that do not say."""
-    return min(wire.speed or slowest, most or 1 << 40) * 1000
+def room(speed: int | None, slowest: int, most: int | None) -> int:
+    """What a link of this speed (Mbit/s) carries, in kbit/s; both directions alike. `slowest` is for links that do not say."""
+    return min(speed or slowest, most or 1 << 40) * 1000
 
 
 @lru_cache(16)
@@ -62,7 +62,7 @@ def reserve(wires: tuple[Wire, ...], asked: tuple[Asked, ...], share: float, slo
     around: dict[str, list[Wire]] = {}
     for wire in wires:
         around.setdefault(wire.source, []).append(wire)
-    speed = {wire.at: room(wire, slowest, most) for wire in wires}
+    speed = {wire.at: room(wire.speed, slowest, most) for wire in wires}
     free = {at: int(whole * share) for at, whole in speed.items()}
     given = {one.key: _place(around, free, one) for one in sorted(asked, key=lambda one: one.turn)}
     return _rates(asked, given, speed, free)

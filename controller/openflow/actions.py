@@ -86,6 +86,12 @@ def meter(id: int) -> Metered:
     return Metered(id)
 
 
+@lru_cache(_CACHE)
+def set_queue(number: int) -> bytes:
+    """Let what is sent from here on wait in a queue of its port, if there is one; the userspace datapath takes no notice."""
+    return struct.pack("!HHI", 21, 8, number)
+
+
 def count(what: str, kind: str, id: str, *, within: str = "", about: str = "") -> Counted:
     """Keep account of what passes the flow: see Counted."""
     return Counted(what, kind, id, within, about)

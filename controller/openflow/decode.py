@@ -28,6 +28,12 @@ class ToGroup(NamedTuple):
     id: int
 
 
+class SetQueue(NamedTuple):
+    """What is sent from here on waits in this queue of the port that it leaves by."""
+
+    number: int
+
+
 class SetField(NamedTuple):
     """Write the bits of `mask` of a field."""
 
@@ -116,7 +122,7 @@ class Unknown(NamedTuple):
     raw: bytes
 
 
-Action = (Output | ToGroup | SetField | Move | Track | Untrack | Conjunction | Clone | Resubmit | Plain | Encap | Decap
+Action = (Output | ToGroup | SetQueue | SetField | Move | Track | Untrack | Conjunction | Clone | Resubmit | Plain | Encap | Decap
           | Larger | Unknown)
 
 
@@ -303,6 +309,7 @@ def _plain(name: str, *, number: bool) -> Callable[[bytes], Action]:
 
 _STANDARD: Mapping[int, Callable[[bytes], Action]] = {
     0: _output, 25: _set_field, 22: lambda raw: ToGroup(*struct.unpack_from("!I", raw, 4)),
+    21: lambda raw: SetQueue(*struct.unpack_from("!I", raw, 4)),
     16: _plain("dec_mpls_ttl", number=False), 17: _plain("push_vlan", number=True), 18: _plain("pop_vlan", number=False),
     19: _plain("push_mpls", number=True), 20: _plain("pop_mpls", number=True), 24: _plain("dec_ttl", number=False),
 }

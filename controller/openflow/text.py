@@ -181,6 +181,8 @@ def action_text(action: decode.Action, names: Names) -> str:
             return f"CONTROLLER:{max_len}" if port == PORT_CONTROLLER else _RESERVED.get(port, f"output:{port}")
         case decode.ToGroup(number):
             return f"group:{number}"
+        case decode.SetQueue(number):
+            return f"set_queue:{number}"
         case decode.SetField(field, value) if field.name == "in_port":
             return f"load:{value:#x}->NXM_OF_IN_PORT[]"
         case decode.SetField(field, value, mask):

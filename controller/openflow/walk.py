@@ -36,6 +36,7 @@ class Sent(NamedTuple):
 
     port: int
     packet: Packet
+    queue: int = 0
 
 
 class Punt(NamedTuple):
@@ -194,6 +195,8 @@ class _Walker:
                 self.resubmit(table, rule, packet, depth)
             case decode.ToGroup(number):
                 self.group(number, rule, packet, depth)
+            case decode.SetQueue(number):
+                packet["queue"] = number
             case decode.Encap(kind):
                 packets.encap(packet, kind)
             case decode.Decap():
@@ -266,7 +269,7 @@ class _Walker:
         elif port in (PORT_IN_PORT, PORT_LOCAL) or port < _HIGHEST_PORT:
             target = came if port == PORT_IN_PORT else port
             self.say(depth, f"=> port {port_text(target)}")
-            self.seen.sent.append(Sent(target, packets.frame({**packet, **packet.get("rewritten", {})})))
+            self.seen.sent.append(Sent(target, packets.frame({**packet, **packet.get("rewritten", {})}), packet.get("queue", 0)))
         else:
             raise ValueError(f"output to {port_text(port)} cannot be walked")
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from controller.switch.ovsdb_rows import Database
+from controller.switch.ovsdb_rows import Database, Row
 
 OWNER = {"owner": "hadron"}
-"""external_ids of the ports that are ours."""
+"""external_ids of the rows that are ours."""
 
 
 @dataclass
@@ -30,6 +30,9 @@ class Plan:
     def update(self, table: str, uuid: str, row: dict[str, Any]) -> None:
         self.operations.append({"op": "update", "table": table, "where": _is(uuid), "row": row})
 
+    def delete(self, table: str, uuid: str) -> None:
+        self.operations.append({"op": "delete", "table": table, "where": _is(uuid)})
+
     def mutate(self, table: str, uuid: str, *mutations: list[Any]) -> None:
         self.operations.append({"op": "mutate", "table": table, "where": _is(uuid), "mutations": list(mutations)})
 
@@ -43,14 +46,19 @@ def port_of(database: Database, name: str) -> str | None:
 def is_ours(database: Database, name: str) -> bool:
     """Whether there is a port of this name, and it is marked as ours."""
     found = database.named("Port", name)
-    return bool(found and OWNER.items() <= found[1]["external_ids"].items())
+    return bool(found and owns(found[1]))
+
+
+def owns(row: Row) -> bool:
+    """Whether a row is marked as ours."""
+    return OWNER.items() <= row["external_ids"].items()
 
 
 def set_of(values: Iterable[Any]) -> list[Any]:
     return ["set", list(values)]
 
 
-def map_of(values: dict[str, str]) -> list[Any]:
+def map_of(values: Mapping[Any, Any]) -> list[Any]:
     return ["map", [[key, value] for key, value in values.items()]]
 
 

@@ -14,12 +14,14 @@ from uuid import UUID
 from controller.openflow.ports import LAST_PORT
 from controller.switch.ovsdb_rows import Database, Row
 from controller.switch.provision import TUNNELS, is_datapath_id
+from controller.switch.queueing import is_free
 from controller.switch.uplinks import joined
 
 # What a host may call itself and its interfaces: both become parts of ids, in the store and in URLs.
 HOST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,254}\Z")
 INTERFACE_NAME = re.compile(r"[!-.0-~]{1,255}\Z")
 MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}\Z")
+QUEUES = "hadron-queues"    # … where what Open vSwitch puts into queues waits in them
 WIRE = "hadron-wire"        # external_ids of an interface that leads to another switch, and not to a machine
 TUNNEL_NAMES = {tunnel.name: tunnel for tunnel in TUNNELS.values()}
 
@@ -201,7 +203,13 @@ class FactKeeper:
             return None
         return {"id": f"{self._switch_id}:{number}" if wire else f"{self.host_id}/{name}", "wire": wire, "host_id": self.host_id, "switch_id": self._switch_id, "name": name,
                 "port_id": port_id, "ofport": number if usable else None, "mac_address": mac if MAC.match(mac) else None,
-                "mtu": row["mtu"], "link_state": row["link_state"], "error": error[:500] if error else None}
+                "mtu": row["mtu"], "link_state": row["link_state"], "error": error[:500] if error else None,
+                **(self._wire(row) if wire else {})}
+
+    def _wire(self, row: Row) -> Fact:
+        """What is known of a wire to another switch beside what is known of every interface."""
+        queues = row["external_ids"].get(QUEUES) == "true" and is_free(self._database, row["name"])
+        return {"speed": (row["link_speed"] or 0) // 1_000_000 or None, "queues": queues or None}
 
     def _difference(self, new: dict[FactId, Fact], gone: set[FactId], complete: bool) -> HostFacts | None:
         puts = [(identity[0], fact) for identity, fact in new.items() if self._told.get(identity) != fact]

@@ -16,8 +16,12 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple, cast
 
+<<<<<<< HEAD
 from controller.certificates import Certificates
 from controller.switch.events import Impostor
+=======
+from controller.queues import PortQueues
+>>>>>>> d42987e (Queues of circuits on hosts' wires: rows of OVSDB, and flows that choose them)
 from controller.switch.host_facts import HostFacts, HostGone
 from controller.switch.jsonrpc import JsonLink
 from controller.switch.link import Link, Peer, Refused
@@ -71,6 +75,7 @@ class OvsdbServer:
         self.now_text = now_text
         self._sessions: set[HostSession] = set()
         self._hosts: dict[str, HostSession] = {}
+        self._queues: dict[str, tuple[PortQueues, ...]] = {}
         self._switches: dict[str, str] = {}                 # identity of a bridge -> the host it belongs to
         self._denied: dict[str, str] = {}                   # host -> the identity of its bridge that is another certificate's
         self._loop = Loop(clock=clock)
@@ -88,6 +93,15 @@ class OvsdbServer:
         self._loop.stop()
         if self._thread.is_alive():
             self._thread.join()
+
+    def furnish(self, host_id: str, queues: tuple[PortQueues, ...]) -> None:
+        """These are a host's queues from now on; may be said from any thread, whether the host is there or not."""
+        self._loop.call(self._furnish, host_id, queues)
+
+    def _furnish(self, host_id: str, queues: tuple[PortQueues, ...]) -> None:
+        self._queues[host_id] = queues
+        if session := self._hosts.get(host_id):
+            session.wanted_otherwise()
 
     def peers(self) -> list[HostState]:
         """All connections; may be asked from any thread, and before `start` there are none. Raises TimeoutError."""
@@ -110,9 +124,15 @@ class OvsdbServer:
 
     def wanted(self, session: HostSession) -> Wanted:
         """What this host's bridge should be like."""
+<<<<<<< HEAD
         taken = {switch for switch, host in self._switches.items() if host != session.host_id}
         taken |= {switch for host, switch in self._denied.items() if host == session.host_id}
         return Wanted(self._controllers or (self._target(session),), self.bridge, self._tunnels, frozenset(taken), _reached(session))
+=======
+        taken = frozenset(switch for switch, host in self._switches.items() if host != session.host_id)
+        return Wanted(self._controllers or (self._target(session),), self.bridge, self._tunnels, taken, _reached(session),
+                      self._queues.get(session.host_id or "", ()))
+>>>>>>> d42987e (Queues of circuits on hosts' wires: rows of OVSDB, and flows that choose them)
 
     def _target(self, session: HostSession) -> str:
         kind = _kind(session)

@@ -17,6 +17,7 @@ MAX_ROWS = 200_000
 OWN_PREFIX = "hv-"      # how the names of Hadron's ports begin
 
 Row = dict[str, Any]
+Kind = type         # of a value
 
 
 class Shape(Enum):
@@ -29,13 +30,17 @@ class Shape(Enum):
 
 
 class Column(NamedTuple):
+    """How many values, of which type; of a map also what its keys are."""
+
     shape: Shape
-    type: type
+    type: Kind
+    key: Kind = str
 
 
 TEXT, TRUTH = Column(Shape.ONE, str), Column(Shape.ONE, bool)
 MAYBE_TEXT, MAYBE_NUMBER = Column(Shape.OPTIONAL, str), Column(Shape.OPTIONAL, int)
 TEXTS, MAP = Column(Shape.SET, str), Column(Shape.MAP, str)
+NUMBERED = Column(Shape.MAP, str, int)
 REFERENCES = TEXTS      # a reference is kept as the row's UUID
 
 TABLES: Mapping[str, Mapping[str, Column]] = {
@@ -43,9 +48,12 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
                      "ovs_version": MAYBE_TEXT, "manager_options": REFERENCES},
     "Bridge": {"name": TEXT, "ports": REFERENCES, "controller": REFERENCES, "fail_mode": MAYBE_TEXT, "protocols": TEXTS,
                "datapath_type": TEXT, "datapath_id": MAYBE_TEXT, "other_config": MAP},
-    "Port": {"name": TEXT, "interfaces": REFERENCES, "external_ids": MAP},
+    "Port": {"name": TEXT, "interfaces": REFERENCES, "external_ids": MAP, "qos": MAYBE_TEXT},
     "Interface": {"name": TEXT, "type": TEXT, "options": MAP, "external_ids": MAP, "ofport": MAYBE_NUMBER,
-                  "ofport_request": MAYBE_NUMBER, "mtu": MAYBE_NUMBER, "link_state": MAYBE_TEXT, "error": MAYBE_TEXT},
+                  "ofport_request": MAYBE_NUMBER, "mtu": MAYBE_NUMBER, "link_state": MAYBE_TEXT, "error": MAYBE_TEXT,
+                  "link_speed": MAYBE_NUMBER},
+    "QoS": {"type": TEXT, "other_config": MAP, "external_ids": MAP, "queues": NUMBERED},
+    "Queue": {"other_config": MAP, "external_ids": MAP},
     "Controller": {"target": TEXT, "max_backoff": MAYBE_NUMBER, "inactivity_probe": MAYBE_NUMBER,
                    "connection_mode": MAYBE_TEXT},
     "Manager": {"target": TEXT, "max_backoff": MAYBE_NUMBER},
@@ -53,7 +61,7 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
 # Without these nothing can be done; the others are missing in old versions and then have their default.
 NEEDED = {"Open_vSwitch": {"bridges", "external_ids"}, "Bridge": {"name", "ports", "controller", "fail_mode", "datapath_id"},
           "Port": {"name", "interfaces"}, "Interface": {"name", "type", "external_ids", "ofport"}, "Controller": {"target"},
-          "Manager": {"target"}}
+          "Manager": {"target"}, "QoS": set(), "Queue": set()}
 _EMPTY: Mapping[Shape, Any] = {Shape.OPTIONAL: None, Shape.SET: frozenset(), Shape.MAP: {}}
 _ZERO: Mapping[type, Any] = {str: "", bool: False, int: 0}
 
@@ -163,12 +171,12 @@ def changed(column: Column, value: Any, difference: Any) -> Any:
 def read(column: Column, value: Any) -> Any:
     """A value in OVSDB's notation (RFC 7047 §5.1) as Python's: str, int, bool, None, frozenset or dict."""
     if column.shape is Shape.ONE:
-        return _atom(column, value)
+        return _atom(column.type, value)
     if column.shape is Shape.MAP:
         if not _tagged(value, "map"):
             raise Malformed(f"{value!r:.80} instead of a map")
-        return {_atom(column, key): _atom(column, item) for key, item in map(_pair, value[1])}
-    atoms = [_atom(column, each) for each in value[1]] if _tagged(value, "set") else [_atom(column, value)]
+        return {_atom(column.key, key): _atom(column.type, item) for key, item in map(_pair, value[1])}
+    atoms = [_atom(column.type, each) for each in value[1]] if _tagged(value, "set") else [_atom(column.type, value)]
     if column.shape is Shape.SET:
         return frozenset(atoms)
     if len(atoms) > 1:
@@ -176,11 +184,11 @@ def read(column: Column, value: Any) -> Any:
     return atoms[0] if atoms else None
 
 
-def _atom(column: Column, value: Any) -> Any:
+def _atom(wanted: Kind, value: Any) -> Any:
     if isinstance(value, list) and len(value) == 2 and value[0] == "uuid":
         value = value[1]
-    if type(value) is not column.type:
-        raise Malformed(f"{value!r:.80} instead of {column.type.__name__}")
+    if type(value) is not wanted:
+        raise Malformed(f"{value!r:.80} instead of {wanted.__name__}")
     return value
 
 

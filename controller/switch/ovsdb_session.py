@@ -58,6 +58,7 @@ class HostSession:
         self._probed = False
         self._due = False       # rows have changed since the bridge was last found to be as it should be
         self._was_right = False
+        self._wished = False    # … because something else is wanted, and not because somebody has changed it
         self._wrong_since: float | None = None
         self._in_flight: Plan | None = None
         self._repairs: deque[float] = deque()
@@ -97,6 +98,12 @@ class HostSession:
         if self.host_id is None:
             self._note_problems(self._keeper.problems)
         self._provision()
+
+    def wanted_otherwise(self) -> None:
+        """What the host's database should hold has changed."""
+        self._due = self._wished = True
+        if self.state == "following" and self.link.open:
+            self._provision()
 
     def ticked(self, now: float) -> None:
         if self.state != "following" and now - self.since > GREETING_SECONDS:
@@ -155,19 +162,21 @@ class HostSession:
 
     def _provision(self) -> None:
         now = self._clock()
-        if not self._due or self._in_flight or self.host_id is None or now < self._not_before:
+        if not self._due or self._in_flight or self.host_id is None or now < self._not_before and not self._wished:
             return
         made = plan(self._database, self._owner.wanted(self))
         self._note_problems([*self._keeper.problems, *made.problems])
         if not made.operations:
-            self._due, self._was_right, self._wrong_since = False, True, None
+            self._due, self._wished, self._was_right, self._wrong_since = False, False, True, None
             return
         if self._wrong_since is None:
             self._wrong_since = now
-        if self._was_right and now - self._wrong_since < REPAIR_PAUSE:
+        if self._was_right and now - self._wrong_since < REPAIR_PAUSE and not self._wished:
             return
         self._in_flight = made
-        self._pace(now)
+        if not self._wished:
+            self._pace(now)
+        self._wished = False
         self._ask("transact", transaction(made), self._has_done)
 
     def _pace(self, now: float) -> None:

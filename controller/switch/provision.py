@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from controller.switch import uplinks
+from controller.queues import PortQueues
+from controller.switch import queueing, uplinks
 from controller.switch.changes import OWNER, Plan, is_ours, map_of, port_of, set_of
 from controller.switch.ovsdb_rows import DATABASE, Database, Row
 
@@ -52,6 +53,7 @@ class Wanted:
     """Identities that belong to other hosts' bridges."""
     managers: tuple[str, ...] = ()
     """How the host's database may write where it reaches us."""
+    queues: tuple[PortQueues, ...] = ()
 
 
 def plan(database: Database, wanted: Wanted) -> Plan:
@@ -67,6 +69,7 @@ def plan(database: Database, wanted: Wanted) -> Plan:
     else:
         _repair(made, database, wanted, root[1], *found)
         uplinks.repair(made, database, root[1], *found)
+        queueing.repair(made, database, wanted.queues)
     if made.operations:
         made.operations.insert(0, {"op": "comment", "comment": f"Hadron: {'; '.join(made.changes)}"})
     return made

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.bandwidth import shares
+from apps.queues import queues
 from controller.errors import Conflict
 from controller.openflow.group import Meter
 from tests.kit import frames
@@ -177,6 +178,65 @@ def test_peaks_that_do_not_go_together_get_a_part_each_and_leave_something_for_t
     rates = [one.rate for one in found.given.values()]
     assert all(20_000 < rate < 90_000 for rate in rates) and sum(rates) + found.left[dpid(1), 1] == 100_000
     assert found.left[dpid(1), 1] >= 4_900
+
+
+# ---- queues
+
+
+def queued(graph: Any, *places: tuple[int, int], **settings: Any) -> Plain:
+    """Switches of hosts h1, h2, … ; what is sent by these ports (switch, port) waits in queues."""
+    net = meshed(graph, speed=100, settings=settings)
+    for number in range(1, len(graph) + 1):
+        net.learn([("host", {"id": f"h{number}"}), ("switch", {"id": dpid(number), "host_id": f"h{number}"})])
+    for place in places:
+        net.interface(*place, queues=True)
+    return net
+
+
+def furnished(net: Plain, host: int) -> dict[str, dict[int, int]]:
+    """{interface: {number of a queue: what it has for sure}} of a host."""
+    return {one.interface: {queue.number: queue.least for queue in one.queues} for one in net.compiler.world.ask(queues, f"h{host}")}
+
+
+def test_on_a_port_with_queues_a_circuit_waits_in_its_own_with_what_is_committed_and_nothing_is_metered() -> None:
+    net = queued(networkx.path_graph(3), (1, 1), (2, 1), (2, 2))
+    first = circuit(net, 1, 3, 40_000, peak_kbps=60_000).row.key
+    second = circuit(net, 2, 3, 10_000, "d", 51).row.key
+    assert furnished(net, 1) == {"s1-eth1": {0: 5_000, first: 40_000}}
+    assert furnished(net, 2) == {"s2-eth1": {0: 5_000, first: 40_000}, "s2-eth2": {0: 5_000, first: 40_000, second: 10_000}}
+    assert sent(net, 1).queues == [(dpid(1), 1, first), (dpid(2), 2, first)]
+    assert sent(net, 2, 51).queues == [(dpid(2), 2, second)] and sent(net, 3).queues == [(dpid(2), 1, first)]
+    meters = {switch: sorted(entry.kbps for entry in bridge.held.values() if isinstance(entry, Meter) and entry.kbps)
+              for switch, bridge in net.bridges.items()}
+    assert meters == {dpid(1): [60_000], dpid(2): [10_000], dpid(3): [10_000, 30_000, 60_000]}
+    net.check()
+
+
+def test_queues_go_with_their_circuit_and_those_of_a_marked_port_stay() -> None:
+    net = queued(networkx.path_graph(2), (1, 1))
+    assert furnished(net, 1) == {"s1-eth1": {0: 5_000}} and furnished(net, 2) == {}
+    made = circuit(net, 1, 2, 40_000)
+    assert furnished(net, 1) == {"s1-eth1": {0: 5_000, made.row.key: 40_000}}
+    net.interface(1, 1, queues=None)
+    assert furnished(net, 1) == {} and not sent(net, 1).queues
+    net.interface(1, 1, queues=True)
+    net.remove(made)
+    assert furnished(net, 1) == {"s1-eth1": {0: 5_000}}
+    net.check()
+
+
+def test_a_circuit_says_what_holds_its_rate() -> None:
+    net = queued(networkx.path_graph(3), (1, 1), (2, 1), (2, 2))
+    made = circuit(net, 1, 3, 1000)
+    assert net.model.show("circuit", made.row)["held_by"] == ("queues", "meters")
+    net.interface(3, 1, queues=True)
+    assert net.model.show("circuit", made.row)["held_by"] == ("queues",)
+    for place in ((1, 1), (2, 1), (2, 2), (3, 1)):
+        net.interface(*place, queues=None)
+    assert net.model.show("circuit", made.row)["held_by"] == ("meters",)
+    for one, other in ((1, 2), (2, 3)):
+        lose(net, one, other)
+    assert net.model.show("circuit", made.row)["held_by"] == ()
 
 
 # ---- who may ask for what

@@ -33,6 +33,7 @@ class Journey:
         self.hops: list[tuple[str, str, str, int]] = []  # tunnels: from host, to host, type, key
         self.links: list[tuple[str, str]] = []  # from switch, to switch, over links
         self.labels: list[tuple[int, ...]] = []  # … and the frame's labels there, the outermost first
+        self.queues: list[tuple[str, int, int]] = []  # switch, port, queue that it waited in
         self.wires: list[tuple[str, str, int | None]] = []  # physical networks: host, name, VLAN
         self.lines: list[str] = []
 
@@ -147,7 +148,8 @@ def _carry(net: Any, journey: Journey, entering: list[tuple[str, dict[str, Any]]
         journey.punts += [punt for punt in seen.punted if not punt.refused]
         journey.told += [punt for punt in seen.punted if punt.refused]
         journey.drops += seen.drops
-        for port, frame in seen.sent:
+        for port, frame, queue in seen.sent:
+            journey.queues += [(here, port, queue)] if queue else []
             if port in _TYPES:
                 waiting += _through_tunnel(net, journey, here, port, frame)
             elif link := link_at(net, here, port):

@@ -9,42 +9,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-import networkx
 import pytest
 
-from scenarios.cloud import Plug
-from scenarios.mesh import MTU, Mesh, frame
-from scenarios.namespace import ip_batch
+from scenarios.mesh import frame
 from tests.scenarios.leading import AWAY, Outside, connect
+from tests.scenarios.mixed import Mixed
 from tests.scenarios.site import Machine, Site, Wish, wait
 
 pytestmark = pytest.mark.root
-WIRE = 900
-
-
-class Mixed:
-    """The site, and two plain switches in a row behind host 1."""
-
-    def __init__(self, site: Site) -> None:
-        self.site, self.host = site, site.cloud.host(1)
-        self.mesh = Mesh(self.host, networkx.path_graph(2), controller=f"tcp:{site.hadron.config['openflow']['listen']}")
-        ip_batch([f"link add wire mtu {MTU} type veth peer name riwe mtu {MTU}", "link set wire up", "link set riwe up"],
-                 namespace=self.host.name)
-        wait(lambda: "br-int" in self.host.vsctl("list-br"), "the integration bridge is not there", 20)
-        self.host.vsctl("add-port", "br-int", "wire", "--", "set", "Interface", "wire", "external_ids:hadron-wire=true",
-                        "--", "add-port", "s1", "riwe", "--", "set", "Interface", "riwe", f"ofport_request={WIRE}")
-        wait(lambda: len(site.ask("GET", "/v2.0/links")["links"]) == 4, "links are not found", 60)
-
-    def machine(self, wish: Wish) -> Machine:
-        """A machine on the last plain switch; its port is bound to where it is plugged in."""
-        port = self.site.create("port", **wish.body())
-        vm, = self.site.cloud.plug_all([Plug(1, wish.name, port["id"], port["mac_address"], wish.network["mtu"])], bridge="s2")
-        where = {"local_link_information": [{"switch_id": f"{2:016x}", "port_id": vm.plug.device}]}
-        made = Machine(vm, self.site.change("port", port["id"], **{"binding:profile": where}))
-        self.site.machines_by_name[wish.name] = made
-        made.take_addresses()
-        self.site.wait_active(made)
-        return made
 
 
 @pytest.fixture(scope="module")

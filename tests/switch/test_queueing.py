@@ -117,7 +117,7 @@ def test_a_restart_changes_nothing(host):
 
 def test_what_somebody_else_has_made_is_left_alone_and_there_are_no_queues_of_ours(host):
     host.vsctl("set", "Port", "wire", "qos=@mine", "--", "--id=@mine", "create", "QoS", "type=linux-htb", "queues:3=@three",
-               "--", "--id=@three", "create", "Queue", "other_config:min-rate=5")
+               "--", "--id=@three", "create", "Queue", "other_config:min-rate=5", "other_config:priority=5")
     with Hosts() as hosts:
         under(hosts, host, REST, FIRST)
         switch, = hosts.of(host.name, "switch")

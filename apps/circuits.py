@@ -2,9 +2,8 @@
 
     ADMIT ─► what is above the rate is dropped ─► one label ─► LABELLED ─► LABELS ─► … ─► LABELLED ─► the other end
 
-What comes in at an end goes out at the other as it was, whatever it is, but for frames that have labels themselves. The rate is held where it comes in; what else is
-on the links of circuits is held to what they leave of each (bandwidth.py), so that a committed rate is
-there with nothing but meters. Around a link that breaks circuits go like everything else, until the controller has found
+What comes in at an end goes out at the other as it was, whatever it is, but for frames that have labels themselves. The rate is held where it comes in. What else is on the links of circuits waits in another queue (queues.py), or is
+held to what they leave of each by meters (bandwidth.py). Around a link that breaks circuits go like everything else, until the controller has found
 another path with room.
 """
 from apps.bandwidth import given, queued, seat

@@ -43,6 +43,10 @@ class Furnishing:
                 self._told[host] = now
                 self._hand(host, now)
 
+    def of(self, host: str) -> tuple[PortQueues, ...]:
+        """What a host was told last; any thread may ask."""
+        return self._told.get(host, ())
+
     def _wished(self, host: str) -> tuple[PortQueues, ...]:
         if self.model.get("host", host) is not None:
             return tuple(one for rule in self._rules for one in self.world.ask(rule, host))

@@ -20,6 +20,10 @@ def switches(answer: Answer, page: Page) -> int:
         rows.append((one["switch"], one["host"], one["bridge"], one["ovs_version"], one["state"], one["entries"],
                      drift, one["waiting"]))
     page.table(("SWITCH", "HOST", "BRIDGE", "OVS", "STATE", "ENTRIES", "DRIFT", "WAITING"), rows)
+    for one in answer["switches"]:
+        for port in one["queues"]:
+            said = ", ".join(f"{number}: {least}" for number, least in port["queues"].items())
+            page.text(f"queues of {one['host']} {port['interface']}, of {port['kbps']} kbit/s: {said}", indent="  ", first="")
     if not rows:
         page.line("no switch yet; on a host: ovs-vsctl set-manager tcp:THIS_MACHINE:6640")
     return FINE

@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from controller.queues import PortQueues
 from controller.times import utc
 from rest.inspect_objects import Known
 
@@ -25,8 +26,14 @@ def _switch(control: Any, id: str, session: Mapping[str, Any], host: str) -> dic
             "bridge": row.bridge if row is not None else None, "ovs_version": owner.ovs_version if owner else None,
             "tunnel_ip": owner.tunnel_ip if owner else None, "state": _state(row, standing, session, later),
             "entries": _entries(control, id, standing), "waiting": pending if pending is None else pending + later,
+            "queues": [_queues(one) for one in control.furnishing.of(owner.id)] if owner else [],
             "address": session.get("address"), "role": session.get("role"),
             "connected_seconds": session.get("connected_seconds"), "last_read": audit or None}
+
+
+def _queues(port: PortQueues) -> dict[str, Any]:
+    """The queues of an interface, each with the kilobits a second that are its own."""
+    return {"interface": port.interface, "kbps": port.most, "queues": {str(one.number): one.least for one in port.queues}}
 
 
 def _entries(control: Any, id: str, standing: Any) -> int | None:

@@ -45,17 +45,24 @@ class Linked(Draw):
     def circuit(self) -> Operation:
         """Between switch ports that nobody else has; in a wild history also others'."""
         number = self._below(CIRCUITS)
-        switches = self.random.sample(range(PLAIN), 2)
+        switches = self.random.sample(SWITCHES, 2)
         ports = [CIRCUIT_PORT + (number if self.tame else self._below(CIRCUITS)) for _ in "az"]
         return Operation("circuit", name("circuit", number), {
             "key": number + 1, "priority": self._below(3), "committed_kbps": self.random.choice((10, 60_000, 600_000)),
             "peak_kbps": self.random.choice((None, 900_000)), "protected": self._maybe(0.3), "admin_state_up": self._maybe(0.9),
-            **{f"{end}_switch_port": f"{dpid(switch)}:{port}" for end, switch, port in zip("az", switches, ports, strict=True)}})
+            **{f"{end}_switch_port": f"{switch}:{port}" for end, switch, port in zip("az", switches, ports, strict=True)}})
 
     def circuit_end(self) -> Operation:
-        switch, port = dpid(self._below(PLAIN)), CIRCUIT_PORT + self._below(CIRCUITS)
+        switch, port = self.random.choice(SWITCHES), CIRCUIT_PORT + self._below(CIRCUITS)
         return Operation("interface", f"{switch}:{port}", {
             "switch_id": switch, "ofport": port, "name": f"eth{port}", "link_state": "up", "hw_address": None, "speed": None})
+
+    def wire_port(self) -> Operation:
+        """Where a link begins: sometimes what is sent there waits in queues."""
+        one, other = PAIRS[self._below(LINKS)]
+        return Operation("interface", f"{SWITCHES[one]}:{FIRST_PORT + other}", {
+            "switch_id": SWITCHES[one], "ofport": FIRST_PORT + other, "name": f"wire{other}", "link_state": "up", "wire": True,
+            "speed": self.random.choice((None, 100)), "queues": True if self._maybe(0.7) else None})
 
     def broken(self) -> Operation:
         one, other = PAIRS[self._below(LINKS)]

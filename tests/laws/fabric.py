@@ -42,6 +42,7 @@ import topology.default_network  # noqa: F401
 import topology.discovery  # noqa: F401
 import topology.stations  # noqa: F401
 from apps.pipeline import PIPELINE
+from apps.queues import queues
 from controller.app import RULES, TALLIES
 from controller.compile import Compiler
 from controller.model import Change, Model
@@ -98,6 +99,11 @@ def gathered(compiler: Compiler) -> dict[tuple, dict]:
 def from_scratch(model: Model) -> Held:
     """What each switch should hold by a model alone."""
     return held_by(load(model))
+
+
+def furnished(compiler: Compiler) -> dict[str, tuple]:
+    """The queues of each host by a compiler."""
+    return {host: compiler.world.ask(queues, host) for host in sorted(compiler.model.rows["host"])}
 
 
 def held_by(compiler: Compiler) -> Held:

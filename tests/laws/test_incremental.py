@@ -12,7 +12,7 @@ import controller.compile
 import controller.world
 from apps import guards
 from tests.laws.chance import Chance, furnish
-from tests.laws.fabric import Fabric, from_scratch, gathered, held_by, holds_for, load, same
+from tests.laws.fabric import Fabric, from_scratch, furnished, gathered, held_by, holds_for, load, same
 from tests.laws.operations import Batch
 from topology import stations
 
@@ -27,6 +27,7 @@ def incremental_is_from_scratch(history: Sequence[Batch]) -> None:
         if number % 3 == 0 or number == len(history) - 1:
             anew = load(fabric.model)
             assert gathered(fabric.compiler) == gathered(anew), "what rows add to gatherings"
+            assert furnished(fabric.compiler) == furnished(anew), "the queues of hosts"
             scratch = held_by(anew)
             counted = dict(fabric.compiler.counted)
             wanted = fabric.wanted()

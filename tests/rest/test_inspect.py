@@ -30,6 +30,16 @@ def test_every_switch_is_told_with_its_host_and_how_far_it_is(cloud: Fabric) -> 
     assert first["entries"] == len(tables.flows) + len(tables.groups) + len(tables.meters)
 
 
+def test_the_queues_of_a_host_are_told_with_its_switch(cloud: Fabric) -> None:
+    wire = {"id": f"{HOST1}:900", "host_id": "host1-id", "switch_id": HOST1, "name": "wire", "ofport": 900, "wire": True,
+            "speed": 10, "queues": True}
+    cloud.learn("host1", ("interface", wire))
+    first, second = cloud.as_ops.get("/inspect/switches")["switches"]
+    assert first["queues"] == [{"interface": "wire", "kbps": 10_000, "queues": {"0": 500}}] and second["queues"] == []
+    cloud.learn("host1", removes=(("interface", wire["id"]),))
+    assert not cloud.as_ops.get("/inspect/switches")["switches"][0]["queues"]
+
+
 def test_a_switch_that_is_away_and_one_that_is_unknown_are_told_as_such() -> None:
     with fabric() as running:
         running.host("host1")

@@ -35,6 +35,7 @@ from controller.openflow import (
     push_vlan,
     resubmit,
     set_field,
+    set_queue,
 )
 from controller.openflow.fields import Field
 
@@ -151,7 +152,7 @@ ACTIONS += [
     ({"eth_type": 0x8847}, (pop_mpls(0x0800), output(1))), ({"eth_type": 0x8847}, (pop_mpls(0x8847), output(1))),
     ({}, (encap(0x18847), set_field(mpls_label=3), encap(0x18847), set_field(mpls_label=4), encap(0), output(1))),
     ({}, (clone(set_field({RECEIVER: 7}), resubmit(SECOND)), clone(encap(0x18847), resubmit(THIRD)), output(1))),
-    ({"eth_type": 0x8847}, (dec_mpls_ttl(), output(1))),
+    ({"eth_type": 0x8847}, (dec_mpls_ttl(), output(1))), ({}, (set_queue(61_439), output(1))),
     # After a decap, another table that matches the packet's type is needed before its label can be read.
     ({"eth_type": 0x8847}, (move("mpls_label", "reg1"), decap(), decap(0x18847), SECOND)),
     ({"packet_type": 0x18847}, (move("mpls_label", ("reg2", 0, 19)), decap(0), THIRD)),

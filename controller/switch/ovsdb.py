@@ -16,12 +16,9 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple, cast
 
-<<<<<<< HEAD
 from controller.certificates import Certificates
-from controller.switch.events import Impostor
-=======
 from controller.queues import PortQueues
->>>>>>> d42987e (Queues of circuits on hosts' wires: rows of OVSDB, and flows that choose them)
+from controller.switch.events import Impostor
 from controller.switch.host_facts import HostFacts, HostGone
 from controller.switch.jsonrpc import JsonLink
 from controller.switch.link import Link, Peer, Refused
@@ -124,15 +121,10 @@ class OvsdbServer:
 
     def wanted(self, session: HostSession) -> Wanted:
         """What this host's bridge should be like."""
-<<<<<<< HEAD
         taken = {switch for switch, host in self._switches.items() if host != session.host_id}
         taken |= {switch for host, switch in self._denied.items() if host == session.host_id}
-        return Wanted(self._controllers or (self._target(session),), self.bridge, self._tunnels, frozenset(taken), _reached(session))
-=======
-        taken = frozenset(switch for switch, host in self._switches.items() if host != session.host_id)
-        return Wanted(self._controllers or (self._target(session),), self.bridge, self._tunnels, taken, _reached(session),
+        return Wanted(self._controllers or (self._target(session),), self.bridge, self._tunnels, frozenset(taken), _reached(session),
                       self._queues.get(session.host_id or "", ()))
->>>>>>> d42987e (Queues of circuits on hosts' wires: rows of OVSDB, and flows that choose them)
 
     def _target(self, session: HostSession) -> str:
         kind = _kind(session)

@@ -75,7 +75,7 @@ SERVE = table(
     levels={"port": 100})
 OUT_FREE = table(
     24, "out_free", "Do the sender's stateless security groups let it out?",
-    levels={"rule": 100, "remote": 90})
+    levels={"rule": 100, "remote": 90, "logged": 20})
 OUT_TRACK = table(
     25, "out_track", "Look the sender's connection up.",
     levels={"look_up": 100})
@@ -84,16 +84,16 @@ ADDRESSES = table(
     levels={"network": 100})
 OPENED = table(
     27, "opened", "Did the port whose rules are asked open the connection, or the other side? It decides which rules.",
-    levels={"never": 200, "leaving": 100, "arriving": 50})
+    levels={"logged": 250, "never": 200, "leaving": 100, "arriving": 50})
 OUT_RULES = table(
     28, "out_rules", "Do the rules of the port that opened it allow the connection, for questions and answers?",
-    levels={"piece": 200, "rule": 100, "remote": 90, "answer": 1})
+    levels={"piece": 200, "rule": 100, "remote": 90, "logged": 20, "answer": 1})
 IN_RULES = table(
     29, "in_rules", "Do the rules of the port to which it was opened allow it, for questions and answers?",
-    levels={"piece": 200, "rule": 100, "remote": 90, "answer": 1})
+    levels={"piece": 200, "rule": 100, "remote": 90, "logged": 20, "answer": 1})
 ALLOWED = table(
     30, "allowed", "Its rules allow it: on from the sender's side, or to the receiver.",
-    levels={"piece": 200, "leaving": 100})
+    levels={"piece": 200, "logged": 150, "leaving": 100})
 LEAVE = table(
     32, "leave", "It is for a router: the sender's side is done with its connection.",
     levels={"never": 200, "new": 100, "known": 50})
@@ -126,7 +126,7 @@ IN_TRACK = table(
     levels={"exempt": 200, "tracked": 110, "look_up": 100})
 IN_FREE = table(
     52, "in_free", "Do the receiver's stateless security groups let it in?",
-    levels={"exempt": 200, "rule": 100, "remote": 90, "other": 10})
+    levels={"exempt": 200, "rule": 100, "remote": 90, "logged": 20, "other": 10})
 COMMIT = table(
     55, "commit", "Both sides allow it: remember the connection.",
     levels={"piece": 200, "new": 100})
@@ -190,7 +190,7 @@ METERS = {
     "questions": 0,
     "errors": 1 << 24,                                                     # + the router's key
     "bits sent": 2 << 24, "packets sent": 3 << 24, "bits received": 4 << 24, "packets received": 5 << 24,
-    "services": 6 << 24,
+    "services": 6 << 24, "log": 7 << 24,
     "claims": 10 << 24,
     "circuits": 11 << 24,                                                  # + the circuit's key twice, and the direction
     "links": 12 << 24,                                                     # + OpenFlow port

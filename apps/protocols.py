@@ -16,6 +16,14 @@ IPV6 = 0x86dd
 IPV6_ONLY = (41, 43, 44, 58, 59, 60)
 
 
+_NAMES = {number: name for name, number in reversed(NUMBERS.items()) if number}
+
+
+def name_of(number: int) -> str:
+    """What a protocol is called, the first name of several; its number if it has none."""
+    return _NAMES.get(number, str(number))
+
+
 def number_of(protocol: str | None, family: int) -> int | None:
     """The number on the wire of a protocol's name or number (as text); None for any, which Neutron also calls 0.
 

@@ -33,7 +33,7 @@ from controller.openflow.flow import Flow, Why, cookie_of
 from controller.queues import PortQueues, Queue
 from controller.world import Missing
 
-__all__ = ["APPS", "FADING", "KEPT", "RULES", "SAYINGS", "TALLIES", "Alarm", "Ask", "Fact", "FromPort", "Heard", "Missing",
+__all__ = ["APPS", "FADING", "KEPT", "RULES", "SAYINGS", "TALLIES", "Alarm", "AsSeen", "Ask", "Entry", "Fact", "FromPort", "Heard", "Missing",
            "PortQueues", "Queue", "Resume", "Rule", "Said", "Sealed", "Service", "Unseal", "answers", "every", "fades", "flows", "furnishes", "keeps", "only",
            "query", "spread", "tally"]
 
@@ -223,6 +223,16 @@ class Unseal(NamedTuple):
     by: str
     then: Callable[[int], Iterable[Any]]
     alarm: Alarm
+
+
+class AsSeen(NamedTuple):
+    """What depends on how the packet was come upon: `then(packet)` gives the answers, from the PacketIn with table and registers."""
+    then: Callable[[Any], Iterable[Any]]
+
+
+class Entry(NamedTuple):
+    """Something to be written down for people to read, of a project that the document names (`controller/journal.py`)."""
+    document: dict[str, Any]
 
 
 class FromPort(NamedTuple):

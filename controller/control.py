@@ -57,7 +57,8 @@ class Control:
                  kept: Iterable[Any] = (), furnished: Iterable[Any] = (),
                  furnish: Callable[[str, Any], None] = lambda host, queues: None, means: Means | None = None, statistics: Any = None,
                  certificates: Certificates | None = None,
-                 followed: Callable[[int], None] = lambda _: None) -> None:
+                 followed: Callable[[int], None] = lambda _: None,
+                 write_down: Callable[[dict[str, Any], float], None] = lambda *_: None) -> None:
         self.model, self.writer, self.compiler, self.switches = model, writer, compiler, switches
         # Clocks may be put right at any time: `now` is what people read, `passed` how long something takes.
         self.home, self.now, self.passed, self.audit_interval = home, now, passed, audit_interval
@@ -69,7 +70,7 @@ class Control:
         self.alarms: deque[dict[str, Any]] = deque(maxlen=KEPT)
         self.fading = Fading(model, writer.learn, fading)
         self.replies = Replies(model=model, compiler=compiler, switches=switches, learn=writer.learn, alarm=self._alarm,
-                               seals=seals or Seals(now, bytes), fading=self.fading, means=means)
+                               seals=seals or Seals(now, bytes), fading=self.fading, means=means, write_down=write_down)
         self.announcements = Announcements(model, compiler.world, sayings, self.replies.hand)
         self.keeping = Keeping(model, compiler.world, writer, kept, self._alarm)
         self.furnishing = Furnishing(model, compiler.world, furnished, furnish)

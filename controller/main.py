@@ -32,6 +32,7 @@ from controller.errands import Errands, Workers
 from controller.fetching import fetch
 from controller.garbage import Sweeper, loading, look_seldom
 from controller.ids import random_ids
+from controller.journal import Journal
 from controller.later import Means
 from controller.model import Model
 from controller.particles import load_all
@@ -41,6 +42,7 @@ from controller.resource import Resources
 from controller.seals import Seals
 from controller.standing import Beat, Tick
 from controller.stats import Statistics
+from controller.store.entries import Entries
 from controller.store.ledger import Ledger
 from controller.store.memory import MemoryStore
 from controller.store.sqlite import SqliteStore
@@ -119,6 +121,7 @@ class Hadron:
                                                 "metadata": Workers("metadata", fetch)})
         self.statistics = Statistics(Ledger("" if config.store == "memory" else f"{config.store}.counts"), self.switches,
                                      self._owner, interval=config.statistics_interval)
+        self.journal = Journal(Entries("" if config.store == "memory" else f"{config.store}.entries"))
         self.events = Events(self.store, self.model, self.writer.policy, lambda: self.writer.revision)
         self.control = Control(model=self.model, writer=self.writer, compiler=self.compiler, switches=self.switches,
                                home=self._home, now=time.time, audit_interval=config.audit_interval,
@@ -126,7 +129,9 @@ class Hadron:
                                failover=config.failover_seconds, settle=config.settle_seconds, certificates=self.certificates,
                                kept=words.KEPT, furnished=words.FURNISHED, furnish=lambda *told: self.ovsdb.furnish(*told),
                                statistics=self.statistics, followed=lambda revision: self.events.feed.follow(revision),
+                               write_down=self.journal.note,
                                means=Means(time.monotonic, os.urandom(16), self.errands.run, self._at))
+        self.model.live["journal"] = lambda _: self.journal
         self.model.live["link.age"] = lambda row: self.control.fading.age("link", row.id)
         self.model.live["statistics"] = lambda _: self.statistics
         self.model.live["realized"] = lambda named: (
@@ -275,6 +280,7 @@ class Hadron:
         self.errands.close()
         self.desk.close()
         self.statistics.close()
+        self.journal.close()
         self.store.close()
 
 

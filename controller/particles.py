@@ -294,10 +294,10 @@ class File:
         given = whole.get("view")
         if given is None:
             return None
-        if not isinstance(given, dict) or not {"by"} <= given.keys() <= {"of", "by", "several"} or given.get("of", "") not in ("", *kinds):
+        if not isinstance(given, dict) or not {"by"} <= given.keys() <= {"of", "by", "several", "narrow"} or given.get("of", "") not in ("", *kinds):
             raise self.bad(f"{name}.view", "needs by, the Python that makes them, and perhaps of: the object each is of")
         return View(kinds[given["of"]] if "of" in given else None, hook(self, f"{name}.view", given["by"]),
-                    _true(given.get("several")))
+                    _true(given.get("several")), _true(given.get("narrow")))
 
     def _flows(self, name: str, whole: dict, attributes: Mapping[str, Attribute]) -> dict[str, int]:
         given = whole.get("flows") or {}

@@ -91,6 +91,10 @@ class Policy:
         """Whether there can be an object for which they may."""
         return context is SYSTEM or self.grant(resource, verb).known(context) is not NO
 
+    def sees_all(self, context: Context, resource: Resource) -> bool:
+        """Whether they may see every object of a kind, whosever it is."""
+        return context is SYSTEM or self.grant(resource, "list").known(context) is YES
+
     def fits(self, context: Context, resource: Resource, rule: str, row: Row, rows: Rows | None = None) -> bool:
         """Whether a rule, as a model file says it, lets them."""
         text = rules.expanded(rule, "update", resource.plural)

@@ -3,6 +3,7 @@
     frame, (port, frame)    sent back, or to another port of the switch
     Fact                    learned; one that fades has been heard of
     Resume                  the packet goes on from where it came in
+    Entry                   written down, with the time
     Alarm                   raised, naming the switch and the port
     Unseal                  its proof is looked at, and what follows from it is one of these
     Heard, Ask              answered when the time has come (later.py)
@@ -15,7 +16,7 @@ from time import monotonic
 from typing import Any
 
 from controller.announcements import leading
-from controller.app import Alarm, Ask, Fact, FromPort, Heard, Resume, Sealed, Unseal
+from controller.app import Alarm, Ask, AsSeen, Entry, Fact, FromPort, Heard, Resume, Sealed, Unseal
 from controller.fading import Fading
 from controller.later import Later, Means, nobody
 from controller.seals import Doubtful, Seals
@@ -30,9 +31,10 @@ class Replies:
     """`alarm(what, **details)` raises an alarm. Lives on the desk thread."""
 
     def __init__(self, *, model: Any, compiler: Any, switches: Any, learn: Callable[..., Any],
-                 alarm: Callable[..., None], seals: Seals, fading: Fading, means: Means | None = None) -> None:
+                 alarm: Callable[..., None], seals: Seals, fading: Fading, means: Means | None = None,
+                 write_down: Callable[[dict[str, Any], float], None] = lambda *_: None) -> None:
         self.model, self.compiler, self.switches, self.learn = model, compiler, switches, learn
-        self.alarm, self.seals, self.fading = alarm, seals, fading
+        self.alarm, self.seals, self.fading, self.write_down = alarm, seals, fading, write_down
         self.later = Later(model, compiler.world, switches.send_packet, means or Means(monotonic, bytes(16), nobody))
         self.packets: Counter = Counter()                                # object -> packets sent to us, in all
         self._recent: Counter = Counter()
@@ -64,6 +66,10 @@ class Replies:
                 self._warn(event, answer.what, answer.details)
             elif isinstance(answer, Unseal):
                 self._unseal(event, answer, whose)
+            elif isinstance(answer, Entry):
+                self.write_down(answer.document, event.at)
+            elif isinstance(answer, AsSeen):
+                self._carry_out(event, answer.then(event.packet), whose)
             elif isinstance(answer, FromPort):
                 self._carry_out(event, answer.then(event.packet.in_port), whose)
             elif isinstance(answer, Resume):

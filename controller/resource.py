@@ -202,6 +202,7 @@ class View:
     of: str | None
     by: Callable[..., Any]
     several: bool = False                     # of one parent: `by(model, parent)` gives the documents of all inside it
+    narrow: bool = False                      # of nothing else, and many: `by(model, asked)` gives those that are wanted
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rest import cli_answers, cli_events, cli_stats, cli_topology
+from rest import cli_answers, cli_events, cli_log, cli_stats, cli_topology
 from rest.cli_client import Client, Failed
 from rest.cli_pipeline import ascii_only, dot, drawing
 from rest.cli_show import Page
@@ -85,7 +85,7 @@ def parser() -> argparse.ArgumentParser:
                                     epilog=_EPILOG, formatter_class=_Wide)
     commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
     asking, own = _asking(), {"ports": _ports, "flows": _flows, "why": _why, "audit": _audit, "forget": _forget,
-                               "stats": _stats, "usage": _usage, "events": cli_events.words, "topology": cli_topology.words, "what-if": cli_topology.suppositions}
+                               "stats": _stats, "usage": _usage, "log": cli_log.words, "events": cli_events.words, "topology": cli_topology.words, "what-if": cli_topology.suppositions}
 
     def add(name: str, run: Callable[[argparse.Namespace], int], what: str, more: str = "") -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}. {more}".strip(),
@@ -103,6 +103,8 @@ def parser() -> argparse.ArgumentParser:
              "Or what a metering label was counted; in all, or in a period, by steps."),
             ("usage", cli_stats.usage, "what each port and label was counted in a period, for bills",
              "Of the hour that has just ended, unless a period is given."),
+            ("log", cli_log.log, "what security groups have refused, and let pass",
+             "Of ports that a log is about (`openstack network log create`)."),
             ("events", cli_events.events, "what happens to the objects, as it happens",
              "A line for each: its place, what has happened, to what. Goes on after a break, without gap or repeat.")):
         own[name](add(name, partial(_tell, run), what, more))

@@ -15,7 +15,7 @@ FINE = 0
 def stats(arguments: argparse.Namespace, client: Client, page: Page) -> int:
     """Of one port, of one network and its ports, or of one metering label."""
     kind = next(one for one in _PLACES if getattr(arguments, one))
-    id = _id(client, kind, getattr(arguments, kind))
+    id = id_of(client, kind, getattr(arguments, kind))
     answer = client.show(f"v2.0/{_PLACES[kind]}/{id}/statistics", _period(arguments))
     if arguments.json:
         print(json.dumps(answer, indent=2))
@@ -66,7 +66,7 @@ def _period(arguments: argparse.Namespace) -> dict[str, str | None]:
     return {name: getattr(arguments, name) for name in ("since", "until", "step")}
 
 
-def _id(client: Client, kind: str, text: str) -> str:
+def id_of(client: Client, kind: str, text: str) -> str:
     """The id of what a person means, by id or by name. Raises Failed."""
     for name in ("id", "name"):
         (found,) = client.show(f"v2.0/{_PLACES[kind]}", {name: text, "fields": "id"}).values()

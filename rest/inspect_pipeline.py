@@ -89,6 +89,8 @@ class _Step:
         match action:
             case decode.Output(port, _):
                 said["ends"].add(_ENDS.get(port, _OUT))
+            case decode.Tell():
+                said["ends"].add(_ENDS[_CONTROLLER])
             case decode.SetField(field, _, _):
                 self.sets.update(self._registers((field.name,)))
             case decode.Move(_, _, target, _, _):

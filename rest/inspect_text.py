@@ -87,6 +87,8 @@ def _action(action: decode.Action, names: Names, knows: Knows) -> str:
     match action:
         case decode.Output(port, _):
             return action_text(action, names) if port in (_IN_PORT, _CONTROLLER) else f"output:{HIDDEN}"
+        case decode.Tell():
+            return f"controller(meter_id={HIDDEN})"
         case decode.SetField(field, value, _):
             name = names.field(field.name, {})
             return action_text(action, names) if _may(field.name, value, names, knows) else f"set_field:{HIDDEN}->{name}"

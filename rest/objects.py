@@ -85,7 +85,7 @@ class Objects:
         if resource.view is None:
             row = (rows or self._model).get(resource.kind, id) or inside.beside(self._model, resource, id)
         elif resource.view.of is None:
-            row = next((one for one in self._standing(resource) if one[0] == id), None)
+            row = next((one for one in self._standing(context, resource, asked) if one[0] == id), None)
         else:
             whole = self._model.get(resource.view.of, id)
             row = None if whole is None else self._made(resource, whole, asked)
@@ -93,10 +93,13 @@ class Objects:
             raise Missing(resource.kind, id)
         return row
 
-    def _standing(self, resource: Resource) -> list[Any]:
-        """The rows of a view that is of nothing else."""
+    def _standing(self, context: Any, resource: Resource, asked: query.Query) -> list[Any]:
+        """The rows of a view that is of nothing else; of many, those of the asker's project unless he may see all."""
         assert resource.view is not None
-        return [self._model.make(resource.kind, document) for document in resource.view.by(self._model)]
+        whose = None if self._writer.policy.sees_all(context, resource) else resource.owner
+        wanted = {**asked.wanted, whose: frozenset((context.project_id,))} if whose else asked.wanted
+        narrowed = (wanted,) if resource.view.narrow else ()
+        return [self._model.make(resource.kind, document) for document in resource.view.by(self._model, *narrowed)]
 
     def _made(self, resource: Resource, whole: Any, asked: query.Query) -> Any:
         """The row of a view for a row of what it is of, or None."""
@@ -178,7 +181,7 @@ class Objects:
         """The rows of a view, for what the asker may see of what it is of."""
         assert resource.view is not None
         if resource.view.of is None:
-            return self._standing(resource)
+            return self._standing(context, resource, asked)
         of = self._model.resources[resource.view.of]
         wholes = query.candidates(self._model, of.kind, [one for one in asked.conditions if one.by == query.IDENTITY])
         if wholes is None:

@@ -31,7 +31,6 @@ UNSERVED: dict[str, str] = {
     "fwaas_v2": FIREWALL, "standard-attr-fwaas-v2": FIREWALL,
     "l3-port-ip-change-not-allowed": "an interface of a router may get other addresses, unless the old ones are needed",
     "local_ip": "addresses that mean another port on every host are not served",
-    "logging": "what was dropped is counted by flow, not logged by packet",
     "network": "part of the core API, which is served whole", "port": "part of the core API, which is served whole",
     "subnet": "part of the core API, which is served whole", "subnetpool": "part of the core API; see subnet_allocation",
     "network-cascade-delete": "a network with ports stays until they are gone",

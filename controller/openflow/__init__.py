@@ -26,6 +26,7 @@ from controller.openflow.actions import (
     resubmit,
     set_field,
     set_queue,
+    tell,
 )
 from controller.openflow.fields import FIELDS, VLAN_PRESENT
 from controller.openflow.flow import Flow, Why, delete_flow, merge
@@ -41,5 +42,5 @@ __all__ = [
     "Why", "check_pkt_larger", "clone", "conjunction", "controller", "count", "ct", "ct_clear", "dec_mpls_ttl", "dec_ttl", "decap",
     "delete", "delete_flow", "drop", "encap",
     "group", "match", "merge", "meter", "move", "output", "pop_mpls", "pop_vlan", "push_mpls", "push_vlan", "resubmit",
-    "set_field", "set_queue",
+    "set_field", "set_queue", "tell",
 ]

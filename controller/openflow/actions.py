@@ -71,6 +71,17 @@ def controller(max_len: int = 0xFFFF) -> bytes:
 
 
 @lru_cache(_CACHE)
+def tell(meter_id: int, max_len: int = 0xFFFF) -> bytes:
+    """Send a copy of the packet, or its first `max_len` bytes, to the controller through a meter: what exceeds it is not told
+    of, and all else that is done with the packet is done all the same (Nicira's controller action with a meter).
+    """
+    if not (0 < meter_id <= 0xFFFF0000 and 0 < max_len <= 0xFFFF):
+        raise ValueError(f"tell: meter {meter_id}, {max_len} bytes")
+    length = struct.pack("!HHH2x", 0, 8, max_len) if max_len != 0xFFFF else b""
+    return _nicira(37, bytes(6) + length + struct.pack("!HHI", 5, 8, meter_id))
+
+
+@lru_cache(_CACHE)
 def group(id: int) -> bytes:
     """Hand the packet to a group."""
     if not 0 <= id <= 0xFFFFFF00:

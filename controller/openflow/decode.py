@@ -22,6 +22,13 @@ class Output(NamedTuple):
     max_len: int
 
 
+class Tell(NamedTuple):
+    """Send a copy to the controller, `max_len` bytes, as far as a meter lets it by."""
+
+    meter: int
+    max_len: int
+
+
 class ToGroup(NamedTuple):
     """Hand to a group."""
 
@@ -122,7 +129,7 @@ class Unknown(NamedTuple):
     raw: bytes
 
 
-Action = (Output | ToGroup | SetQueue | SetField | Move | Track | Untrack | Conjunction | Clone | Resubmit | Plain | Encap | Decap
+Action = (Output | Tell | ToGroup | SetQueue | SetField | Move | Track | Untrack | Conjunction | Clone | Resubmit | Plain | Encap | Decap
           | Larger | Unknown)
 
 
@@ -208,6 +215,18 @@ def _need(raw: bytes, size: int) -> None:
 def _output(raw: bytes) -> Action:
     _need(raw, 16)
     return Output(*struct.unpack_from("!IH", raw, 4))
+
+
+def _tell(raw: bytes) -> Action:
+    """Nicira's controller action, of which we know the properties max_len (0) and meter_id (5)."""
+    at, said = 16, {0: 0xFFFF}
+    while len(raw) - at >= 8:
+        kind, size = struct.unpack_from("!HH", raw, at)
+        if kind not in (0, 5) or size != 8:
+            return Unknown(raw)
+        said[kind] = int.from_bytes(raw[at + 4:at + (6 if kind == 0 else 8)], "big")
+        at += 8
+    return Tell(said[5], said[0]) if 5 in said else Unknown(raw)
 
 
 def _set_field(raw: bytes) -> Action:
@@ -315,7 +334,7 @@ _STANDARD: Mapping[int, Callable[[bytes], Action]] = {
 }
 _NICIRA: Mapping[int, Callable[[bytes], Action]] = {
     6: _move, 7: _load, 14: _resubmit, 35: _ct, 42: lambda raw: Clone(read_actions(raw, 16, len(raw))),
-    43: lambda raw: Untrack(), 47: _decap, 49: _larger,
+    37: _tell, 43: lambda raw: Untrack(), 47: _decap, 49: _larger,
     34: lambda raw: Conjunction(int.from_bytes(raw[12:16], "big"), raw[10] + 1, raw[11]),
     46: lambda raw: Encap(int.from_bytes(raw[12:16], "big")) if raw[10:12] == b"\0\0" else Unknown(raw),
 }

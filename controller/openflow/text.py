@@ -179,6 +179,8 @@ def action_text(action: decode.Action, names: Names) -> str:
     match action:
         case decode.Output(port, max_len):
             return f"CONTROLLER:{max_len}" if port == PORT_CONTROLLER else _RESERVED.get(port, f"output:{port}")
+        case decode.Tell(meter, max_len):
+            return f"controller({f'max_len={max_len},' if max_len != 0xFFFF else ''}meter_id={meter})"
         case decode.ToGroup(number):
             return f"group:{number}"
         case decode.SetQueue(number):

@@ -176,6 +176,8 @@ class _Walker:
         match action:
             case decode.Output(port, max_len):
                 self.output(port, max_len, rule, packet, depth, reason)
+            case decode.Tell(meter, max_len):
+                self.tell(meter, max_len, rule, packet, depth, reason)
             case decode.SetField(field, value, mask):
                 if packets.has(packet, field):
                     packets.write(packet, field, value, mask)
@@ -272,6 +274,14 @@ class _Walker:
             self.seen.sent.append(Sent(target, packets.frame({**packet, **packet.get("rewritten", {})}), packet.get("queue", 0)))
         else:
             raise ValueError(f"output to {port_text(port)} cannot be walked")
+
+    def tell(self, meter: int, max_len: int, rule: Rule, packet: Packet, depth: int, reason: int) -> None:
+        """A copy for the controller, unless the meter keeps it back; nothing else hangs on that."""
+        if meter in self.exceeded:
+            self.say(depth, "=> exceeds the meter, not told")
+        else:
+            self.say(depth, "=> controller")
+            self.punt(max_len, rule, packet, reason)
 
     def punt(self, max_len: int, rule: Rule, packet: Packet, reason: int) -> None:
         self.seen.punted.append(Punt(rule.cookie, rule.key[0], reason, max_len,

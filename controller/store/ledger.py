@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from controller.store import StoreError
+from controller.store.files import opened
 
 APPLICATION = 0x4841444C                        # "HADL"
 MINUTE, HOUR = 60, 3600
@@ -61,21 +62,11 @@ class Ledger:
     def __init__(self, path: str | Path = "") -> None:
         self._path, self._lock = str(path) or ":memory:", threading.RLock()
         try:
-            self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-            self._prepare()
+            self._db = opened(self._path, APPLICATION, _SCHEMA, synchronous="FULL")
             self._numbers = {row[1:]: row[0] for row in
                              self._db.execute("SELECT number, kind, id, what, about FROM series")}
         except sqlite3.Error as wrong:
             raise StoreError(f"{self._path}: cannot hold statistics: {wrong}; move it away to begin anew") from None
-
-    def _prepare(self) -> None:
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        owner = self._db.execute("PRAGMA application_id").fetchone()[0]
-        if owner not in (0, APPLICATION):
-            raise sqlite3.DatabaseError("the file of another program")
-        if not owner:
-            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA application_id={APPLICATION}; COMMIT;")
 
     def close(self) -> None:
         """Let go of the file."""

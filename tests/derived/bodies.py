@@ -23,6 +23,7 @@ MADE: dict[str, Callable[[World], dict[str, Any]]] = {
                               "network_type": "flat", "physical_network": "physnet9"},
     "ndp_proxy": lambda world: _proxied(world),
     "port_binding": lambda world: {"host": "host9"},
+    "log": lambda world: {"resource_type": "security_group"},
     "rbac_policy": lambda world: {"object_type": "network", "object_id": world.make("network", ADMIN).id,
                                   "action": "access_as_shared", "target_tenant": "another"},
     "route": lambda world: _ends(world),

@@ -25,7 +25,8 @@ KINDS = {"network": "networks", "subnet": "subnets", "port": "ports", "router": 
          "security_group": "security_groups", "security_group_rule": "security_group_rules",
          "subnetpool": "subnetpools", "address_scope": "address_scopes", "trunk": "trunks",
          "address_group": "address_groups", "ndp_proxy": "ndp_proxies", "network_segment_range": "network_segment_ranges", "segment": "segments", "qos_policy": "policies",
-         "metering_label": "metering_labels", "metering_label_rule": "metering_label_rules"}
+         "metering_label": "metering_labels", "metering_label_rule": "metering_label_rules",
+         "log": "logs"}
 PARTS = {"bandwidth_limit_rule": "bandwidth_limit_rules", "packet_rate_limit_rule": "packet_rate_limit_rules",
          "dscp_marking_rule": "dscp_marking_rules", "port_binding": "bindings"}           # objects that are inside others
 # The last definition read wins where extensions widen one: those that make it settable come last.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.laws.chance_access import ACCESS_RULES, LABEL_RULES, LABELS, WATCHES, Access
+from tests.laws.chance_access import ACCESS_RULES, LABEL_RULES, LABELS, LOGS, WATCHES, Access
 from tests.laws.chance_carried import TRUNKS, Carried
 from tests.laws.chance_links import CIRCUITS, LINKS, Linked
 from tests.laws.chance_plain import EDGES, ENDS, PLAIN, PlainSwitches
@@ -87,6 +87,7 @@ class Chance(Policing, Access, Carried, PlainSwitches, Linked):
             (1, self.watch),
             (1, self.label),
             (2, self.label_rule),
+            (1, self.log),
             (1, self.policy),
             (2, self.policy_rule),
             (1, self.edge),
@@ -327,6 +328,7 @@ class Chance(Policing, Access, Carried, PlainSwitches, Linked):
                 ("watch", WATCHES),
                 ("metering_label", LABELS),
                 ("metering_label_rule", LABEL_RULES),
+                ("log", LOGS),
                 (self.random.choice(POLICING), POLICY_RULES),
                 ("holder", FLOATING),
                 ("loss", HOSTS),
@@ -385,6 +387,7 @@ def furnish(seed: int, *, tame: bool = False) -> list[Batch]:
         (chance.watch, 3),
         (chance.label, LABELS),
         (chance.label_rule, LABEL_RULES),
+        (chance.log, LOGS // 2),
         (chance.segment, NETWORKS),
         (chance.policy, POLICIES),
         (chance.policy_rule, POLICY_RULES),

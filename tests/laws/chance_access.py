@@ -8,6 +8,7 @@ from tests.laws.operations import Operation, name
 ACCESS_RULES = 6
 WATCHES = NETWORKS + 3
 LABELS, LABEL_RULES = 2, 6
+LOGS = 4
 
 
 class Access(Routed):
@@ -49,6 +50,14 @@ class Access(Routed):
             "metering_label_id": name("metering_label", number % LABELS), "direction": self.random.choice(("ingress", "egress")),
             "excluded": self._maybe(0.3), "remote_ip_prefix": remote, "source_ip_prefix": None if remote else "10.0.0.0/9",
             "destination_ip_prefix": None})
+
+    def log(self) -> Operation:
+        """The first of a whole project, others of a group, a port, or both."""
+        number = self._below(LOGS)
+        return Operation("log", name("log", number), {
+            "project_id": "acme", "resource_type": "security_group", "enabled": self._maybe(0.8),
+            "resource_id": name("security_group", self._below(3)) if number & 1 else None,
+            "target_id": name("port", self._below(4)) if number & 2 else None, "event": self.random.choice(("ACCEPT", "DROP", "ALL"))})
 
     def isolation(self) -> Operation:
         """One for a network."""

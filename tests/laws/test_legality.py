@@ -184,6 +184,8 @@ class Law:
                 raise Illegal("an action that we do not know")
             case decode.Output(port, _):
                 _must(port in self.ports, f"there is no port {port}")
+            case decode.Tell(meter):
+                _must(meter in self.meters, f"there is no meter {meter}")
             case decode.ToGroup(id):
                 _must(id in self.groups, f"there is no group {id}")
             case decode.Resubmit(table):

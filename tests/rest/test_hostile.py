@@ -38,7 +38,7 @@ def right(client):
                 "remote_ip_prefix": "10.0.0.0/8"}, "qos_policy": {"name": "another"}, "floatingip": {"floating_network_id": outside["id"]},
             "port_forwarding": {"protocol": "tcp", "internal_port_id": inside["id"], "internal_port": 80, "external_port": 80},
             "ndp_proxy": proxied,
-            "default_security_group_rule": {"direction": "ingress", "protocol": "tcp"}, "port_binding": {"host": "host9"}, "network": {}, "subnet": {"network_id": network["id"], "ip_version": 4, "cidr": "10.99.0.0/24"},
+            "default_security_group_rule": {"direction": "ingress", "protocol": "tcp"}, "port_binding": {"host": "host9"}, "log": {"resource_type": "security_group"}, "network": {}, "subnet": {"network_id": network["id"], "ip_version": 4, "cidr": "10.99.0.0/24"},
             "port": {"network_id": network["id"]}, "router": {"name": "right"},
             "segment": {"network_id": wired["id"], "network_type": "vlan", "physical_network": "wan2", "segmentation_id": 9},
             "path_policy": {"network_id": network["id"]},

@@ -36,6 +36,7 @@ from controller.openflow import (
     resubmit,
     set_field,
     set_queue,
+    tell,
 )
 from controller.openflow.fields import Field
 
@@ -130,7 +131,7 @@ ACTIONS += [_sets(field, masked_value(field)) for field in SETTABLE if field.mas
 ACTIONS += [
     ({}, (drop("nothing to do"),)), ({}, (output(1), output(2))), ({}, (IN_PORT,)), ({}, (controller(),)),
     ({}, (FORGET_IN_PORT, output(1), resubmit(SECOND))),
-    ({}, (controller(128),)),
+    ({}, (controller(128),)), ({}, (tell(1), output(2))), ({}, (tell(1, 128), LAST)),
     ({}, (output(0xFFFFFFFE),)), ({}, (group(1),)), ({}, (meter(1), output(2), LAST)), ({}, (meter(1), controller())),
     ({}, (LAST,)), ({}, (set_field({RECEIVER: 7, NETWORK: 8}), THIRD)),
     ({}, (resubmit(SECOND), resubmit(40), ct_clear())),

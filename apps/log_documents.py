@@ -12,6 +12,7 @@ TYPES = (GROUP,)
 
 def create(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: None) -> None:
     """It is of what there is, and of a port that is in the group if it names both. The errors are Neutron's."""
+    document["beyond"] = write.context.is_admin
     type, group_id, port_id = (document[name] for name in ("resource_type", "resource_id", "target_id"))
     if type not in TYPES:
         raise Invalid("resource_type", f"Invalid log resource_type: {type}. There is {', '.join(TYPES)}.",

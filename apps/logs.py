@@ -49,9 +49,10 @@ ACCEPT, DROP, ALL = "ACCEPT", "DROP", "ALL"
 
 @tally(per="log")
 def logged(world: Any, log: Any) -> Iterator[tuple[str, str]]:
-    """A log is about ports of its own project, and of the project whose group or port it names."""
+    """A log is about ports of its own project; an administrator's also of the project whose group or port it names."""
     if log.enabled:
-        named = [world.get(kind, id) for kind, id in (("security_group", log.resource_id), ("port", log.target_id)) if id]
+        said = (("security_group", log.resource_id), ("port", log.target_id)) if log.beyond else ()
+        named = [world.get(kind, id) for kind, id in said if id]
         for project in {log.project_id, *(row.project_id for row in named if row is not None)}:
             yield project, log.id
 

@@ -12,7 +12,7 @@ import logging
 import queue
 import threading
 from collections.abc import Collection, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from controller.store import StoreError
 from controller.store.entries import Entries
@@ -28,12 +28,13 @@ _SAME = ("port_id", "event", "direction", "reason", "protocol", "source_ip", "de
          "icmp_code")
 
 
-class Written(NamedTuple):
-    """An entry that others may be like: its number, when it began, and what it says."""
+class Written:
+    """An entry that others may be like: when it began, what it says, and its number once it has one."""
 
-    number: int
-    began: float
-    document: dict[str, Any]
+    __slots__ = ("began", "document", "number")
+
+    def __init__(self, began: float, document: dict[str, Any]) -> None:
+        self.began, self.document, self.number = began, document, 0
 
 
 class Journal:
@@ -79,28 +80,27 @@ class Journal:
                 return
 
     def _write(self, pieces: list[tuple[dict[str, Any], float]]) -> None:
-        fresh: dict[tuple, Written] = {}
-        changed: dict[tuple, Written] = {}
+        fresh, changed = list[Written](), dict[int, dict[str, Any]]()
         for document, at in pieces:
-            key = _likeness(document)
-            before = fresh.get(key) or changed.get(key) or self._recent.get(key)
-            if before is None or at - before.began > ALIKE:
-                fresh[key] = Written(0, at, {**document, "created_at": utc(at), "updated_at": utc(at), "times": 1})
-                changed.pop(key, None)
-            else:
-                more = before._replace(document={**document, "created_at": before.document["created_at"],
-                                                 "updated_at": utc(at), "times": before.document["times"] + 1})
-                (fresh if key in fresh else changed)[key] = more
+            one = self._recent.get(key := _likeness(document))
+            if one is None or at - one.began > ALIKE:
+                one = self._recent[key] = Written(at, {**document, "created_at": utc(at), "updated_at": utc(at), "times": 1})
+                fresh.append(one)
+                continue
+            before = one.document
+            one.document = {**document, "created_at": before["created_at"], "updated_at": utc(at), "times": before["times"] + 1}
+            if one.number:
+                changed[one.number] = one.document
         try:
-            numbers = self._kept.save(pieces[-1][1], [one.document for one in fresh.values()],
-                                      {one.number: one.document for one in changed.values()})
+            numbers = self._kept.save(pieces[-1][1], [one.document for one in fresh], changed)
         except StoreError as error:
             log.error("what was noted is not kept: %s", error)
+            self._recent.clear()
             return
+        for one, number in zip(fresh, numbers, strict=True):
+            one.number = number
         if len(self._recent) > REMEMBERED:
             self._recent.clear()
-        self._recent.update(changed)
-        self._recent.update((key, one._replace(number=number)) for (key, one), number in zip(fresh.items(), numbers, strict=True))
 
 
 def _likeness(document: dict[str, Any]) -> tuple:

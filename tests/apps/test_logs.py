@@ -9,6 +9,7 @@ import pytest
 from apps.logs import APP
 from controller.errors import Refused
 from controller.openflow.packet_in import PacketIn
+from controller.policy import Context
 from tests.apps.cases import HOSTS
 from tests.kit import frames
 from tests.kit.net import Net, Port, Thing
@@ -148,7 +149,7 @@ def test_only_ports_that_a_log_is_about_have_flows_for_it(net: Net) -> None:
     assert not [key for key in net.flows("host1") if key in more]
 
 
-def test_a_log_is_about_its_own_project_and_whose_group_or_port_it_names(net: Net) -> None:
+def test_a_log_is_about_its_own_project_and_an_administrators_about_whose_group_or_port_it_names(net: Net) -> None:
     network = net.network("red", project="acme", shared=True)
     ours = net.port("ours", on="host1", network=network)
     (row,) = net.writer.create(ADMIN, "port", [{"network_id": network.id, "project_id": "beta", "name": "theirs"}])
@@ -162,6 +163,15 @@ def test_a_log_is_about_its_own_project_and_whose_group_or_port_it_names(net: Ne
     assert [one[1] for one in told(net, tcp(theirs, ours, 24))] == ["theirs"]
     (entry,) = entries(net, tcp(theirs, ours, 25))
     assert (entry["project_id"], entry["log_ids"]) == ("beta", [second.id]), "it is for whose port it is"
+    net.writer.delete(ADMIN, "log", second.id)
+    shared = net.group("shared")
+    net.writer.create(ADMIN, "rbac_policy", [{"object_type": "security_group", "object_id": shared.id, "action": "access_as_shared",
+                                              "target_tenant": "beta"}])
+    net.change(ours, security_groups=[shared.id])
+    manager = Context(project_id="beta", roles=frozenset({"manager"}))
+    net.writer.create(manager, "log", [{"resource_type": "security_group", "resource_id": shared.id}])
+    net.settle()
+    assert told(net, tcp(theirs, ours, 26)) == [], "whom a group is shared with has nobody else's ports logged"
 
 
 def test_a_group_or_a_port_takes_its_logs_with_it(net: Net) -> None:

@@ -126,9 +126,9 @@ class Chance(Policing, Access, Carried, PlainSwitches, Linked):
         )
 
     def _carrier(self, number: int, key: int) -> dict[str, Any]:
-        """A tunnel or a physical network. Of tame networks one may be untagged on a wire; on the first that is the world."""
+        """A tunnel or a physical network. Of tame networks one may be untagged on a wire; on the first ones those are the worlds."""
         wire = number % WIRES
-        kinds = ["vxlan", "geneve", "gre", "vlan"] + (["flat"] if number == wire > 0 or not self.tame else [])
+        kinds = ["vxlan", "geneve", "gre", "vlan"] + (["flat"] if number == wire >= len(WORLDS) or not self.tame else [])
         kind = self.random.choice(kinds)
         return {
             "provider:network_type": kind,

@@ -55,7 +55,7 @@ class Access(Routed):
         """The first of a whole project, others of a group, a port, or both."""
         number = self._below(LOGS)
         return Operation("log", name("log", number), {
-            "project_id": "acme", "resource_type": "security_group", "enabled": self._maybe(0.8),
+            "project_id": "acme", "resource_type": "security_group", "enabled": self._maybe(0.8), "beyond": self._maybe(0.5),
             "resource_id": name("security_group", self._below(3)) if number & 1 else None,
             "target_id": name("port", self._below(4)) if number & 2 else None, "event": self.random.choice(("ACCEPT", "DROP", "ALL"))})
 

@@ -86,7 +86,7 @@ def log(world: Any, port: Any) -> Any:
     if events & {DROP, ALL}:
         stateless = world.ask(guard_of, port.id) == STATELESS
         for table, level, fields, reason in (_free if stateless else _tracked)(port):
-            counted = count("refused", "port", port.id, within=port.network_id, about=reason)
+            counted = count("dropped", "port", port.id, within=port.network_id, about=reason)
             yield table, level, match(fields), (counted, told, drop(reason))
     if events & {ACCEPT, ALL}:
         yield ALLOWED, "logged", match({SENDER: port.key, RECEIVER: 0, "ct_state": NEW}), (told, FORWARD)

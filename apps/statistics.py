@@ -2,6 +2,7 @@
 
     tx    what a machine has sent into its port, before anything judges it
     rx    what was handed to a machine, after everything has judged it
+    dropped    what was refused of either, by reason, of ports that a log is about (`logs.py`)
 
 The flows that count are others' (`count(...)` in `switching.py`, `limits.py`); `controller/stats.py` keeps what they count.
 A network has what all ports that it ever had were counted. What is told apart by addresses is counted of ports that are
@@ -19,6 +20,7 @@ from controller.errors import Invalid
 from controller.times import seconds, utc
 
 DIRECTIONS = {"sent": "tx", "received": "rx", "ingress": "ingress", "egress": "egress"}
+DROPPED = "dropped"
 NAMES = tuple(f"{way}_{unit}" for way in ("rx", "tx") for unit in ("packets", "bytes"))
 LABEL_NAMES = tuple(f"{way}_{unit}" for way in ("ingress", "egress") for unit in ("packets", "bytes"))
 COUNTED = {"port": NAMES, "metering_label": LABEL_NAMES}
@@ -55,6 +57,8 @@ def _said(model: Any, about: dict[str, Any], of: dict[str, str], format: str, as
     since, until, step = period(asked, now)
     everything = counts.sums(**of) if since is None and asked.get("until") is None else \
         counts.history(since or 0, until, until - (since or 0), **of)
+    dropped = [one for one in everything if one.series.what == DROPPED]
+    everything = [one for one in everything if one.series.what != DROPPED]
     found = picked(everything)
     steps = picked(counts.history(_first(since, until, step), until, step, **of)) if step else []
     if format == "csv":
@@ -64,6 +68,8 @@ def _said(model: Any, about: dict[str, Any], of: dict[str, str], format: str, as
     told = {**about, "since": None if since is None else utc(since), "until": utc(until), **added(found, wanted),
             "rate": {name.replace("_bytes", "_bps").replace("_packets", "_pps"): value * (8 if "bytes" in name else 1) / MINUTE
                      for name, value in added(last, wanted).items()}}
+    if of["kind"] == "port":
+        told |= drops(dropped)
     if "within" in of:
         told["ports"] = [{"port_id": id, **added(some, wanted)} for id, some in by(found, "id").items()]
     if of["kind"] == "port" and "within" not in of:
@@ -129,6 +135,13 @@ def added(sums: Iterable[Any], wanted: Iterable[str] = NAMES) -> Values:
             if name in found:
                 found[name] += value
     return found
+
+
+def drops(sums: Iterable[Any]) -> dict[str, Any]:
+    """What was dropped, and why."""
+    why = [{"reason": reason, "packets": sum(one.packets for one in some), "bytes": sum(one.octets for one in some)}
+           for reason, some in by(sums, "about").items()]
+    return {**{f"dropped_{unit}": sum(one[unit] for one in why) for unit in ("packets", "bytes")}, "drops": why}
 
 
 def by(sums: Iterable[Any], what: str) -> dict[Any, list[Any]]:

@@ -85,7 +85,7 @@ def parser() -> argparse.ArgumentParser:
                                     epilog=_EPILOG, formatter_class=_Wide)
     commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
     asking, own = _asking(), {"ports": _ports, "flows": _flows, "why": _why, "audit": _audit, "forget": _forget,
-                               "stats": _stats, "usage": _usage, "log": cli_log.words, "events": cli_events.words, "topology": cli_topology.words, "what-if": cli_topology.suppositions}
+                               "stats": cli_stats.words, "usage": cli_stats.usage_words, "log": cli_log.words, "events": cli_events.words, "topology": cli_topology.words, "what-if": cli_topology.suppositions}
 
     def add(name: str, run: Callable[[argparse.Namespace], int], what: str, more: str = "") -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}. {more}".strip(),
@@ -137,27 +137,6 @@ def _asking() -> argparse.ArgumentParser:
     group.add_argument("--json", action="store_true", help="the whole answer as JSON")
     group.add_argument("--wide", action="store_true", help="do not wrap lines")
     return common
-
-
-def _stats(one: argparse.ArgumentParser) -> None:
-    of = one.add_mutually_exclusive_group(required=True)
-    of.add_argument("--port", metavar="NAME|ID", help="what this port has sent and received")
-    of.add_argument("--network", metavar="NAME|ID", help="what all ports of this network have")
-    of.add_argument("--label", metavar="NAME|ID", help="what this metering label was counted")
-    _period(one)
-
-
-def _usage(one: argparse.ArgumentParser) -> None:
-    _period(one)
-    one.add_argument("--kind", metavar="KIND", help="only these: port, metering_label")
-    one.add_argument("--project", metavar="ID", help="only of this project; for administrators")
-    one.add_argument("--csv", action="store_true", help="as lines of values separated by commas")
-
-
-def _period(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--since", metavar="TIME", help="from when on: a date and time, or seconds since 1970")
-    one.add_argument("--until", metavar="TIME", help="until when")
-    one.add_argument("--step", metavar="SECONDS", help="by so many seconds each")
 
 
 def _ports(one: argparse.ArgumentParser) -> None:

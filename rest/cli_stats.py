@@ -12,6 +12,29 @@ from rest.cli_show import Page, size
 FINE = 0
 
 
+def words(one: argparse.ArgumentParser) -> None:
+    """What `hadron stats` takes."""
+    of = one.add_mutually_exclusive_group(required=True)
+    of.add_argument("--port", metavar="NAME|ID", help="what this port has sent and received")
+    of.add_argument("--network", metavar="NAME|ID", help="what all ports of this network have")
+    of.add_argument("--label", metavar="NAME|ID", help="what this metering label was counted")
+    _spans(one)
+
+
+def usage_words(one: argparse.ArgumentParser) -> None:
+    """What `hadron usage` takes."""
+    _spans(one)
+    one.add_argument("--kind", metavar="KIND", help="only these: port, metering_label")
+    one.add_argument("--project", metavar="ID", help="only of this project; for administrators")
+    one.add_argument("--csv", action="store_true", help="as lines of values separated by commas")
+
+
+def _spans(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--since", metavar="TIME", help="from when on: a date and time, or seconds since 1970")
+    one.add_argument("--until", metavar="TIME", help="until when")
+    one.add_argument("--step", metavar="SECONDS", help="by so many seconds each")
+
+
 def stats(arguments: argparse.Namespace, client: Client, page: Page) -> int:
     """Of one port, of one network and its ports, or of one metering label."""
     kind = next(one for one in _PLACES if getattr(arguments, one))

@@ -158,7 +158,7 @@ ASKS: dict[str, set[str]] = {
 ONLY = {
     "os_ken": {"controller.switch.osken"},
     "cheroot": {"rest.server", "rest.connection"},
-    "sqlite3": {"controller.store.sqlite", "controller.store.ledger"},
+    "sqlite3": {"controller.store.sqlite", "controller.store.ledger", "controller.store.entries", "controller.store.files"},
     "yaml": {"apps.network_formats", "controller.particles", "controller.config", "scenarios.controller"},
 }
 PURE = (

@@ -19,6 +19,8 @@ from apps.dhcp_options import SWITCHED_OFF, Extra, extras
 from apps.pipeline import ANSWER, BACK, NETWORK
 from apps.places import ROUTER_PORTS, switches_of
 from apps.servers import SERVICE_IP, has_services, server_mac
+from apps.switching import wanderers
+from apps.uplinks import on_wire
 from controller.app import flows, query, spread
 from controller.openflow import match, move, set_field
 from controller.packet import dhcp, ethernet, ipv4, udp
@@ -61,11 +63,28 @@ class Told(NamedTuple):
 
 @query
 def server_address(world, subnet_id):
-    """The address that DHCP on a subnet is served from, or None if it is not served there."""
+    """The address that DHCP on a subnet is served from, or None if it is not served there. It is the gateway's, unless
+    that may be somebody whom we do not know, and who answers for it.
+    """
     subnet = world.get("subnet", subnet_id)
     if subnet is None or not subnet.enable_dhcp or subnet.ip_version != 4:
         return None
-    return subnet.gateway_ip or WITHOUT_GATEWAY
+    return subnet.gateway_ip if subnet.gateway_ip and is_ours(world, subnet) else WITHOUT_GATEWAY
+
+
+def is_ours(world, subnet) -> bool:
+    """Whether nobody can be a subnet's gateway but a port that is known to be: it is on no wire, in no machine that may
+    have any address, and within the subnet.
+    """
+    if world.find("port", "network_id+ip_address", (subnet.network_id, subnet.gateway_ip)):
+        return True
+    network = world.need("network", subnet.network_id)
+    return is_near(subnet) and not on_wire(network) and not world.gathered(wanderers, network.id)
+
+
+def is_near(subnet) -> bool:
+    """Whether a subnet's gateway has one of its addresses."""
+    return subnet.gateway_ip in prefix(subnet.cidr)
 
 
 @query
@@ -78,7 +97,8 @@ def terms_of(world, subnet_id):
 def terms(world, subnet, server) -> Terms:
     """What is to be said of a subnet, by DHCP or otherwise."""
     network = world.need("network", subnet.network_id)
-    routes = list(_beside(world, subnet))
+    on_link = [] if subnet.gateway_ip is None or is_near(subnet) else [(f"{subnet.gateway_ip}/32", "0.0.0.0")]
+    routes = [*on_link, *_beside(world, subnet)]            # a gateway elsewhere is on the link, before all that is behind it
     routes += [(route.destination, route.nexthop) for route in subnet.host_routes]
     if has_services(world) and is_isolated(world, subnet):
         routes.append((f"{SERVICE_IP}/32", "0.0.0.0"))

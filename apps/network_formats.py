@@ -28,7 +28,8 @@ def cloud_init(interface: Interface, device: str) -> str:
     said = document["ethernets"][device]
     ways = said.pop("routes", [])
     for word, destination in (("gateway4", "0.0.0.0/0"), ("gateway6", "::/0")):
-        if (gateway := next((way for way in ways if way["to"] == destination and "scope" not in way), None)) is not None:
+        near = (way for way in ways if way["to"] == destination and not way.keys() & {"scope", "on-link"})
+        if (gateway := next(near, None)) is not None:
             said[word] = gateway["via"]
             ways.remove(gateway)
     if ways:
@@ -51,7 +52,7 @@ def _version2(interface: Interface, device: str) -> dict[str, Any]:
     said: dict[str, Any] = {"match": {"macaddress": interface.mac}, "set-name": device, "mtu": interface.mtu,
                             "dhcp4": False, "dhcp6": "dhcpv6-stateful" in modes, "accept-ra": bool(modes)}
     static = [f"{address.ip}/{address.length}" for address in addresses if not address.mode]
-    routes = [_way(route) for address in addresses for route in address.routes]
+    routes = [_way(address, route) for address in addresses for route in address.routes]
     servers = {"addresses": list(interface.dns), "search": list(interface.search)}
     for word, value in (("addresses", static), ("routes", routes),
                         ("nameservers", {word: some for word, some in servers.items() if some})):
@@ -60,10 +61,15 @@ def _version2(interface: Interface, device: str) -> dict[str, Any]:
     return {"version": 2, "ethernets": {device: said}}
 
 
-def _way(route: Route) -> dict[str, str]:
+def _way(address: Address, route: Route) -> dict[str, Any]:
     if route.router is None:
         return {"to": route.destination, "via": ON_LINK, "scope": "link"}
-    return {"to": route.destination, "via": route.router}
+    return {"to": route.destination, "via": route.router, **({} if _is_near(address, route.router) else {"on-link": True})}
+
+
+def _is_near(address: Address, router: str) -> bool:
+    """Whether the machine finds a router on the link without being told that it is there."""
+    return router in prefix(f"{address.ip}/{address.length}") or router.startswith("fe80:")
 
 
 # ---- OpenStack
@@ -135,7 +141,7 @@ def _stanza(address: Address, device: str) -> list[str]:
     family = "inet6" if ":" in address.ip else "inet"
     lines = [f"iface {device} {family} static", f"address {address.ip}/{address.length}"]
     for route in address.routes:
-        if route.destination in ("0.0.0.0/0", "::/0") and route.router:
+        if route.destination in ("0.0.0.0/0", "::/0") and route.router and _is_near(address, route.router):
             lines.append(f"gateway {route.router}")
         else:
             via = f"via {route.router} " if route.router else ""

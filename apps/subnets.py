@@ -6,12 +6,15 @@ from typing import Any
 
 from apps.addresses import AUTOMATIC, add_automatic, is_automatic, remove_automatic, span
 from apps.prefixes import draw
+from apps.servers import SERVICE_IP
 from controller import values
 from controller.errors import Conflict, Invalid
 from controller.types import Record, Type
 
 _OWNERS = ("network:", "neutron:", "compute:", "baremetal:", "trunk:")
 _MODES = ("ipv6_ra_mode", "ipv6_address_mode")
+# Addresses that no router has; the last is that of our services on every network.
+NOBODYS = ("0.0.0.0", "255.255.255.255", SERVICE_IP)
 # Longest prefixes that leave room for DHCP: a server and a client beside the network's own addresses.
 _DHCP_LONGEST = {4: 30, 6: 126}
 
@@ -103,13 +106,25 @@ def _check_modes(document: Mapping[str, Any], block: values.Prefix) -> None:
 
 def _check_gateway(document: Mapping[str, Any], block: values.Prefix) -> None:
     gateway = document["gateway_ip"]
-    if gateway is None or block.version == 6 and values.ip_version(gateway) == 6 and values.is_link_local(gateway):
+    if gateway is None:
         return
+    if values.ip_version(gateway) != block.version:
+        raise Invalid("gateway_ip", f"must be an IPv{block.version} address")
     if gateway not in block:
-        raise Invalid("gateway_ip", "must be within cidr")
+        _check_far(gateway)
+        return
     first, last = span(block)
     if block.version == 4 and not first <= values.ip_number(gateway) <= last:
         raise Invalid("gateway_ip", "must not be the first or the last address of cidr")
+
+
+def _check_far(gateway: str) -> None:
+    """A gateway outside of the CIDR: machines are told that it is on the link. By IPv6 they know only link-local ones so."""
+    if values.ip_version(gateway) == 6:
+        if not values.is_link_local(gateway):
+            raise Invalid("gateway_ip", "must be within cidr, or a link-local address")
+    elif values.is_multicast(gateway) or values.is_loopback(gateway) or gateway in NOBODYS:
+        raise Invalid("gateway_ip", f"must be an address that a router can have, and {gateway} is none")
 
 
 def _pools(block: values.Prefix, gateway: str | None) -> tuple[Record, ...]:

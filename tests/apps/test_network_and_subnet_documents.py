@@ -133,6 +133,9 @@ def test_a_subnet_may_have_no_gateway_or_another() -> None:
     assert pools(subnet(world, gateway_ip="10.0.0.9")) == [("10.0.0.1", "10.0.0.8"), ("10.0.0.10", "10.0.0.254")]
     assert world.change(made, gateway_ip=None).gateway_ip is None
     assert subnet(world, cidr="fd00::/64", gateway_ip="fe80::1").gateway_ip == "fe80::1"
+    far = subnet(world, gateway_ip="192.0.2.1")
+    assert far.gateway_ip == "192.0.2.1" and pools(far) == [("10.0.0.1", "10.0.0.254")]
+    assert world.change(far, gateway_ip="169.254.1.1").gateway_ip == "169.254.1.1"
 
 
 WRONG: list[tuple[dict[str, Any], str, str]] = [
@@ -140,8 +143,10 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"cidr": "fd00::/64", "ip_version": 4}, "cidr", "must be a block of IPv4"),
     ({"cidr": "0.0.0.0/0"}, "cidr", "must not be all"), ({"cidr": "224.0.0.0/24"}, "cidr", "multicast"),
     ({"cidr": "127.0.0.0/24"}, "cidr", "loopback"), ({"cidr": "fe80::/64"}, "cidr", "link-local"),
-    ({"gateway_ip": "10.0.1.1"}, "gateway_ip", "must be within cidr"),
-    ({"gateway_ip": "fd00::1"}, "gateway_ip", "must be within cidr"),
+    ({"gateway_ip": "fd00::1"}, "gateway_ip", "must be an IPv4 address"),
+    ({"cidr": "fd00::/64", "gateway_ip": "fd00:1::1"}, "gateway_ip", "must be within cidr, or a link-local address"),
+    *(({"gateway_ip": wrong}, "gateway_ip", f"must be an address that a router can have, and {wrong}")
+      for wrong in ("224.0.0.1", "127.0.0.1", "0.0.0.0", "255.255.255.255", "169.254.169.254")),
     ({"gateway_ip": "10.0.0.0"}, "gateway_ip", "must not be the first"),
     ({"gateway_ip": "10.0.0.255"}, "gateway_ip", "or the last"),
     ({"dns_nameservers": ["fd00::1"]}, "dns_nameservers", "must be IPv4"),

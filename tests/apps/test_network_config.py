@@ -36,7 +36,7 @@ def some_port(seed: int) -> tuple[World, Any]:
                    host_routes=chance.sample([{"destination": "198.51.100.0/24", "nexthop": f"{four}.9"},
                                               {"destination": "203.0.113.7/32", "nexthop": f"{four}.8"}],
                                              chance.randint(0, 2)),
-                   **({"gateway_ip": None} if chance.random() < 0.3 else {}))
+                   **({"gateway_ip": chance.choice((None, f"192.0.2.{200 + number}"))} if chance.random() < 0.5 else {}))
     for number in range(chance.randint(0, 2)):
         mode = chance.choice(MODES)
         modes = {"ipv6_address_mode": mode, "ipv6_ra_mode": chance.choice((mode, None))} if mode else {}
@@ -79,6 +79,7 @@ def test_what_is_written_is_what_the_model_says(seed: int) -> None:
     assert len(set(destinations)) == len(destinations), "two ways to one destination: a machine takes one"
     on_link = [ip_network(address, strict=False) for address in found.addresses]
     assert not {ip_network(destination) for destination in destinations} & set(on_link)
+    on_link += [ip_network(destination) for destination, router in found.routes if not router]
     for _, router in found.routes:
         reached = not router or router.startswith("fe80:") or any(ip_address(router) in block for block in on_link)
         assert reached or router in str(port.extra_dhcp_opts), f"{router} is not on the link"

@@ -13,6 +13,7 @@ import pytest
 
 from tests.kit import dhcp, frames
 from tests.kit.dhcp import ACK, DISCOVER, INFORM, NAK, OFFER, REQUEST
+from tests.scenarios.far_gateway import BEYOND, GATEWAY, behind_far_gateway
 from tests.scenarios.site import Machine, Site, Wish, wait
 
 pytestmark = pytest.mark.root
@@ -44,6 +45,21 @@ def test_a_lease_says_all_that_the_subnet_says(machines: list[Machine], client: 
     assert set(lease.routes) == {("10.77.0.0/16", "10.0.0.8"), ("0.0.0.0/0", "10.0.0.254"), ("169.254.169.254/32", "0.0.0.0")}
     routes = machine.vm.run(["ip", "route"]).stdout
     assert "10.77.0.0/16 via 10.0.0.8" in routes and "default via 10.0.0.254" in routes
+
+
+@pytest.fixture(scope="module")
+def far(site: Site) -> Machine:
+    return behind_far_gateway(site, "far")
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_gateway_outside_of_the_subnet_is_reached_on_the_link(far: Machine, client: str) -> None:
+    far.vm.namespace.script("ip -4 addr flush dev eth0")
+    lease = far.vm.dhcp(client=client)
+    assert (lease.address, lease.gateway, lease.server) == ("10.66.0.11", GATEWAY, "169.254.169.254")
+    assert lease.routes[0] == (f"{GATEWAY}/32", "0.0.0.0") and lease.routes[-1] == ("0.0.0.0/0", GATEWAY)
+    for ip in (GATEWAY, BEYOND):
+        wait(lambda to=ip: far.vm.ping(to), f"{ip} does not answer")
 
 
 def test_a_port_s_own_options_come_before_the_subnet_s(machines: list[Machine]) -> None:

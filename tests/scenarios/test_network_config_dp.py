@@ -13,6 +13,7 @@ import yaml
 
 from scenarios.lease6 import addresses6
 from tests.kit import cloud_init
+from tests.scenarios.far_gateway import BEYOND, GATEWAY, behind_far_gateway
 from tests.scenarios.routed import Net, Place, Tenant
 from tests.scenarios.site import Machine, Site, Wish, wait
 
@@ -79,6 +80,13 @@ def test_a_machine_configured_from_it_reaches_its_network_and_beyond(world: Worl
     assert (link["mtu"], link["address"]) == (world.near.row["mtu"], blank.mac)
     for address in (world.beside.ip, world.beside.ip6, world.near.ip(1), world.near.ip(1, 6), world.far.ip, world.far.ip6):
         wait(lambda address=address: blank.vm.ping(address), f"{address} does not answer")
+
+
+def test_a_machine_configured_from_it_has_a_gateway_outside_of_its_subnet(world: World, tmp_path: Path) -> None:
+    behind = behind_far_gateway(world.site, "afar")
+    bring_up(behind, written(world, behind, "interfaces"), tmp_path)
+    for ip in (GATEWAY, BEYOND):
+        wait(lambda to=ip: behind.vm.ping(to), f"{ip} does not answer")
 
 
 @pytest.fixture(scope="module")

@@ -46,6 +46,11 @@ FURNISHED: list[Furnished] = []
 APPS: dict[int, str] = {}              # number in the cookie -> name of the app
 
 
+def declared() -> list[Any]:
+    """Every rule, question where, tally and saying, in the order in which they were declared: the same for the same files."""
+    return [*RULES, *(rule.where for rule in RULES), *TALLIES, *SAYINGS, *KEPT, *FURNISHED]
+
+
 def query(ask: Callable) -> Callable:
     """Declare a question; its answer is remembered until what it read changes."""
     ask.role, ask.per, ask.nothing = "query", None, None          # type: ignore[attr-defined]

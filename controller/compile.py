@@ -288,6 +288,17 @@ class Compiler:
                 if len({entry.body for entry in entries}) > 1 and not all(entry.conjunctions for entry in entries):
                     yield switch, key, here
 
+    # ---- across restarts
+    def keep(self) -> tuple:
+        """All that is known, of the rows that the model has now; see controller/remembered.py."""
+        return self.world.keep(), self.units, self.claims, self.spread, dict(self._under), dict(self._sets_of), self.punts
+
+    def take_back(self, kept: tuple) -> None:
+        """What `keep` gave: as if the rows of then had been taken in. Nothing has been yet."""
+        answers, self.units, self.claims, self.spread, under, sets_of, self.punts = kept
+        self.world.take_back(answers)
+        self._under, self._sets_of = defaultdict(dict, under), defaultdict(dict, sets_of)
+
     # ---- what a switch should hold
     def desired(self, switch: str) -> dict[Key, Any]:
         """All that a switch should hold: {key: entry}."""

@@ -24,6 +24,7 @@ from controller.keeping import Keeping
 from controller.later import Means, Told
 from controller.model import Change
 from controller.queues import Furnishing
+from controller.remembered import Unremembered
 from controller.replies import Replies
 from controller.rollout import Rollout
 from controller.seals import Seals
@@ -78,6 +79,7 @@ class Control:
         self.ports = SwitchPorts(model, writer.learn, tuple(adopted))
         self.statistics, self.followed = statistics, followed
         self.certificates = certificates or Certificates(model.rows, writer.learn)
+        self.remembered = Unremembered()
         self.vigil = Vigil(model, writer.learn, failover=failover, settle=settle, alarm=self._alarm)
         self._hearing: dict[str, int] = {}                               # who must confirm what before we speak
         self._strangers = Sparing(passed)
@@ -114,9 +116,12 @@ class Control:
         except StoreError as error:              # what was seen is followed all the same, and saved once that works
             self._alarm("unsaved", said=str(error))
         self.followed(self.writer.revision)
+        if not self.writer.changes:
+            self.remembered.settle(self.passed())
 
     def _follow(self, changes: Sequence[Change]) -> None:
         delta = self.compiler.update(changes)
+        self.remembered.changed()
         self.fading.changed(changes)
         self.announcements.take(changes, delta.news)
         self.keeping.take(changes, delta.news)
@@ -145,7 +150,11 @@ class Control:
         self.fading.load()
         del self.writer.changes[:]               # what follows takes in all rows there are
         rows = [(kind, id, None, None, ()) for kind, held in self.model.rows.items() for id in held]
-        self.compiler.update(rows, tell=False)
+        then = self.remembered.take_back()
+        changes = rows if then is None else self.model.changes_since(then)
+        self.compiler.update(changes, tell=False)
+        if changes:
+            self.remembered.changed()
         self.announcements.take(rows, (), tell=False)
         self.keeping.take(rows, ())
         self.furnishing.take(rows, ())
@@ -344,6 +353,7 @@ class Control:
     def _tick(self, tick: Tick) -> None:
         """Once a second: say what is to be said; name those who flood us; audit the switches whose turn it is."""
         self.vigil.tick(tick.now, self.standing)
+        self.remembered.tick(tick.passed)
         if self.statistics is not None:
             self.statistics.tick(tick.now, [id for id, one in self.standing.items() if one.in_step])
         self.compiler.world.enter()              # after a start: before somebody is waiting for it

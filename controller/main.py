@@ -37,6 +37,7 @@ from controller.later import Means
 from controller.model import Model
 from controller.particles import load_all
 from controller.policy import SYSTEM
+from controller.remembered import Remembered, Unremembered, fingerprint
 from controller.resolver import Resolver
 from controller.resource import Resources
 from controller.seals import Seals
@@ -111,6 +112,7 @@ class Hadron:
                              rules=policy_rules(config),
                              new_id=random_ids().__next__)
         self.compiler = Compiler(self.model, words.RULES, words.TALLIES)
+        self.remembered = self._remembered() if config.store != "memory" else Unremembered()
         self.seals = Seals(time.time, os.urandom)
         self.desk = Desk(on_event=lambda event: self.control.on_event(event),
                          after_batch=lambda: self.control.after_batch(), group=self.writer.group)
@@ -131,6 +133,7 @@ class Hadron:
                                statistics=self.statistics, followed=lambda revision: self.events.feed.follow(revision),
                                write_down=self.journal.note,
                                means=Means(time.monotonic, os.urandom(16), self.errands.run, self._at))
+        self.control.remembered = self.remembered
         self.model.live["journal"] = lambda _: self.journal
         self.model.live["link.age"] = lambda row: self.control.fading.age("link", row.id)
         self.model.live["statistics"] = lambda _: self.statistics
@@ -151,6 +154,13 @@ class Hadron:
         self.identity = self.access.server(tls_context(config.identity))
         self._stopping = threading.Event()
         self._clock = threading.Thread(target=self._tick, name="clock", daemon=True)
+
+    def _remembered(self) -> Remembered:
+        """What the compiler knew before a restart."""
+        from apps.pipeline import PIPELINE
+        code = [HERE / "controller", *(HERE / package for package in PACKAGES), *map(Path, self.config.apps)]
+        return Remembered(f"{self.config.store}.answers", self.compiler, [*words.declared(), *PIPELINE],
+                          fingerprint(code, self.writer.settings))
 
     def _api(self) -> Api:
         inside = Inspect(self.control, self.desk.call, counters=self.switches.counters, sessions=self.switches.report,
@@ -261,6 +271,7 @@ class Hadron:
         if "seal" not in self.writer.notes:
             self.writer.note("seal", self.seals.key.hex())
         self.seals.key = bytes.fromhex(self.writer.notes["seal"])
+        self.remembered.key = self.seals.key
 
     def _tick(self) -> None:
         beats = 0
@@ -279,6 +290,7 @@ class Hadron:
         self.switches.close()
         self.errands.close()
         self.desk.close()
+        self.remembered.close()
         self.statistics.close()
         self.journal.close()
         self.store.close()
@@ -313,6 +325,7 @@ def serve(config: Config) -> None:
         hadron.start()
         # A busy desk must not keep the switches' and the HTTP threads from their turn for Python's usual 5 ms.
         sys.setswitchinterval(0.0005)
+        hadron.remembered.begin()
         sweeper = Sweeper()
         while not stop.wait(1):
             sweeper.sweep()

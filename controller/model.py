@@ -140,10 +140,8 @@ class Model:
     def _change(self, kind: str, id: str, row: Row | None) -> Change:
         rows = self.rows[kind]
         before = rows.get(id)
-        facts: list[tuple] = [(kind, id)]
-        for name, keys in self.keys[kind].items():
-            old = keys(before) if before is not None else ()
-            new = keys(row) if row is not None else ()
+        touched = self._keys_of_both(kind, before, row)
+        for name, old, new in touched:
             index = self._indexes[kind, name]
             for key in old:
                 if key not in new:
@@ -153,17 +151,38 @@ class Model:
                     index[key] = {id: row}
                 else:
                     bucket[id] = row
-            facts += [(kind, name, key) for key in old]
-            facts += [(kind, name, key) for key in new if key not in old]
         if row is None:
             rows.pop(id, None)
         else:
             rows[id] = row
-        if before is not row:
+        return Change(kind, id, before, row, self._facts(kind, id, before, row, touched))
+
+    def changes_since(self, then: Mapping[str, Mapping[str, Row]]) -> list[Change]:
+        """What has become of the rows that there were: a change for each that is another, has come, or is no more."""
+        found = []
+        for kind, rows in self.rows.items():
+            were = then.get(kind, {})
+            pairs = [(id, were.get(id), row) for id, row in rows.items() if were.get(id) != row]
+            for id, before, row in [*pairs, *((id, before, None) for id, before in were.items() if id not in rows)]:
+                touched = self._keys_of_both(kind, before, row)
+                found.append(Change(kind, id, before, row, self._facts(kind, id, before, row, touched)))
+        return found
+
+    def _keys_of_both(self, kind: str, before: Row | None, after: Row | None) -> list[tuple[str, tuple, tuple]]:
+        """For each index its name, and the keys of the row as it was and as it is."""
+        return [(name, keys(before) if before is not None else (), keys(after) if after is not None else ())
+                for name, keys in self.keys[kind].items()]
+
+    def _facts(self, kind: str, id: str, before: Row | None, after: Row | None, touched: list[tuple[str, tuple, tuple]]) -> tuple:
+        if before is None and after is None or before is not None and after is not None and self._same(kind, before, after):
+            return ()
+        facts: list[tuple] = [(kind, id)]
+        for name, old, new in touched:
+            facts += [(kind, name, key) for key in old]
+            facts += [(kind, name, key) for key in new if key not in old]
+        if before is not after:
             facts.append((kind, "all", True))
-        if before is None and row is None or before is not None and row is not None and self._same(kind, before, row):
-            facts = []
-        return Change(kind, id, before, row, tuple(facts))
+        return tuple(facts)
 
     def _same(self, kind: str, before: Row, after: Row) -> bool:
         """Whether nothing but bookkeeping differs, on which no flow depends."""

@@ -134,6 +134,17 @@ class World:
         """What a feature's setting is: it stays so as long as the controller runs."""
         return self._model.settings[name]
 
+    # ---- across restarts
+    def keep(self) -> tuple:
+        """All that is known."""
+        return self._answers, dict(self._counts), self.broken
+
+    def take_back(self, kept: tuple) -> None:
+        """What `keep` gave, for a model with the rows of then: nothing has been asked yet."""
+        self._answers, counts, self.broken = kept
+        self._counts = defaultdict(dict, counts)
+        self._new = list(self._answers)
+
     # ---- keeping up
     def refresh(self, facts: Iterable[tuple]) -> Iterator[tuple]:
         """Ask again all that read `facts`; yields each (question, args) whose answer is a new one."""

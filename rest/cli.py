@@ -215,19 +215,28 @@ def _configured() -> Iterator[None]:
         raise Failed(str(error), WRONG) from None
 
 
+def _serve_by(wanted: Any) -> None:
+    """Run it. Switches may call while the rest of the program is still being loaded."""
+    from controller.switch.loop import open_door
+    for listener in (wanted.openflow, wanted.ovsdb):
+        open_door(listener.address, listener.port)
+    from controller.main import serve
+    serve(wanted)
+
+
 def serve(arguments: argparse.Namespace) -> int:
     """`hadron serve`."""
     with _configured():
         from controller import config
-        from controller import main as running
         from controller.store import StoreError
         given: dict[str, Any] = {name: getattr(arguments, name) for name in ("store", "adopt", "default_network", *(one[0] for one in _LISTENERS))}
         given["auth"] = {"mode": "none"} if arguments.auth else None
         wanted = config.load(arguments.config, plain=arguments.plain or (), **given)
         if arguments.settings:
-            return _settings(running.load_apps(wanted.apps))
+            from controller.main import load_apps
+            return _settings(load_apps(wanted.apps))
         try:
-            running.serve(wanted)
+            _serve_by(wanted)
         except (OSError, StoreError) as error:
             raise Failed(f"cannot start: {error}") from None
     return FINE

@@ -23,6 +23,17 @@ TICK_SECONDS = 0.25     # how finely peers' silence and stalls are noticed
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 Welcome = Callable[[Link], Peer]
+_doors: dict[tuple[str, int], socket.socket] = {}
+
+
+def open_door(address: str, port: int) -> None:
+    """Listen already, before there is a loop: whoever calls until then waits. A switch that is refused calls again only after
+    a second or more. OSError if the address is in use."""
+    _doors[address, port] = _listening(address, port)
+
+
+def _listening(address: str, port: int) -> socket.socket:
+    return socket.create_server((address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET, backlog=BACKLOG)
 
 
 class Listener:
@@ -63,8 +74,7 @@ class Loop:
 
         `link` says how frames are cut: OpenFlow's, or another protocol's subclass.
         """
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        sock = socket.create_server((address, port), family=family, backlog=BACKLOG)
+        sock = _doors.pop((address, port), None) or _listening(address, port)
         sock.setblocking(False)
         listener = Listener(sock, welcome, tls, link)
         self._listeners.append(listener)

@@ -10,9 +10,11 @@ from contextlib import ExitStack, closing
 import msgpack
 import pytest
 
+from controller.store.sqlite import SqliteStore
 from scenarios.vm import VM
 from tests.faults.fabric import Fabric, Written, until
 from tests.faults.traffic import Connections, Stream
+from tests.kit.worlds import ADMIN, World
 
 pytestmark = pytest.mark.root
 
@@ -110,6 +112,43 @@ def test_a_controller_whose_clock_was_put_back_is_master_again(fabric: Fabric, m
             db.execute("UPDATE documents SET body=? WHERE kind='note' AND id='generation'", (msgpack.packb(ahead),))
         fabric.hadron.start()
         until(lambda: fabric.in_step() and all(one["role"] == "master" for one in fabric.switches().values()))
+    assert [each.lines() for each in written] == [[], [], []] and fabric.snapshot() == before
+
+
+def test_what_was_changed_behind_a_controllers_back_is_seen_after_a_restart(fabric: Fabric, machines: list[VM]) -> None:
+    """In the store, by another process, and by hand on two switches; what it knew of all else it takes back."""
+    a, b, c, _ = machines
+    before, answers = fabric.snapshot(), fabric.hadron.directory / "hadron.db.answers"
+    until(answers.exists, what="what is known has been written")
+    fabric.hadron.kill()
+    world = World(SqliteStore(fabric.hadron.directory / "hadron.db"))
+    world.change(world.model.get("port", b.port_id), ADMIN, admin_state_up=False)
+    world.store.close()
+    fabric.host(2).ofctl("del-flows", "br-int", "table=0")
+    fabric.host(3).ofctl("add-flow", "br-int", "table=0,priority=65000,actions=NORMAL")
+    fabric.hadron.start()
+    until(fabric.in_step, what="all switches in step")
+    assert "hadron.remembered: took back" in fabric.hadron.log.read_text().rpartition("instantiating")[2]
+    assert fabric.wrong() == [] and fabric.snapshot() != before
+    assert not any("priority=65000" in flow for flow in fabric.installed(3)["flows"])
+    assert a.ping(fabric.address(b), count=1).received == 0
+    assert fabric.hadron.request("PUT", f"/v2.0/ports/{b.port_id}?wait=realized", {"port": {"admin_state_up": True}})[0] == 200
+    fabric.active(*machines)
+    assert fabric.snapshot() == before
+    fabric.reached(a, b, c)
+
+
+def test_a_damaged_file_of_what_was_known_is_passed_over(fabric: Fabric, machines: list[VM]) -> None:
+    before, answers = fabric.snapshot(), fabric.hadron.directory / "hadron.db.answers"
+    written = [Written(host) for host in fabric.cloud.hosts]
+    until(answers.exists, what="what is known has been written")
+    fabric.hadron.kill()
+    with answers.open("r+b") as file:
+        file.seek(-1000, 2)
+        file.write(b"?")
+    fabric.hadron.start()
+    until(fabric.in_step, what="all switches in step")
+    assert "damaged: all is compiled anew" in fabric.hadron.log.read_text().rpartition("instantiating")[2]
     assert [each.lines() for each in written] == [[], [], []] and fabric.snapshot() == before
 
 

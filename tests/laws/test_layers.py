@@ -40,6 +40,7 @@ LAYERS = {
     "controller.sharing": 2,
     "controller.budgets": 2,
     "controller.store.*": 2,
+    "controller.remembered": 3,
     "controller.world": 3,
     "controller.claims": 3,
     "controller.spread": 3,

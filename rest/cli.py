@@ -217,11 +217,10 @@ def _configured() -> Iterator[None]:
 
 def _serve_by(wanted: Any) -> None:
     """Run it. Switches may call while the rest of the program is still being loaded."""
-    from controller.switch.loop import open_door
-    for listener in (wanted.openflow, wanted.ovsdb):
-        open_door(listener.address, listener.port)
-    from controller.main import serve
-    serve(wanted)
+    from controller.switch.loop import open_doors
+    with open_doors((one.address, one.port) for one in (wanted.openflow, wanted.ovsdb)):
+        from controller.main import serve
+        serve(wanted)
 
 
 def serve(arguments: argparse.Namespace) -> int:

@@ -8,7 +8,8 @@ import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from controller.switch.link import Link, Peer
@@ -26,10 +27,18 @@ Welcome = Callable[[Link], Peer]
 _doors: dict[tuple[str, int], socket.socket] = {}
 
 
-def open_door(address: str, port: int) -> None:
+@contextmanager
+def open_doors(addresses: Iterable[tuple[str, int]]) -> Iterator[None]:
     """Listen already, before there is a loop: whoever calls until then waits. A switch that is refused calls again only after
-    a second or more. OSError if the address is in use."""
-    _doors[address, port] = _listening(address, port)
+    a second or more. Where nothing can listen, `Loop.listen` will say so."""
+    for address, port in addresses:
+        with suppress(OSError):
+            _doors[address, port] = _listening(address, port)
+    try:
+        yield
+    finally:
+        while _doors:
+            _doors.popitem()[1].close()
 
 
 def _listening(address: str, port: int) -> socket.socket:

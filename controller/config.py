@@ -44,6 +44,7 @@ class Config:
     auth: dict[str, Any] = field(default_factory=lambda: {"mode": "none"}, repr=False)
     bridge: str = "br-int"
     controller_target: str = ""            # what bridges connect to; empty: the address their OVSDB reached us at
+    lanes: int = 3                         # more connections of each switch, at the port after openflow's; 0: none
     tunnels: tuple[str, ...] = ("vxlan", "geneve", "gre")
     audit_interval: float = 300.0          # seconds between two audits of one switch; 0: never
     failover_seconds: float = 6.0          # a switch that is away so long is lost: another takes over what it did for all
@@ -170,6 +171,8 @@ def _check(config: Config) -> None:
     if config.certificates not in ("first", "named"):
         raise BadConfig("certificates: must be first (a host's name is whose certificate came with it first) or named (a "
                         "certificate's common name is the host's system-id)")
+    if type(config.lanes) is not int or not 0 <= config.lanes <= 7:
+        raise BadConfig("lanes: must be a number of connections, at most 7; 0 is none")
     unknown = set(config.tunnels) - {"vxlan", "geneve", "gre"}
     if unknown or not config.tunnels:
         raise BadConfig("tunnels: must be some of vxlan, geneve, gre")

@@ -210,6 +210,7 @@ class Control:
             self.certificates.keep_switch(switch, standing.certificate)
             standing.asked = True
             self.switches.read(switch)
+            self.compiler.foresee(switch)
 
     def _shows_its_own(self, switch: str, standing: Standing) -> bool:
         """Whether a switch that came before its certificate was known has shown that; else it goes."""
@@ -248,7 +249,7 @@ class Control:
             if self.statistics is not None:
                 self.statistics.begin(event.switch_id, self.now())
         found = difference(desired, event.have, changed={*event.changed, *self.rollout.held_back(event.switch_id)})
-        for key in [key for key in found if (event.switch_id, key) in self.refused]:
+        for key in [key for key in found if (event.switch_id, key) in self.refused] if self.refused else ():
             del found[key]
         standing.audit = {"at": self.now(), "first": standing.first is None, "wanted": len(desired),
                           "held": len(event.have), "alien": len(found.alien), "missing": len(found.missing),

@@ -244,8 +244,20 @@ class Hadron:
     def _listen(self) -> None:
         """Take the connections of switches and hosts."""
         self.switches.listen(self.config.openflow.address, self.config.openflow.port, tls_context(self.config.openflow))
+        self._listen_for_lanes()
         self.switches.start()
         self.ovsdb.listen(self.config.ovsdb.address, self.config.ovsdb.port, tls=tls_context(self.config.ovsdb))
+
+    def _listen_for_lanes(self) -> None:
+        """Lanes make it faster to fill a switch; where they cannot be, it is done without."""
+        where, port = self.config.openflow, self.config.openflow.port + 1
+        if self.config.lanes and 1 < port <= 0xFFFF:
+            try:
+                self.switches.listen_for_lanes(where.address, port, tls_context(where))
+            except OSError as error:
+                log.warning("no lanes at %s:%d: %s", where.address, port, error.strerror)
+            else:
+                self.ovsdb.lanes = self.config.lanes
 
     def _next_generation(self) -> int:
         """A number above that of every controller before on this store, or on others: switches refuse to be taken over

@@ -162,9 +162,13 @@ def set_config(*, miss_send_len: int = 0xFFFF, fragments: int = 0, xid: int = 0)
     return message(SET_CONFIG, struct.pack("!HH", fragments, miss_send_len), xid)
 
 
-def set_async(*, packet_in_reasons: int, xid: int = 0) -> bytes:
-    """Which reasons (bits 1 << reason) send packets to us while we are master; a slave gets none."""
-    return message(SET_ASYNC, struct.pack("!HHIHHI", 0, 8, 0, 1, 8, packet_in_reasons), xid)
+def set_async(*, packet_in_reasons: int, port_reasons: int | None = None, removal_reasons: int | None = None,
+              xid: int = 0) -> bytes:
+    """Which reasons (bits 1 << reason) send packets to us while we are no slave, who gets none; likewise for changes of
+    ports, and for flows that go, if that is said.
+    """
+    told = [(0, 0), (1, packet_in_reasons), (3, port_reasons), (5, removal_reasons)]
+    return message(SET_ASYNC, b"".join(struct.pack("!HHI", kind, 8, mask) for kind, mask in told if mask is not None), xid)
 
 
 def role_request(role: int, generation: int, xid: int = 0) -> bytes:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import logging
 import struct
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from controller.openflow import frame
 from controller.openflow import messages as wire
 from controller.openflow.messages import Malformed
 from controller.switch import validate
 from controller.switch.link import Link, Refused
-
-if TYPE_CHECKING:
-    from controller.switch.switches import Switches
+from controller.switch.loop import Loop
 
 LOG = logging.getLogger(__name__)
 
@@ -22,12 +20,21 @@ _HELLO_XID, _FEATURES_XID = 1, 2
 _NEEDED = b"OpenFlow 1.4 is needed (ovs-vsctl set bridge NAME protocols=OpenFlow14)"
 
 
+class Home(Protocol):
+    """Where who has been greeted goes on."""
+
+    loop: Loop
+
+    def arrived(self, greeting: Greeting) -> None: ...
+    def gave_up(self, greeting: Greeting) -> None: ...
+
+
 class Greeting:
     """A connection that is not known to be any switch's yet. Ends in home.arrived(), or closed."""
 
     state = "greeting"
 
-    def __init__(self, home: Switches, link: Link) -> None:
+    def __init__(self, home: Home, link: Link) -> None:
         self.home, self.link = home, link
         self.switch_id, self.certificate = "", ""
         self.waiting = False                    # for the switch's older connection to answer or be closed

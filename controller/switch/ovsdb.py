@@ -59,6 +59,7 @@ class OvsdbServer:
         a host must show. Raises ValueError.
         """
         self.bridge, self.probe_seconds = bridge, probe_seconds
+        self.lanes = 0              # how many lanes switches are to open, at the port after that of OpenFlow
         self._post, self._clock = post, clock
         self._certificates = certificates or Certificates({"switch": {}})
         self._controllers, self._ports = tuple(controllers), dict(openflow_ports or {"tcp": 6653})
@@ -123,14 +124,19 @@ class OvsdbServer:
         """What this host's bridge should be like."""
         taken = {switch for switch, host in self._switches.items() if host != session.host_id}
         taken |= {switch for host, switch in self._denied.items() if host == session.host_id}
-        return Wanted(self._controllers or (self._target(session),), self.bridge, self._tunnels, frozenset(taken), _reached(session),
+        controllers, lanes = (self._controllers, ()) if self._controllers else self._targets(session)
+        return Wanted(controllers, lanes, self.bridge, self._tunnels, frozenset(taken), _reached(session),
                       self._queues.get(session.host_id or "", ()))
 
-    def _target(self, session: HostSession) -> str:
+    def _targets(self, session: HostSession) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Where this host's switch finds us, and our lanes. Open vSwitch tells controllers apart by how they are written,
+        and a number may be written with noughts before it.
+        """
         kind = _kind(session)
         if kind not in self._ports:
             kind = next(iter(self._ports))
-        return f"{kind}:{_bracketed(session.local)}:{self._ports[kind]}"
+        start, port = f"{kind}:{_bracketed(session.local)}:", self._ports[kind]
+        return (f"{start}{port}",), tuple(f"{start}{'0' * place}{port + 1}" for place in range(self.lanes))
 
     def claim(self, session: HostSession, host_id: str) -> None:
         """The session has found out which host it serves. Raises Refused if that host is another certificate's, or is here

@@ -23,6 +23,7 @@ NEEDED_PROTOCOLS = frozenset({"OpenFlow10", "OpenFlow14"})
 TUNNEL_OPTIONS = {"remote_ip": "flow", "key": "flow", "tos": "inherit"}
 CONTROLLER = {"max_backoff": 1000, "inactivity_probe": 5000, "connection_mode": "out-of-band"}
 """Milliseconds; an in-band connection would add flows that nobody asked for."""
+LANE = CONTROLLER | {"inactivity_probe": 60000}
 MANAGER_BACKOFF = 1000
 """Milliseconds until a host tries again to reach us; by default it waits up to eight seconds after we are back."""
 
@@ -47,6 +48,8 @@ class Wanted:
 
     controllers: tuple[str, ...]
     """Where the switch finds its controllers, as Open vSwitch writes it: tcp:192.0.2.1:6653."""
+    lanes: tuple[str, ...] = ()
+    """Where it is to connect besides, so that it can be filled faster."""
     bridge: str = "br-int"
     tunnels: tuple[Tunnel, ...] = tuple(TUNNELS.values())
     taken: frozenset[str] = frozenset()
@@ -54,6 +57,11 @@ class Wanted:
     managers: tuple[str, ...] = ()
     """How the host's database may write where it reaches us."""
     queues: tuple[PortQueues, ...] = ()
+
+    @property
+    def targets(self) -> dict[str, dict[str, Any]]:
+        """All connections, and how each should be."""
+        return dict.fromkeys(self.lanes, LANE) | dict.fromkeys(self.controllers, CONTROLLER)
 
 
 def plan(database: Database, wanted: Wanted) -> Plan:
@@ -125,7 +133,7 @@ def _create(made: Plan, database: Database, wanted: Wanted, root: tuple[str, Row
         "name": wanted.bridge, "fail_mode": "secure", "protocols": set_of(PROTOCOLS),
         "datapath_type": datapath_type(root[1]),
         "other_config": map_of(config), "ports": set_of(ports),
-        "controller": set_of(_add_controller(made, target) for target in wanted.controllers)}, "bridge")
+        "controller": set_of(_add_controller(made, *each) for each in wanted.targets.items())}, "bridge")
     made.mutate(DATABASE, root[0], ["bridges", "insert", set_of([bridge])])
 
 
@@ -169,22 +177,22 @@ def is_datapath_id(text: str) -> bool:
 
 def _repair_controllers(made: Plan, database: Database, wanted: Wanted, bridge: Row, columns: dict[str, Any]) -> None:
     there: dict[str, str] = {}
-    strangers = []
+    strangers, targets = [], wanted.targets
     for uuid in sorted(bridge["controller"]):
         row = database.row("Controller", uuid)
-        if row is None or row["target"] not in wanted.controllers or row["target"] in there:
+        if row is None or row["target"] not in targets or row["target"] in there:
             strangers.append(row["target"] if row else uuid)
             continue
         there[row["target"]] = uuid
-        if wrong := {name: value for name, value in CONTROLLER.items() if row[name] != value}:
+        if wrong := {name: value for name, value in targets[row["target"]].items() if row[name] != value}:
             made.changes.append(f"{', '.join(sorted(wrong))} of the controller {row['target']}")
             made.update("Controller", uuid, wrong)
-    if not strangers and len(there) == len(wanted.controllers):
+    if not strangers and len(there) == len(targets):
         return
-    made.changes.append(f"controllers {', '.join(wanted.controllers)}"
+    made.changes.append(f"controllers {', '.join(targets)}"
                         + (f" instead of {', '.join(strangers)}" if strangers else ""))
-    columns["controller"] = set_of(["uuid", there[target]] if target in there else _add_controller(made, target)
-                                 for target in wanted.controllers)
+    columns["controller"] = set_of(["uuid", there[target]] if target in there else _add_controller(made, target, how)
+                                   for target, how in targets.items())
 
 
 def _repair_tunnels(made: Plan, database: Database, wanted: Wanted, root: Row, uuid: str, bridge: Row) -> None:
@@ -243,5 +251,5 @@ def _add_tunnel(made: Plan, tunnel: Tunnel) -> list[str]:
     return made.insert("Port", row, f"port_{tunnel.type}")
 
 
-def _add_controller(made: Plan, target: str) -> list[str]:
-    return made.insert("Controller", {"target": target, **CONTROLLER}, f"controller_{len(made.operations)}")
+def _add_controller(made: Plan, target: str, how: dict[str, Any]) -> list[str]:
+    return made.insert("Controller", {"target": target, **how}, f"controller_{len(made.operations)}")

@@ -98,6 +98,13 @@ class Sender:
         """The switch has been read: which groups and meters it has is known."""
         self._present = {key for key in have if key[0].__class__ is str}
 
+    def take_over(self, other: Sender) -> None:
+        """What another has sent for this one is done: know what came of it."""
+        self._aside.update(other._aside)
+        self._present |= other._present
+        for name in ("changes", "bundles", "discarded", "refused"):
+            setattr(self.sent, name, getattr(self.sent, name) + getattr(other.sent, name))
+
     def keys(self) -> set[Key]:
         """Keys that are waiting or on their way."""
         found = set(self.pending)

@@ -20,6 +20,8 @@ from controller.openflow.group import Entry, Key
 from controller.openflow.messages import Malformed, Refusal
 from controller.switch import events, validate
 from controller.switch.counting import Counting
+from controller.switch.filling import BUNDLE, WORTH, Filling
+from controller.switch.lanes import Lane, place_of
 from controller.switch.link import Link, Refused
 from controller.switch.osken import CONFIG, DEAD, MAIN, Channel
 from controller.switch.port_news import PortNews
@@ -64,12 +66,14 @@ class Session:
         self.sender = Sender(switch_id, link.send_now, home.post, self.xids, limit=home.bundle,
                              readout=self.readout)
         self.reading: Reading | None = None
+        self.filling: Filling | None = None
         self.counting = Counting()
         self.pulse = Pulse(link, self.xids)
         self.since = home.loop.clock()
         self.packets_in = self.packets_dropped = self.packets_out = self.errors = self.reads = self.losses = 0
         self._role_xid = -1
         self.ports = PortNews(switch_id, home.post)
+        self._empty = False                         # it held nothing when it was read
         self._reread = False                        # a reading was asked for while a bundle is on its way
         self._errors_to_log = _LOGGED_ERRORS
         self._handlers: Mapping[int, Callable[[bytes, int], None]] = {
@@ -80,6 +84,11 @@ class Session:
             frame.ROLE_REPLY: self._on_role, frame.ROLE_STATUS: self._on_role,
             frame.FLOW_REMOVED: lambda whole, _: self.readout.removed(whole),
         }
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Whose connection it is; its lanes are theirs who say the same."""
+        return place_of(self.switch_id, self.link, self.certificate)
 
     # ---- what the link tells
 
@@ -122,6 +131,7 @@ class Session:
         self.home.loop.strangers.warning(LOG, "%s %s: closed: %s", self.switch_id, self.link.address, reason,
                                          always=self.state is not State.STRANGE)
         self._enter(State.GONE)
+        self._let_go()
         self.counting.fail(reason)
         self.home.left(self, reason)
 
@@ -132,13 +142,15 @@ class Session:
         if self.state is State.STRANGE:
             LOG.info("%s %s: ours, certificate of %s", self.switch_id, self.link.address, self.certificate or "nobody")
             self._claim()
-            audit = False
+            self._ask(audit=False)
+            self._learn_ports()
+            return
         if self.reading is not None:
             self._reread |= self.reading.audit and not audit
             self.reading.collect_in(changed)
         elif audit and self.state is not State.READING:
             self._ask(audit=True, changed=changed)
-        elif self.sender.flight is not None:
+        elif self.sender.flight is not None or self.filling is not None:
             self._reread = True
         else:
             self._ask(audit=False)
@@ -147,10 +159,31 @@ class Session:
         """Have the switch changed. A Difference is the desk's answer to a reading: what waited for it goes out too."""
         if self.state is State.STRANGE:
             return
-        self.sender.merge(changes, seq)
-        if self.state is State.READING and self.reading is None and isinstance(changes, Difference):
+        awaited = self.state is State.READING and self.reading is None and isinstance(changes, Difference)
+        if self.filling is not None:
+            self.filling.defer(changes, seq)
+        elif not (awaited and self._fill(changes, seq)):
+            self.sender.merge(changes, seq)
+        if awaited:
             self._enter(State.FOLLOWING)
         self._go()
+
+    def _fill(self, changes: Mapping[Key, Entry | None], seq: int) -> bool:
+        """Have a switch that has come up empty filled by its lanes too, if there are some and it is worth it."""
+        lanes = self.home.lanes.of(self.place) if self._empty and self.sender.asked < 0 and len(changes) >= WORTH else []
+        if lanes:
+            self.filling = Filling(self.sender, lanes, self._sender_of, self._go, self._lost)
+            self.filling.begin(changes, seq)
+        return bool(lanes)
+
+    def _sender_of(self, lane: Lane) -> Sender:
+        return Sender(self.switch_id, lane.link.send_now, self.home.post, lane.xids, limit=BUNDLE, readout=self.readout)
+
+    def _let_go(self) -> None:
+        """What the lanes are about is not waited for any more."""
+        filling, self.filling = self.filling, None
+        if filling is not None:
+            filling.stop()
 
     def claim_again(self) -> None:
         """Ask once more to be master, under the generation that holds now."""
@@ -159,11 +192,15 @@ class Session:
             self.link.send(wire.role_request(wire.ROLE_MASTER, self.home.generation, self._role_xid))
 
     def _claim(self) -> None:
-        """Ask to be master; say how packets are to be sent here; ask which ports there are, and what the switch is."""
-        first = self.xids(3)
-        self._role_xid, self.ports.xid = first, first + 2
-        self.link.send(wire.role_request(wire.ROLE_MASTER, self.home.generation, first)
-                       + wire.set_config(fragments=wire.SHOW_FIRST, xid=first + 1) + wire.port_desc_request(first + 2))
+        """Ask to be master; say how packets are to be sent here."""
+        self._role_xid = self.xids(2)
+        self.link.send(wire.role_request(wire.ROLE_MASTER, self.home.generation, self._role_xid)
+                       + wire.set_config(fragments=wire.SHOW_FIRST, xid=self._role_xid + 1))
+
+    def _learn_ports(self) -> None:
+        """Ask which ports there are, and what the switch is; what it holds is asked before, because that is waited for."""
+        self.ports.xid = self.xids(1)
+        self.link.send(wire.port_desc_request(self.ports.xid))
         self.channel.ask_description()
 
     def send_packet(self, message: bytes) -> None:
@@ -199,11 +236,15 @@ class Session:
         """Between two bundles: read if that was asked, else send what is next."""
         if self.state not in (State.FOLLOWING, State.SENDING) or self.role == "slave":
             return
-        if self._reread and self.sender.flight is None and self.reading is None:
+        if self._reread and self.sender.flight is None and self.reading is None and self.filling is None:
             self._ask(audit=False)
             return
         self.sender.go(self.home.loop.clock())
-        self._enter(State.FOLLOWING if self.sender.flight is None else State.SENDING)
+        if self.filling is not None and not self.filling.go(self.home.loop.clock()):
+            self.filling = None
+            self._go()
+            return
+        self._enter(State.FOLLOWING if self.sender.flight is None and self.filling is None else State.SENDING)
 
     def _ask(self, *, audit: bool, changed: set[Key] | None = None) -> None:
         if not audit:
@@ -212,7 +253,7 @@ class Session:
             self._enter(State.READING)
         self.reads += 1
         self.reading = Reading(self.xids(3), self.home.loop.clock(), audit=audit, seq=max(self.sender.asked, 0),
-                               changed=self.sender.keys() if audit else set())
+                               changed=(self.filling or self.sender).keys() if audit else set())
         self.reading.collect_in(changed)
         self.link.send(self.reading.requests)
 
@@ -223,6 +264,7 @@ class Session:
             return
         self.reading = None
         if not reading.audit:
+            self._empty = not reading.have
             self.sender.learn(reading.have)
             self.readout.learn(reading.have)
         self.home.post(events.SwitchRead(self.switch_id, reading.have, reading.audit, reading.seq, reading.changed))
@@ -231,6 +273,7 @@ class Session:
 
     def _lost(self, text: str) -> None:
         """What a bundle has done is unknown: read, rather than guess."""
+        self._let_go()
         self.losses += 1
         if self.losses > LOSSES:
             self.link.close(f"{text}, {self.losses} times in a row")
@@ -303,6 +346,7 @@ class Session:
             return
         LOG.warning("%s: nothing is written to it any more: %s", self.switch_id, text)
         self.role = "slave"
+        self._let_go()
         self.sender.hold()
         if self.state is State.SENDING:
             self._enter(State.FOLLOWING)

@@ -17,6 +17,7 @@ from controller.switch import osken
 from controller.switch.counting import Counters
 from controller.switch.events import Event, Impostor, PacketReceived, SwitchGone
 from controller.switch.greeting import Greeting
+from controller.switch.lanes import Lanes
 from controller.switch.link import Link, Peer
 from controller.switch.loop import Loop
 from controller.switch.packets import EACH, PacketQueue
@@ -43,6 +44,7 @@ class Switches:
         self.post, self.generation, self.bundle = post, generation, bundle
         self._certificates = certificates or Certificates({"switch": {}})
         self.loop = Loop(clock=clock)
+        self.lanes = Lanes(self.loop)
         self.packet_queue = PacketQueue(post, each=packets_each)
         self.counted_tables: set[int] = set()       # tables with flows that count; only ever grows
         self.addresses: list[tuple[str, int]] = []
@@ -59,6 +61,10 @@ class Switches:
         found = self.loop.listen(address, port, self._welcome, tls=tls)
         self.addresses.append(found)
         return found
+
+    def listen_for_lanes(self, address: str, port: int, tls: ssl.SSLContext | None = None) -> tuple[str, int]:
+        """Wait for switches' further connections, by which they are filled when they have come up empty. OSError."""
+        return self.loop.listen(address, port, self.lanes.welcome, tls=tls)
 
     def start(self) -> None:
         """Start os-ken's applications, and with Hadron's own the thread that serves the switches."""
@@ -143,7 +149,7 @@ class Switches:
 
     def report(self) -> list[dict[str, Any]]:
         """State and counters of every greeted switch, as plain data, by switch id."""
-        return [_row(session) for _, session in sorted(self._sessions.items())]
+        return [_row(session) | {"lanes": len(self.lanes.of(session.place))} for _, session in sorted(self._sessions.items())]
 
     def silent(self, switch_id: str) -> float | None:
         """Seconds since anything was heard of a connected switch; None for one that is not."""

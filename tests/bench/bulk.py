@@ -32,6 +32,7 @@ def run(*, quick: bool = False) -> dict[str, Any]:
         found["entries_on_a_host"] = count_flows(cloud.host(1))
         found["controller_restart"] = restart_controller(hadron, ports)
         found["vswitchd_restart"] = restart_vswitchd(cloud.host(1), len(ports) // HOSTS, hadron)
+        found["vswitchd_restart"]["by_one_connection"] = restart_without_lanes(cloud.host(1), len(ports) // HOSTS, hadron)
     with Cloud(hosts=HOSTS) as cloud:
         for host in cloud.hosts:
             host.vsctl("add-br", "br-int", "--", "set", "Bridge", "br-int", "datapath_type=netdev", "fail_mode=secure")
@@ -109,6 +110,15 @@ def restart_vswitchd(host: Host, ports: int, hadron: Hadron | None) -> dict[str,
         if count_flows(host) < flows:
             raise RuntimeError(f"{host.name} holds {count_flows(host)} flows of {flows}")
     return found
+
+
+def restart_without_lanes(host: Host, ports: int, hadron: Hadron) -> dict[str, Any]:
+    """The same with a Hadron to which each switch has one connection only."""
+    hadron.kill()
+    hadron.config["lanes"] = 0
+    hadron.start()
+    until(lambda: len(in_step(hadron)) == HOSTS and len(host.vsctl("get-controller", "br-int").split()) == 1)
+    return restart_vswitchd(host, ports, hadron)
 
 
 def count_flows(host: Host) -> int:

@@ -148,7 +148,7 @@ DATABASE = {
     "no tunnel port": "del-port br-int hv-vxlan",
     "tunnel options": "set interface hv-vxlan options:remote_ip=10.98.0.77 options:key=5",
     "a tunnel's number": "set interface hv-vxlan ofport_request=77",
-    "a controller in band": "set controller br-int connection_mode=in-band",
+    "a controller in band": "set controller {first} connection_mode=in-band",
 }
 
 
@@ -160,7 +160,8 @@ def test_the_bridge_is_set_right_and_served_after(fabric: Fabric, machines: list
     host = fabric.host(number)
     before = described(fabric, number)
     target = host.vsctl("get-controller", "br-int")
-    host.vsctl("--no-wait", *harm.format(target=target).split())
+    first = host.vsctl("get", "bridge", "br-int", "controller").strip("[]").split(", ")[0]
+    host.vsctl("--no-wait", *harm.format(target=target, first=first).split())
     until(lambda: described(fabric, number) == before, what=f"as before: {before}")
     until(lambda: fabric.in_step(number), what="in step")
 
@@ -187,8 +188,8 @@ def described(fabric: Fabric, number: int) -> list[str]:
     """What must not change of a host's bridge: in the database, and in the switch."""
     host = fabric.host(number)
     words = ["get-controller br-int", "get bridge br-int fail_mode datapath_id protocols other_config",
-             "get interface hv-vxlan ofport options type", "get controller br-int connection_mode"]
-    said = [host.run(["ovs-vsctl", *line.split()], check=False).stdout for line in words]
+             "get interface hv-vxlan ofport options type", "--columns=target,connection_mode find controller target!=none"]
+    said = [str(sorted(host.run(["ovs-vsctl", *line.split()], check=False).stdout.splitlines())) for line in words]
     return said + sorted(host.run(["ovs-ofctl", "-OOpenFlow14", "dump-flows", "br-int", "--no-stats"], check=False).stdout.splitlines())
 
 

@@ -66,6 +66,7 @@ class FakeSwitch:
     def __init__(self, fakes: FakeSwitches, switch_id: str) -> None:
         self.fakes, self.switch_id, self.faults, self.tables = fakes, switch_id, Faults(), Tables()
         self.socket: socket.socket | None = None
+        self.to: tuple[str, int] | None = None      # where it connects to, if not where all do
         self.wanted, self.greeted = True, False
         self.mods = self.commits = self.connections = self.role_requests = 0
         self.role, self.generation, self.refuse_role = "equal", 0, False
@@ -348,6 +349,23 @@ class FakeSwitch:
         self.tables = trial
         self.mods += len(bundle.messages)
         self.commits += 1
+
+
+class FakeLane(FakeSwitch):
+    """A further connection of a switch: what it is told goes into the same tables."""
+
+    def __init__(self, switch: FakeSwitch, address: tuple[str, int]) -> None:
+        self.switch, tables = switch, switch.tables
+        super().__init__(switch.fakes, switch.switch_id)
+        switch.tables, self.to = tables, address
+
+    @property
+    def tables(self) -> Tables:
+        return self.switch.tables
+
+    @tables.setter
+    def tables(self, tables: Tables) -> None:
+        self.switch.tables = tables
 
 
 def packet_in(data: bytes, *, cookie: int = 0, table: int = 0, in_port: int = 1) -> bytes:

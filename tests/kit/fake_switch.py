@@ -14,9 +14,9 @@ import selectors
 import threading
 import time
 
-from tests.kit.fake_peer import FakeSwitch, Faults, packet_in
+from tests.kit.fake_peer import FakeLane, FakeSwitch, Faults, packet_in
 
-__all__ = ["FakeSwitch", "FakeSwitches", "Faults", "packet_in"]
+__all__ = ["FakeLane", "FakeSwitch", "FakeSwitches", "Faults", "packet_in"]
 
 
 class FakeSwitches:
@@ -50,6 +50,13 @@ class FakeSwitches:
             switch = self.switches[switch_id] = FakeSwitch(self, switch_id)
         return switch
 
+    def add_lane(self, switch: FakeSwitch, address: tuple[str, int]) -> FakeLane:
+        """One more connection of a switch, to another address."""
+        with self.lock:
+            lane = FakeLane(switch, address)
+            self.switches[f"{switch.switch_id} lane {len(self.switches)}"] = lane
+        return lane
+
     def _run(self) -> None:
         while self._running:
             ready = self.selector.select(0.01)
@@ -70,7 +77,7 @@ class FakeSwitches:
         self._again = now + self.again_after
         for switch in self.switches.values():
             if switch.socket is None and switch.wanted and self._running:
-                switch.connect(self.address)
+                switch.connect(switch.to or self.address)
         for switch in [each for each in self.resting if not each.faults.deaf]:
             self.resting.remove(switch)
             if switch.socket is not None:

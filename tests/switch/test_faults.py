@@ -8,8 +8,10 @@ from contextlib import contextmanager
 import pytest
 
 from controller.openflow import Entry, Key
+from controller.switch import session
 from controller.switch.events import SwitchRead
 from tests.kit.fake_switch import FakeSwitch, FakeSwitches
+from tests.kit.fake_tables import Tables
 from tests.switch.desk import Clock, Desk
 from tests.switch.entries import blocked, flood, flow, installed, limit, to_group, to_meter
 
@@ -23,13 +25,15 @@ class Trouble:
     `history` says what was done, for whoever reads a failure.
     """
 
-    def __init__(self, seed: int, desk: Desk, fakes: FakeSwitches, clock: Clock) -> None:
+    def __init__(self, seed: int, desk: Desk, fakes: FakeSwitches, clock: Clock, lanes: int = 0) -> None:
         self.desk, self.fakes, self.clock = desk, fakes, clock
         self.random = random.Random(seed)
         self.history: list[str] = []
         for name in NAMES:
             desk.know(name)
             fakes.add(name).faults.shuffle = random.Random(seed + 1)
+        to = desk.switches.listen_for_lanes("127.0.0.1", 0)
+        self.lanes = {name: [fakes.add_lane(self.switch(name), to) for _ in range(lanes)] for name in NAMES}
 
     def step(self) -> None:
         """One order or fault; then the desk answers what has come."""
@@ -86,6 +90,19 @@ class Trouble:
             tables.flows[flow(number + 1, 9).key] = (7, b"")
             tables.groups.pop(number, None)
 
+    def come_up_empty(self, name: str, number: int, port: int) -> None:
+        with self.fakes.lock:
+            self.switch(name).tables = Tables()
+            self.switch(name).disconnect()
+
+    def trouble_a_lane(self, name: str, number: int, port: int) -> None:
+        for lane in self.lanes[name][:1]:
+            lane.faults.deaf, lane.faults.mute = port == 1, port == 2
+            if port == 3:
+                lane.faults.lose.append("commit")
+            elif port == 4:
+                lane.faults.cut_after = number
+
     def audit(self, name: str, number: int, port: int) -> None:
         self.desk.switches.read(name, audit=True)
 
@@ -97,8 +114,9 @@ class Trouble:
     def settle(self) -> None:
         """The faults end, refused entries are tried again on a new connection, an audit repairs the rest."""
         for name in NAMES:
-            faults = self.switch(name).faults
-            faults.refuse, faults.lose, faults.cut_after, faults.deaf, faults.mute = set(), [], None, False, False
+            for each in (self.switch(name), *self.lanes[name]):
+                faults = each.faults
+                faults.refuse, faults.lose, faults.cut_after, faults.deaf, faults.mute = set(), [], None, False, False
             self.switch(name).disconnect()
         self.clock.forward(2)
         for name in NAMES:
@@ -121,20 +139,32 @@ _WHAT = [Trouble.put_flows] * 4 + [Trouble.remove_flows] * 2 + [
     Trouble.put_a_group_a_meter_and_their_flows, Trouble.put_a_group_a_meter_and_their_flows,
     Trouble.remove_a_group_a_meter_and_their_flows, Trouble.disconnect, Trouble.cut_in_the_middle,
     Trouble.lose_an_answer, Trouble.refuse, Trouble.stop_listening_or_talking,
-    Trouble.meddle, Trouble.audit, Trouble.let_time_pass]
+    Trouble.meddle, Trouble.audit, Trouble.let_time_pass, Trouble.come_up_empty, Trouble.trouble_a_lane]
 
 
 @contextmanager
-def trouble(seed: int) -> Iterator[Trouble]:
+def trouble(seed: int, lanes: int = 0) -> Iterator[Trouble]:
     clock = Clock()
     with Desk(clock=clock, bundle=4) as desk, FakeSwitches(*desk.address) as fakes:
-        yield Trouble(seed, desk, fakes, clock)
+        yield Trouble(seed, desk, fakes, clock, lanes)
 
 
 @pytest.mark.parametrize("seed", range(24))
 def test_after_quiet_what_is_installed_is_what_is_desired(seed: int) -> None:
     with trouble(seed) as now:
         for number in range(STEPS):
+            now.step()
+            if number % 20 == 19:
+                now.settle()
+
+
+@pytest.mark.parametrize("seed", range(100, 112))
+def test_so_it_is_of_switches_with_lanes_each_of_which_may_fail(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "WORTH", 1)
+    with trouble(seed, lanes=2) as now:
+        for number in range(STEPS):
+            if number % 4 == 0:
+                now.come_up_empty(now.random.choice(NAMES), 0, 0)
             now.step()
             if number % 20 == 19:
                 now.settle()

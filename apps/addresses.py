@@ -18,7 +18,8 @@ ROUTER = "network:router"                    # owners of the ports of routers be
 INTERFACE = "network:router_interface"       # owner of a port by which a router joins subnets
 GATEWAY = "network:router_gateway"           # owner of the port by which a router leads outside
 FLOATING = "network:floatingip"              # owner of the port that holds the address of a floating IP
-_SETTLED = (ROUTER, FLOATING)                # what a subnet comes or goes does not change the addresses of these
+LOCAL_IP = "network:local_ip"                # owner of the port that holds the address of a local IP
+_SETTLED = (ROUTER, FLOATING, LOCAL_IP)              # what a subnet comes or goes does not change the addresses of these
 INDEX = "network_id+ip_address"
 
 
@@ -45,7 +46,7 @@ def assign(write: Any, document: Mapping[str, Any], wanted: Iterable[Record] | N
         found = _one_of_each(write, document, eligible)
     else:
         found = _asked(write, document, subnets, list(wanted), before)
-    if document["device_owner"] not in (INTERFACE, FLOATING):
+    if document["device_owner"] not in (INTERFACE, FLOATING, LOCAL_IP):
         had = {fixed.subnet_id for fixed in found}
         found += [_automatic(subnet, document) for subnet in eligible
                   if is_automatic(subnet) and subnet.id not in had]

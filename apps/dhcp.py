@@ -18,11 +18,12 @@ from apps import names
 from apps.dhcp_options import SWITCHED_OFF, Extra, extras
 from apps.pipeline import ANSWER, BACK, NETWORK
 from apps.places import ROUTER_PORTS, switches_of
+from apps.replies import arp_reply
 from apps.servers import SERVICE_IP, has_services, server_mac
 from apps.switching import wanderers
 from apps.uplinks import on_wire
 from controller.app import flows, query, spread
-from controller.openflow import match, move, set_field
+from controller.openflow import match
 from controller.packet import dhcp, ethernet, ipv4, udp
 from controller.packet import dhcp_options as option
 from controller.values import prefix
@@ -198,9 +199,7 @@ def answer_server_address(world, network):
         if world.ask(is_taken, network.id, ip):
             continue
         yield ANSWER, "known", match({NETWORK: network.key, "vlan_vid": 0, "eth_type": ARP, "arp_op": 1, "arp_tpa": ip}), (
-            move("eth_src", "eth_dst"), set_field(eth_src=mac), set_field(arp_op=2),
-            move("arp_sha", "arp_tha"), set_field(arp_sha=mac),
-            move("arp_spa", "arp_tpa"), set_field(arp_spa=ip), *BACK)
+            *arp_reply(mac, ip), *BACK)
 
 
 @query

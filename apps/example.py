@@ -40,6 +40,7 @@ def documents() -> Iterator[tuple[str, Document]]:
     yield "trunk", _owned("trunk", 1, name="both", port_id=_id("port", 4), admin_state_up=True, sub_ports=[
         {"port_id": _id("port", 5), "segmentation_type": "vlan", "segmentation_id": 100}])
     yield "port_binding", {"id": _id("port_binding", 1), "port_id": _id("port", 2), "host": "host1"}
+    yield from _local_ips()
     yield "interface", {"id": "host1/tap2", "host_id": "host1", "switch_id": f"{1:016x}", "name": "tap2", "ofport": 20,
                         "port_id": _id("port", 2), "link_state": "up", "mtu": 1500}
     yield from _edge()
@@ -47,6 +48,15 @@ def documents() -> Iterator[tuple[str, Document]]:
     yield from _access()
     yield from example_routed.documents(_id, _owned)
     yield from example_linked.documents(_id, _owned)
+
+
+def _local_ips() -> Iterator[tuple[str, Document]]:
+    """Two addresses that stand for the first port on its host: one becomes the port's, the other stays what it is."""
+    for number, mode in enumerate(("translate", "passthrough"), 1):
+        yield "local_ip", _owned("local_ip", number, network_id=_id("network", 1), local_port_id=_id("port", 5),
+                                 local_ip_address=f"10.0.0.{100 + number}", ip_mode=mode)
+        yield "local_ip_association", {"id": _id("local_ip_association", number), "local_ip_id": _id("local_ip", number),
+                                       "fixed_port_id": _id("port", 1), "fixed_ip": "10.0.0.11"}
 
 
 def _apart() -> Iterator[tuple[str, Document]]:
@@ -124,6 +134,7 @@ def _port(number: int, name: str, host: int, group: int | None) -> Iterator[tupl
              {"subnet_id": _id("subnet", 2), "ip_address": f"2001:db8::{number:x}"}]
     yield "port", _owned("port", number, name=name, key=15 + number, network_id=_id("network", 1),
                          mac_address=f"fa:16:3e:00:00:{number:02x}", fixed_ips=fixed, admin_state_up=True,
+                         zone=11 if number == 1 else None,
                          security_groups=[_id("security_group", group)] if group else [],
                          allowed_address_pairs=[{"ip_address": "10.0.0.50", "mac_address": None}] if group == 1 else [],
                          port_security_enabled=group is not None, **{"binding:host_id": f"host{host}"},

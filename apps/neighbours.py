@@ -7,6 +7,7 @@ any frame: questions to one neighbour (is it still there?), what a port asks and
 """
 from apps.pipeline import ANSWER, BACK, FORWARD, ND_REPLY, NETWORK, SENDER
 from apps.places import everywhere, homes_of, is_contested, network_wide
+from apps.replies import TO_SENDER, arp_reply
 from controller.app import flows
 from controller.openflow.actions import drop, move, set_field
 from controller.openflow.match import match, shape
@@ -20,8 +21,6 @@ TARGET_LINK_LAYER, NOT_TAGGED = 2, 0     # option type, RFC 4861 §4.6.1
 
 WHO_HAS = shape(NETWORK, "arp_tpa", vlan_vid=NOT_TAGGED, eth_dst=TO_ALL, eth_type=ARP, arp_op=1)
 SOLICITED = shape(NETWORK, "nd_target", vlan_vid=NOT_TAGGED, eth_dst=TO_GROUP, eth_type=IPV6, ip_proto=ICMPV6, icmpv6_type=135)
-TO_SENDER = move("eth_src", "eth_dst")
-REPLY, SENDER_IS_TARGET, FROM_TARGET = set_field(arp_op=2), move("arp_sha", "arp_tha"), move("arp_spa", "arp_tpa")
 ADVERTISE = (set_field(icmpv6_type=136), set_field(nd_reserved=SOLICITED_OVERRIDE), set_field(nd_options_type=TARGET_LINK_LAYER),
              ND_REPLY)
 TO_SENDERS_IP = move("ipv6_src", "ipv6_dst")
@@ -37,9 +36,7 @@ def answer(world, port):
             yield ANSWER, "known", SOLICITED(network.key, ip), (
                 TO_SENDER, set_field(eth_src=mac), TO_SENDERS_IP, set_field(ipv6_src=ip), *ADVERTISE)
         else:
-            yield ANSWER, "known", WHO_HAS(network.key, ip), (
-                TO_SENDER, set_field(eth_src=mac), REPLY, SENDER_IS_TARGET, set_field(arp_sha=mac),
-                FROM_TARGET, set_field(arp_spa=ip), *BACK)
+            yield ANSWER, "known", WHO_HAS(network.key, ip), (*arp_reply(mac, ip), *BACK)
 
 
 PROBE = shape(SENDER, "arp_tpa", eth_type=ARP, arp_op=1)

@@ -4,6 +4,7 @@ from apps.limits import counted, limits_of_gateway
 from apps.metered import inward
 from apps.pipeline import BACK, FORWARD, LEAVE, ND_REPLY, NETWORK, NEXT_HOP, ROUTER, SENDER, UPLINK
 from apps.places import gates, gateway_switch, is_gateway, outlet
+from apps.replies import arp_reply
 from apps.uplinks import uplink_of
 from controller.app import Fact, Missing, Said, only, query
 from controller.openflow.actions import controller, ct, meter, move, resubmit, set_field
@@ -99,8 +100,7 @@ def answer(network, mac, ip):
             set_field(icmpv6_type=ADVERTISEMENT), set_field(nd_reserved=SOLICITED_OVERRIDE_ROUTER),
             set_field(nd_options_type=TARGET_LINK_LAYER), set_field({SENDER: UPLINK}), resubmit(ND_REPLY))
     return FORWARD, "outside", match({NETWORK: network.key, SENDER: 0, "eth_type": ARP, "arp_op": 1, "arp_tpa": ip}), (
-        move("eth_src", "eth_dst"), set_field(eth_src=mac), set_field(arp_op=2), move("arp_sha", "arp_tha"),
-        set_field(arp_sha=mac), move("arp_spa", "arp_tpa"), set_field(arp_spa=ip), set_field({SENDER: UPLINK}), *BACK)
+        *arp_reply(mac, ip), set_field({SENDER: UPLINK}), *BACK)
 
 
 def announcement(world, port, addresses):

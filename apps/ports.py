@@ -208,7 +208,7 @@ def _check_option(option: Record) -> None:
 
 def status(model: Any, port: Any) -> str:
     """What the running controller knows. A router's port is nowhere to be seen: it is wherever its router is."""
-    if port.device_owner == addresses.FLOATING:
+    if port.device_owner in (addresses.FLOATING, addresses.LOCAL_IP):
         return "N/A"
     known = model.live.get("port.status")
     seen = known(port) if known else "DOWN"

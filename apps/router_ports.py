@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from apps.addresses import FLOATING, GATEWAY, INTERFACE
+from apps.addresses import FLOATING, GATEWAY, INTERFACE, LOCAL_IP
 from apps.exits import exits
 from controller import values
 from controller.errors import Invalid, Missing
@@ -14,8 +14,8 @@ from controller.policy import SYSTEM
 from controller.types import Record
 
 BY_OWNER = "device_id+device_owner"           # index of ports: (id of the router, INTERFACE or GATEWAY)
-UNSERVED = (INTERFACE, GATEWAY, FLOATING)     # owners of ports that no floating IP stands for
-_MADE_BY = {GATEWAY: "external_gateway_info of a router", FLOATING: "a floating IP"}
+UNSERVED = (INTERFACE, GATEWAY, FLOATING, LOCAL_IP)     # owners of ports that no floating IP stands for, nor a local IP
+_MADE_BY = {GATEWAY: "external_gateway_info of a router", FLOATING: "a floating IP", LOCAL_IP: "a local IP"}
 
 
 def interfaces(rows: Any, router_id: str) -> list[Any]:

@@ -46,6 +46,7 @@ from apps.places import (
     seats,
     shared,
 )
+from apps.replies import arp_reply
 from controller.app import Missing, Said, answers, every, flows, only, query, spread
 from controller.openflow.actions import (
     FORGET_IN_PORT,
@@ -170,9 +171,7 @@ def answer_neighbours(world, port):
                 ND_REPLY)
         else:
             yield ANSWER, "known", match({**asked, "eth_type": ARP, "arp_op": 1, "arp_tpa": ip}), (
-                move("eth_src", "eth_dst"), set_field(eth_src=port.mac_address), set_field(arp_op=2),
-                move("arp_sha", "arp_tha"), set_field(arp_sha=port.mac_address),
-                move("arp_spa", "arp_tpa"), set_field(arp_spa=ip), *BACK)
+                *arp_reply(port.mac_address, ip), *BACK)
 
 
 @every(3600, per="network", to=seats)

@@ -274,6 +274,11 @@ def addresses(world, port):
 @flows(per="port", on=members_known)
 def belong(world, port):
     """Clause 1: the port's addresses are members of its groups."""
+    yield from membership(world, port, addresses(world, port))
+
+
+def membership(world, port, known):
+    """That addresses are a port's, and so members of its groups."""
     if not port.port_security_enabled:
         return
     here = world.ask(realm, port.network_id)
@@ -281,7 +286,7 @@ def belong(world, port):
     for group in port.security_groups:
         id = world.ask(peers_in, group)
         for number, family, where in world.ask(tables_of, group) or ():
-            for ip in addresses(world, port) if where == here else ():
+            for ip in known if where == here else ():
                 if id is not None and (":" in ip) == (family == 0x86dd):
                     members.setdefault((number, family, ip), []).append(id)
     for (number, family, ip), groups in members.items():

@@ -11,6 +11,7 @@ from apps import metadata, names
 from apps.guards import pairs
 from apps.pipeline import ANSWER, BACK, METERS, ND_REPLY, SENDER, SERVE
 from apps.places import everywhere, homes_of, plugged
+from apps.replies import arp_reply
 from apps.servers import SERVICE_IP, SERVICE_IP6, SERVICE_MAC, has_services
 from controller.app import Ask, Heard, answers, flows
 from controller.openflow import Meter, controller, match, meter, move, set_field
@@ -49,9 +50,7 @@ def stand(world, switch):
 def neighbours():
     """Who asks for the addresses, everybody or them alone, hears of their MAC on the spot."""
     yield ANSWER, "question", match({"eth_type": ARP, "arp_op": 1, "arp_tpa": SERVICE_IP}, vlan_vid=0), (
-        move("eth_src", "eth_dst"), set_field(eth_src=SERVICE_MAC), set_field(arp_op=2),
-        move("arp_sha", "arp_tha"), set_field(arp_sha=SERVICE_MAC),
-        move("arp_spa", "arp_tpa"), set_field(arp_spa=SERVICE_IP), *BACK)
+        *arp_reply(SERVICE_MAC, SERVICE_IP), *BACK)
     yield ANSWER, "question", match({"eth_type": IPV6, "ip_proto": ICMPV6, "icmpv6_type": SOLICITATION,
                                      "nd_target": SERVICE_IP6}, vlan_vid=0), (
         move("eth_src", "eth_dst"), set_field(eth_src=SERVICE_MAC),

@@ -66,21 +66,24 @@ class Transaction:
         """Do this once the row that is being created is there, as part of the same write."""
         self._then[-1].append(work)
 
-    def number(self, kind: str, document: dict[str, Any], name: str) -> int | None:
-        """The number of an attribute that has a pool: the one asked for, or the next; None if there is no pool for it."""
+    def number(self, kind: str, document: dict[str, Any], name: str, *, wanted: bool = False) -> int | None:
+        """The number of an attribute that has a pool: the one asked for, or the next; None if there is no pool for it.
+
+        `wanted`: also for an object that has none from the start (`only`).
+        """
         attribute = self.resources[kind].attributes[name]
-        pool = self.writer.pool_of(attribute, document)
+        pool = self.writer.pool_of(attribute, document, wanted=wanted)
         if pool is None:
             return None
         owner = document[self.resources[kind].key]
-        wanted = document[name]
+        asked = document[name]
         try:
-            value: int = wanted if wanted is not None else pool.take(owner)
-            if wanted is not None:
-                pool.claim(wanted, owner)
+            value: int = asked if asked is not None else pool.take(owner)
+            if asked is not None:
+                pool.claim(asked, owner)
         except Taken:
             raise Conflict(self._word(attribute, "taken", "NumberInUse"),
-                           f"{name}: {wanted} is in use; choose another, or leave it out") from None
+                           f"{name}: {asked} is in use; choose another, or leave it out") from None
         except Full:
             raise Exhausted(self._word(attribute, "exhausted", "NumbersExhausted"),
                             f"{name}: all numbers from {pool.first} to {pool.last} are in use") from None

@@ -282,10 +282,11 @@ class Writer:
         """What the next write will see: the model, with what this group has written so far."""
         return self._group.draft if self._group else self.model
 
-    def pool_of(self, attribute: Attribute, document: Mapping[str, Any]) -> Pool | None:
+    def pool_of(self, attribute: Attribute, document: Mapping[str, Any], *, wanted: bool = False) -> Pool | None:
         """The pool that an attribute's numbers come from; None if objects of this kind have no number from a pool."""
         given = attribute.number or {}
-        if document.get(attribute.name) is None and any(document[name] != value for name, value in given.get("only", {}).items()):
+        if document.get(attribute.name) is None and not wanted and any(
+                document[name] != value for name, value in given.get("only", {}).items()):
             return None
         if "per" not in given:
             return self.numbers.pool(given["pool"], given["min"], given["max"])

@@ -30,7 +30,6 @@ UNSERVED: dict[str, str] = {
     "flow_classifier": "chains of services are not served", "sfc": "chains of services are not served",
     "fwaas_v2": FIREWALL, "standard-attr-fwaas-v2": FIREWALL,
     "l3-port-ip-change-not-allowed": "an interface of a router may get other addresses, unless the old ones are needed",
-    "local_ip": "addresses that mean another port on every host are not served",
     "network": "part of the core API, which is served whole", "port": "part of the core API, which is served whole",
     "subnet": "part of the core API, which is served whole", "subnetpool": "part of the core API; see subnet_allocation",
     "network-cascade-delete": "a network with ports stays until they are gone",
@@ -58,5 +57,5 @@ UNSERVED: dict[str, str] = {
 ADDRESSES: dict[str, str] = {
     **dict.fromkeys(("minimum_bandwidth_rules", "minimum_packet_rate_rules", "alias_minimum_bandwidth_rules",
                      "alias_minimum_packet_rate_rules"), MINIMUM),
-    "flavors": UNSERVED["flavors"], "local_ips": UNSERVED["local_ip"], "vpn": VPN, "sfc": UNSERVED["sfc"], "fwaas": FIREWALL,
+    "flavors": UNSERVED["flavors"], "vpn": VPN, "sfc": UNSERVED["sfc"], "fwaas": FIREWALL,
     "taas": MIRRORS, "bgp-speakers": BGP, "bgp-peers": BGP, "bgpvpn": BGP}

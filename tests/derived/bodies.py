@@ -22,6 +22,8 @@ MADE: dict[str, Callable[[World], dict[str, Any]]] = {
                                                        provider__physical_network="physnet8").id,
                               "network_type": "flat", "physical_network": "physnet9"},
     "ndp_proxy": lambda world: _proxied(world),
+    "local_ip": lambda world: {"local_port_id": _addressed(world)},
+    "local_ip_association": lambda world: {"fixed_port_id": _addressed(world)},
     "port_binding": lambda world: {"host": "host9"},
     "log": lambda world: {"resource_type": "security_group"},
     "rbac_policy": lambda world: {"object_type": "network", "object_id": world.make("network", ADMIN).id,
@@ -64,6 +66,13 @@ def _proxied(world: World) -> dict[str, Any]:
     network = external(world, "203.0.113.0/24", "2001:db8:f00d::/64")
     router = world.make("router", ADMIN, enable_ndp_proxy=True, external_gateway_info={"network_id": network.id})
     return {"router_id": router.id, "port_id": behind(world, router, "2001:db8:1::/64", by=ADMIN).id}
+
+
+def _addressed(world: World) -> str:
+    """A port with an address."""
+    network = world.make("network", ADMIN)
+    world.make("subnet", ADMIN, network_id=network.id, ip_version=4, cidr="10.0.0.0/24")
+    return str(world.make("port", ADMIN, network_id=network.id).id)
 
 
 def state(world: World) -> tuple:

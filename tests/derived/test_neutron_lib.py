@@ -24,11 +24,13 @@ from tests.kit.worlds import core
 KINDS = {"network": "networks", "subnet": "subnets", "port": "ports", "router": "routers", "floatingip": "floatingips",
          "security_group": "security_groups", "security_group_rule": "security_group_rules",
          "subnetpool": "subnetpools", "address_scope": "address_scopes", "trunk": "trunks",
-         "address_group": "address_groups", "ndp_proxy": "ndp_proxies", "network_segment_range": "network_segment_ranges", "segment": "segments", "qos_policy": "policies",
+         "address_group": "address_groups", "ndp_proxy": "ndp_proxies", "local_ip": "local_ips", "network_segment_range": "network_segment_ranges", "segment": "segments", "qos_policy": "policies",
          "metering_label": "metering_labels", "metering_label_rule": "metering_label_rules",
          "log": "logs"}
 PARTS = {"bandwidth_limit_rule": "bandwidth_limit_rules", "packet_rate_limit_rule": "packet_rate_limit_rules",
-         "dscp_marking_rule": "dscp_marking_rules", "port_binding": "bindings"}           # objects that are inside others
+         "dscp_marking_rule": "dscp_marking_rules", "port_binding": "bindings",
+         "local_ip_association": "port_associations"}           # objects that are inside others
+OTHERS = ("bgpvpn",)                                   # definitions whose parts have names of served ones
 # The last definition read wins where extensions widen one: those that make it settable come last.
 LATER = ("network_mtu_writable", "port_mac_address_regenerate", "uplink_status_propagation_updatable",
          "subnet_segmentid_writable", "port_numa_affinity_policy_socket")
@@ -68,6 +70,8 @@ REASONS: dict[tuple[str, str, str], str] = {
     ("port_binding", "port_id", "alone"): "taken in bodies if it is the one in the address",
     ("port_binding", "profile", "default"): "an empty object, which is what Neutron makes of it",
     ("port_binding", "project_id", "there"): "hidden in Neutron: it is the port's",
+    ("local_ip_association", "project_id", "there"): "hidden in Neutron: it is the local IP's",
+    ("local_ip_association", "local_ip_id", "post"): "taken in bodies if it is the one in the address",
     ("network", "subnets", "default"): "read-only; what there is",
     ("security_group_rule", "description", "put"): "rules cannot be changed: Neutron's API has no PUT for them",
     ("network", "provider:network_type", "put"): NO_RENUMBER,
@@ -176,7 +180,7 @@ def _definitions() -> dict[str, dict[str, dict[str, Any]]]:
             if plural in found:
                 found[plural].update(attributes)
         for plural, part in (getattr(module, "SUB_RESOURCE_ATTRIBUTE_MAP", None) or {}).items():
-            if plural in PARTS.values():
+            if plural in PARTS.values() and not name.startswith(OTHERS):
                 parts.setdefault(plural, {}).update(part.get("parameters") or {})
     for plural, own in found.items():
         found[plural] = {**GROUPS.get(plural, {}), **STANDARD, **own}

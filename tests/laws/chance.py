@@ -12,6 +12,7 @@ from typing import Any
 from tests.laws.chance_access import ACCESS_RULES, LABEL_RULES, LABELS, LOGS, WATCHES, Access
 from tests.laws.chance_carried import TRUNKS, Carried
 from tests.laws.chance_links import CIRCUITS, LINKS, Linked
+from tests.laws.chance_local import LOCAL_IPS, STANDING, Local
 from tests.laws.chance_plain import EDGES, ENDS, PLAIN, PlainSwitches
 from tests.laws.chance_qos import POLICIES, POLICING, POLICY_RULES, Policing
 from tests.laws.chance_routed import (
@@ -41,7 +42,7 @@ from tests.laws.operations import Batch, Operation, name
 LISTS = 2  # address groups
 
 
-class Chance(Policing, Access, Carried, PlainSwitches, Linked):
+class Chance(Policing, Access, Carried, PlainSwitches, Linked, Local):
     """Draws operations."""
 
     def __init__(self, seed: int, *, tame: bool = False) -> None:
@@ -76,6 +77,8 @@ class Chance(Policing, Access, Carried, PlainSwitches, Linked):
             (2, self.floating),
             (2, self.forwarding),
             (2, self.proxy),
+            (1, self.local_ip),
+            (2, self.standing),
             (3, self.trunk),
             (2, self.segment),
             (1, self.plain),
@@ -171,6 +174,7 @@ class Chance(Policing, Access, Carried, PlainSwitches, Linked):
                 "project_id": ("acme", "other")[number % 2 if self.tame else self._below(2)],
                 "network_id": name("network", number % NETWORKS if self.tame else self._below(NETWORKS)),
                 "mac_address": f"fa:16:3e:00:00:{number:02x}",
+                "zone": 2000 + number if number < STANDING else None,
                 "admin_state_up": self._maybe(0.9),
                 "qos_policy_id": self.some_policy(),
                 "port_security_enabled": secure,
@@ -318,6 +322,8 @@ class Chance(Policing, Access, Carried, PlainSwitches, Linked):
                 ("floatingip", FLOATING),
                 ("port_forwarding", FORWARDS),
                 ("ndp_proxy", PROXIES),
+                ("local_ip", LOCAL_IPS),
+                ("local_ip_association", STANDING),
                 ("gate", ROUTERS),
                 ("trunk", TRUNKS),
                 ("segment", NETWORKS),
@@ -381,6 +387,8 @@ def furnish(seed: int, *, tame: bool = False) -> list[Batch]:
         (chance.floating, FLOATING),
         (chance.forwarding, FORWARDS),
         (chance.proxy, PROXIES),
+        (chance.local_ip, LOCAL_IPS),
+        (chance.standing, STANDING),
         (chance.trunk, TRUNKS),
         (chance.access_rule, ACCESS_RULES),
         (chance.isolation, 1),

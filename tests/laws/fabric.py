@@ -16,6 +16,7 @@ import apps.floating_nat  # noqa: F401
 import apps.gateway_hosts  # noqa: F401
 import apps.gateways  # noqa: F401
 import apps.hops  # noqa: F401
+import apps.local_ips  # noqa: F401
 import apps.logs  # noqa: F401
 import apps.metering  # noqa: F401
 import apps.multihoming  # noqa: F401

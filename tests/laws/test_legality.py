@@ -14,8 +14,10 @@ from apps.pipeline import (
     ACCESS_OUT,
     ADDRESSES,
     ALLOWED,
+    ANSWER,
     COUNT_IN,
     COUNT_OUT,
+    DELIVER,
     FORWARD,
     IN_TRACK,
     KEEP,
@@ -47,8 +49,9 @@ RESERVED = {PORT_IN_PORT, PORT_CONTROLLER, *TUNNEL_PORT.values()}
 
 # Into a router: it takes one off the time to live. To the end of an answer. And to the rules, once more for the receiver:
 # from there it never comes to FORWARD. And each gateway of a router is asked in turn whether a connection is its own.
+# What was sent to a local IP is answered as what it has become, which its zone says; what comes back is from nobody then.
 ROUND = {(FORWARD.number, LEAVE.number), (FORWARD.number, ND_REPLY.number), (IN_TRACK.number, ADDRESSES.number),
-         (KEEP.number, KEEP.number), *((METERING.number, to.number) for to in (METERING, ROUTE, NAT_OUT))}
+         (KEEP.number, KEEP.number), (ANSWER.number, ANSWER.number), (DELIVER.number, DELIVER.number), *((METERING.number, to.number) for to in (METERING, ROUTE, NAT_OUT))}
 
 
 def turn(table: int) -> float:

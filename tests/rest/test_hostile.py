@@ -29,6 +29,8 @@ def right(client):
         PATHS[rule] = f"/v2.0/qos/policies/{policy['id']}/{rule}s"
     wired = client.create("network", provider__network_type="flat", provider__physical_network="wan3")
     proxied = _proxied(client)
+    local = client.create("local_ip", "local_ips", network_id=network["id"])
+    PATHS["local_ip_association"] = f"/v2.0/local_ips/{local['id']}/port_associations"
     PATHS["port_binding"] = f"/v2.0/ports/{inside['id']}/bindings"
     PATHS["port_forwarding"] = f"/v2.0/floatingips/{floating['id']}/port_forwardings"
     return {**POLICING, "access_rule": {"network_id": network["id"], "priority": 7},
@@ -37,7 +39,7 @@ def right(client):
                 "metering_label_id": client.create("metering_label", "metering/metering-labels")["id"], "direction": "egress",
                 "remote_ip_prefix": "10.0.0.0/8"}, "qos_policy": {"name": "another"}, "floatingip": {"floating_network_id": outside["id"]},
             "port_forwarding": {"protocol": "tcp", "internal_port_id": inside["id"], "internal_port": 80, "external_port": 80},
-            "ndp_proxy": proxied,
+            "ndp_proxy": proxied, "local_ip": {"network_id": network["id"]}, "local_ip_association": {"fixed_port_id": inside["id"]},
             "default_security_group_rule": {"direction": "ingress", "protocol": "tcp"}, "port_binding": {"host": "host9"}, "log": {"resource_type": "security_group"}, "network": {}, "subnet": {"network_id": network["id"], "ip_version": 4, "cidr": "10.99.0.0/24"},
             "port": {"network_id": network["id"]}, "router": {"name": "right"},
             "segment": {"network_id": wired["id"], "network_type": "vlan", "physical_network": "wan2", "segmentation_id": 9},

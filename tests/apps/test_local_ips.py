@@ -1,0 +1,315 @@
+"""Local IPs: an address that on each host stands for a port of that host."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from controller.values import ip_number
+from tests.kit import frames
+from tests.kit.net import Net, Port
+from tests.kit.talk import multicast, ping, tcp, udp, unreachable
+from tests.kit.worlds import ADMIN
+
+SYN_ACK = frames.SYN | frames.ACK
+
+
+class Here:
+    """A local IP of the network, and a port on each host for which it stands there; a client on each."""
+
+    def __init__(self, net: Net, *, groups: Any = None, mode: str = "translate", **more: Any) -> None:
+        self.net, self.more = net, more if groups is None else {**more, "groups": groups}
+        self.network = net.things.get(("network", "red")) or net.network("red", subnets=("10.0.0.0/24",))
+        (self.row,) = net.writer.create(ADMIN, "local_ip", [
+            {"network_id": self.network.id, "project_id": self.network.project_id, "ip_mode": mode}])
+        net.settle()
+        self.ip = self.row.local_ip_address
+        self.mac = net.model.get("port", self.row.local_port_id).mac_address
+        self.clients = {host: net.port(f"client{host}", on=f"host{host}", network=self.network, **self.more) for host in (1, 2)}
+        self.ports = {host: net.port(f"serving{host}", on=f"host{host}", network=self.network, **self.more) for host in (1, 2)}
+
+    def stand(self, *ports: Port) -> list[Any]:
+        made = [self.net.writer.create(ADMIN, "local_ip_association", [{"local_ip_id": self.row.id, "fixed_port_id": port.id}])[0]
+                for port in ports]
+        self.net.settle()
+        self.net.check()
+        return made
+
+    def asked(self, client: Port) -> Any:
+        return self.net.send(client, frames.arp_request(client.mac, client.ip, self.ip))
+
+
+def served(here: Here, client: Port, port: Port, *, shown: str = "", source_port: int = 40000) -> None:
+    """A client speaks with the address, the port answers, and the client hears the address."""
+    __tracebackhide__ = True
+    there = here.net.send(udp(client, here, source_port=source_port)).reaches(port)
+    assert there.arrived["ipv4_dst"] == ip_number(shown or port.ip) and there.arrived["ipv4_src"] == ip_number(client.ip)
+    assert not there.hops
+    answering = SimpleNamespace(mac=port.mac, ip=shown or port.ip, name=port.name)
+    answer = udp(answering, client, source_port, source_port=53)
+    back = here.net.send(port, answer.frame).reaches(client)
+    assert back.arrived["ipv4_src"] == ip_number(here.ip) and not back.hops
+
+
+@pytest.fixture
+def here(net: Net) -> Here:
+    return Here(net)
+
+
+def test_on_each_host_the_address_is_the_port_of_that_host_and_nothing_leaves_it(here: Here) -> None:
+    here.stand(*here.ports.values())
+    for host, client in here.clients.items():
+        here.asked(client).answered(arp_sha=here.mac, arp_spa=here.ip)
+        served(here, client, here.ports[host])
+        served(here, client, here.ports[host])
+
+
+def test_a_host_where_it_stands_for_nobody_sends_to_whose_address_it_is(net: Net) -> None:
+    red = net.network("red", subnets=("10.0.0.0/24",))
+    owner = net.port("owner", on="host3", network=red)
+    here = Here(net)
+    (row,) = net.writer.create(ADMIN, "local_ip", [{"local_port_id": owner.id, "project_id": red.project_id}])
+    here.row, here.ip, here.mac = row, row.local_ip_address, owner.mac
+    assert (row.local_ip_address, row.network_id) == (owner.ip, red.id)
+    here.stand(here.ports[1])
+    served(here, here.clients[1], here.ports[1])
+    here.asked(here.clients[2]).answered(arp_sha=owner.mac)
+    net.passes(udp(here.clients[2], owner))
+    net.passes(udp(here.ports[1], owner))                      # the port itself means whose address it is
+    net.passes(udp(owner, here.ports[1]))
+
+
+def test_an_address_that_is_nobodys_leads_nowhere_where_it_stands_for_nobody(here: Here) -> None:
+    (association,) = here.stand(here.ports[1])
+    here.net.send(udp(here.clients[2], here)).reaches_nobody()
+    served(here, here.clients[1], here.ports[1])
+    here.net.writer.delete(ADMIN, "local_ip_association", association.id)
+    here.net.settle()
+    here.net.send(udp(here.clients[1], here)).reaches_nobody()
+    here.net.check()
+
+
+def test_what_is_sent_to_the_port_itself_is_not_touched(here: Here) -> None:
+    here.stand(*here.ports.values())
+    for one in here.clients.values():
+        for other in here.ports.values():
+            net = here.net
+            assert net.send(udp(one, other, source_port=1)).reaches(other).arrived["ipv4_dst"] == ip_number(other.ip)
+            assert net.send(udp(one, other, source_port=1).answer()).reaches(one).arrived["ipv4_src"] == ip_number(other.ip)
+            net.passes(tcp(other, one))
+
+
+@pytest.mark.parametrize("sender", ("stateful", "stateless", "nobody"))
+@pytest.mark.parametrize("receiver", ("stateful", "stateless", "nobody"))
+def test_whoever_guards_the_two(net: Net, sender: str, receiver: str) -> None:
+    def guarded(name: str) -> dict[str, Any]:
+        if name == "nobody":
+            return {"security": False}
+        group = net.things.get(("security_group", name)) or net.group(name, stateful=name == "stateful")
+        if name == "stateless" and not net.model.count("security_group_rule", "security_group_id", group.id) > 2:
+            net.rule(group)
+        elif name == "stateful":
+            net.rule(group, protocol="udp") if not [
+                one for one in net.model.find("security_group_rule", "security_group_id", group.id) if one.protocol] else None
+        return {"groups": [group]}
+    here = Here(net)
+    client = net.port("asking", on="host1", network=here.network, **guarded(sender))
+    port = net.port("answering", on="host1", network=here.network, **guarded(receiver))
+    here.stand(port)
+    served(here, client, port)
+    served(here, client, port)
+
+
+def test_groups_see_the_port_that_it_stands_for(net: Net) -> None:
+    asking, serving, beside = (net.group(name, egress=False) for name in ("asking", "serving", "beside"))
+    net.rule(asking, "egress", "udp", 53, remote=serving)
+    net.rule(serving, "ingress", "udp", 53, remote=asking)
+    here = Here(net)
+    client = net.port("member", on="host1", network=here.network, groups=[asking])
+    stranger = net.port("stranger", on="host1", network=here.network)
+    port = net.port("serves", on="host1", network=here.network, groups=[serving])
+    other = net.port("beside", on="host1", network=here.network, groups=[beside])
+    (association,) = here.stand(port)
+    served(here, client, port)
+    net.send(tcp(client, here)).reaches_nobody()
+    net.send(udp(stranger, here)).reaches_nobody()
+    net.writer.delete(ADMIN, "local_ip_association", association.id)
+    here.stand(other)
+    net.send(udp(client, here, source_port=9)).reaches_nobody()
+
+
+def test_a_rule_that_goes_ends_what_it_allowed(net: Net) -> None:
+    group = net.group("serving")
+    rule = net.rule(group, "ingress", "udp", 53)
+    here = Here(net)
+    port = net.port("serves", on="host1", network=here.network, groups=[group])
+    here.stand(port)
+    served(here, here.clients[1], port)
+    net.remove(rule)
+    net.send(udp(here.clients[1], here)).reaches_nobody()
+    net.send(udp(port, here.clients[1], 40000, source_port=53)).reaches_nobody()
+
+
+def test_an_error_about_a_connection_comes_from_the_address_too(here: Here) -> None:
+    here.stand(here.ports[1])
+    client, port = here.clients[1], here.ports[1]
+    said = udp(client, here, 99)
+    there = here.net.send(said).reaches(port)
+    assert there.arrived["ipv4_dst"] == ip_number(port.ip)
+    wrong = unreachable(port, udp(client, port, 99))
+    assert here.net.send(wrong).reaches(client).arrived["ipv4_src"] == ip_number(here.ip)
+
+
+def test_an_error_that_is_about_nothing_is_dropped(here: Here) -> None:
+    here.stand(here.ports[1])
+    client = here.clients[1]
+    here.net.send(unreachable(client, udp(here, client, 7))).reaches_nobody("to a local IP, and of no connection")
+
+
+def test_icmp_and_tcp_go_the_same_way(here: Here) -> None:
+    here.stand(here.ports[1])
+    net, client, port = here.net, here.clients[1], here.ports[1]
+    net.send(ping(client, here)).reaches(port)
+    assert net.send(ping(port, client, reply=True)).reaches(client).arrived["ipv4_src"] == ip_number(here.ip)
+    net.send(tcp(client, here)).reaches(port)
+    back = net.send(tcp(port, client, 40000, source_port=80, flags=SYN_ACK)).reaches(client)
+    assert back.arrived["ipv4_src"] == ip_number(here.ip)
+    net.send(tcp(client, here, flags=frames.ACK)).reaches(port)
+
+
+def test_of_several_ports_of_a_host_the_eldest_is_it_until_it_goes(here: Here) -> None:
+    net, client, first = here.net, here.clients[1], here.ports[1]
+    second = net.port("second", on="host1", network=here.network)
+    here.stand(second, first)
+    served(here, client, first)
+    net.unplug(first, "host1")
+    served(here, client, second)
+    net.plug(first, "host1")
+    served(here, client, first, source_port=41000)
+    net.remove(first)
+    net.check()
+    served(here, client, second, source_port=42000)
+    assert net.model.count("local_ip_association", "local_ip_id", here.row.id) == 1
+
+
+def test_a_client_that_moves_meets_the_port_of_its_new_host(here: Here) -> None:
+    here.stand(*here.ports.values())
+    net, client = here.net, here.clients[1]
+    served(here, client, here.ports[1])
+    net.unplug(client, "host1")
+    net.plug(client, "host2")
+    served(here, client, here.ports[2])
+
+
+def test_a_port_that_moves_takes_its_address_along(here: Here) -> None:
+    here.stand(here.ports[1])
+    net = here.net
+    net.unplug(here.ports[1], "host1")
+    net.plug(here.ports[1], "host2")
+    net.send(udp(here.clients[1], here)).reaches_nobody()
+    served(here, here.clients[2], here.ports[1])
+
+
+def test_a_port_stands_for_several_addresses(here: Here) -> None:
+    net, port = here.net, here.ports[1]
+    (row,) = net.writer.create(ADMIN, "local_ip", [{"network_id": here.network.id, "project_id": here.network.project_id}])
+    other = SimpleNamespace(ip=row.local_ip_address, mac=net.model.get("port", row.local_port_id).mac_address, net=net)
+    here.stand(port)
+    net.writer.create(ADMIN, "local_ip_association", [{"local_ip_id": row.id, "fixed_port_id": port.id}])
+    net.settle()
+    net.check()
+    served(here, here.clients[1], port)
+    served(other, here.clients[1], port, source_port=41000)                 # type: ignore[arg-type]
+    served(here, here.clients[1], port)
+
+
+def test_an_address_of_another_network_is_taken_over_wherever_it_is_sent_to(net: Net) -> None:
+    """It is sent to the router, which need not have it."""
+    here = Here(net)
+    blue = net.network("blue", subnets=("10.9.0.0/24",))
+    client, port = net.port("blueclient", on="host1", network=blue), net.port("blueserving", on="host1", network=blue)
+    here.stand(port)
+    for mac in ("fa:16:3e:99:99:99", here.mac):
+        here.mac = mac
+        served(here, client, port)
+    net.send(client, frames.arp_request(client.mac, client.ip, here.ip)).answered(arp_spa=here.ip)
+    net.send(udp(here.clients[1], here)).reaches_nobody()                    # in its own network it stands for nobody
+
+
+def test_networks_do_not_meet(net: Net) -> None:
+    here = Here(net)
+    here.stand(here.ports[1])
+    blue = net.network("blue", subnets=("10.0.0.0/24",))
+    stranger = net.port("stranger", on="host1", network=blue, ip=here.ports[2].ip)
+    net.send(udp(stranger, here)).reaches_nobody()
+    served(here, here.clients[1], here.ports[1])
+
+
+def test_isolated_ports_do_not_reach_it_either(net: Net) -> None:
+    here = Here(net)
+    here.stand(here.ports[1])
+    net.writer.create(ADMIN, "port_isolation", [{"network_id": here.network.id}])
+    net.settle()
+    net.check()
+    net.send(udp(here.clients[1], here)).reaches_nobody("ports of its network do not reach each other")
+
+
+def test_what_is_for_all_is_not_translated(here: Here) -> None:
+    here.stand(*here.ports.values())
+    everybody = [*here.clients.values(), *here.ports.values()]
+    here.net.send(multicast(here.ports[1])).reaches(*(one for one in everybody if one is not here.ports[1]))
+
+
+# ---- passthrough
+
+def test_passed_through_the_packet_keeps_the_address(net: Net) -> None:
+    here = Here(net, mode="passthrough")
+    here.stand(*here.ports.values())
+    for host, client in here.clients.items():
+        here.asked(client).answered(arp_sha=here.mac)
+        served(here, client, here.ports[host], shown=here.ip)
+
+
+def test_passed_through_groups_see_the_address_and_whose_it_is_here(net: Net) -> None:
+    by_address, by_group, serving = (net.group(name, egress=False) for name in ("by_address", "by_group", "serving"))
+    here = Here(net, mode="passthrough")
+    net.rule(by_address, "egress", "udp", remote=f"{here.ip}/32")
+    net.rule(by_group, "egress", "udp", remote=serving)
+    net.rule(serving, "ingress", "udp")
+    port = net.port("serves", on="host1", network=here.network, groups=[serving])
+    one, other = (net.port(group.name, on="host1", network=here.network, groups=[group]) for group in (by_address, by_group))
+    net.send(udp(one, here)).reaches_nobody()
+    here.stand(port)
+    served(here, one, port, shown=here.ip)
+    served(here, other, port, shown=here.ip)
+    net.send(udp(one, port)).reaches_nobody()
+    net.send(tcp(other, here)).reaches_nobody()
+
+
+def test_who_has_the_address_itself_is_heard_on_its_host_only(net: Net) -> None:
+    here = Here(net, mode="passthrough")
+    here.stand(here.ports[1])
+    port, near, far = here.ports[1], here.clients[1], here.clients[2]
+    itself = SimpleNamespace(mac=port.mac, ip=here.ip, name=port.name)
+    net.send(port, udp(itself, near).frame).reaches(near)
+    net.send(port, udp(itself, far).frame).reaches_nobody("a local IP does not leave its host")
+    net.send(port, frames.arp_request(port.mac, here.ip, near.ip)).answered(arp_spa=near.ip)
+    net.send(port, frames.arp_request(port.mac, here.ip, here.ip)).reaches_nobody("a local IP is not announced")
+    net.send(port, frames.arp_request(port.mac, "0.0.0.0", here.ip)).reaches_nobody("a local IP is not announced")
+    net.send(port, frames.arp_request(port.mac, here.ip, "10.0.0.250")).reaches_nobody("a local IP is not heard of on other hosts")
+    net.send(here.ports[2], udp(SimpleNamespace(mac=here.ports[2].mac, ip=here.ip), near).frame).reaches_nobody()
+
+
+def test_a_port_with_a_pair_for_the_address_has_it_anyway(net: Net) -> None:
+    here = Here(net, mode="passthrough")
+    net.change(here.ports[1], allowed_address_pairs=[{"ip_address": here.ip}])
+    here.stand(here.ports[1])
+    served(here, here.clients[1], here.ports[1], shown=here.ip)
+
+
+def test_it_costs_flows_on_the_hosts_of_its_ports_only(here: Here) -> None:
+    before = {host: len(here.net.flows(host)) for host in ("host1", "host2")}
+    here.stand(here.ports[1])
+    assert {host: len(here.net.flows(host)) - before[host] for host in before} == {"host1": 9, "host2": 0}

@@ -10,7 +10,7 @@ from apps.bandwidth import given, queued, seat
 from apps.limits import at_once
 from apps.pipeline import ADMIT, LABELLED, LABELS, METERS
 from apps.transport import ETHERNET_TYPE, FRAME, GROUPS, MPLS, MPLS_TYPE
-from controller.app import flows
+from controller.app import flows, tells
 from controller.openflow.actions import (
     FORGET_IN_PORT,
     dec_mpls_ttl,
@@ -29,6 +29,12 @@ from controller.openflow.match import match
 APP = 63
 MPLS_MULTICAST = 0x8848
 LABEL = 1 << 19                         # | number of the circuit twice, and the direction
+
+
+@tells(per="circuit", first="DOWN")
+def status(world, circuit):
+    """ACTIVE while it has a path with room, from end to end."""
+    return "DOWN" if world.ask(given, circuit.id) is None else "ACTIVE"
 
 
 # ---- flows

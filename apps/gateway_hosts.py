@@ -10,11 +10,21 @@ from apps.places import gates, gateway_switch, is_interface, reach
 from apps.routing import closeness
 from apps.uplinks import wire_at, wire_mac
 from apps.ways import way_to
-from controller.app import flows, only, query
+from controller.app import flows, only, query, tells
 from controller.openflow.actions import FORGET_IN_PORT, set_field
 from controller.values import prefix
 
 APP = 25
+
+
+@tells(per="router", private=True)
+def gateway_host(world, router):
+    """The host by which a router leads outside, or the switch if that is on none."""
+    if not world.ask(gates, router.id):
+        return None
+    switch = world.get("switch", world.ask(gateway_switch, router.id) or "")
+    host = world.get("host", switch.host_id or "") if switch is not None else None
+    return (host.hostname or host.id) if host is not None else switch and switch.id
 
 
 @only(is_interface)

@@ -15,6 +15,7 @@
     @fades("link", seconds=60)      facts of this kind hold only if they are heard again in time
     @keeps("port", per="interface") documents that follow from what is seen
     @furnishes                      the queues of a host's interfaces: rule(world, host) yields PortQueues
+    @tells(per="router")            how an object does, which is told in events when it changes
 
 A rule yields flows as (table, level, match, actions): the level is one of the table's named priorities; or a
 Group, a Meter or a whole Flow; or a dict of many of these by their keys, that a query keeps (best a Derived). Rules are pure: they read only through `world`, and import no os_ken, time, random or socket.
@@ -34,8 +35,8 @@ from controller.queues import PortQueues, Queue
 from controller.world import Missing
 
 __all__ = ["APPS", "FADING", "KEPT", "RULES", "SAYINGS", "TALLIES", "Alarm", "AsSeen", "Ask", "Entry", "Fact", "FromPort", "Heard", "Missing",
-           "PortQueues", "Queue", "Resume", "Rule", "Said", "Sealed", "Service", "Unseal", "answers", "every", "fades", "flows", "furnishes", "keeps", "only",
-           "query", "spread", "tally"]
+           "PortQueues", "Queue", "Resume", "Rule", "Said", "Sealed", "Service", "TELLERS", "Unseal", "answers", "every", "fades", "flows", "furnishes", "keeps", "only",
+           "query", "spread", "tally", "tells"]
 
 RULES: list[Rule] = []
 TALLIES: list[Tally] = []
@@ -43,6 +44,7 @@ SAYINGS: list[Saying] = []
 FADING: dict[str, Fades] = {}          # kind of fact -> how it fades
 KEPT: list[Kept] = []
 FURNISHED: list[Furnished] = []
+TELLERS: list[Teller] = []
 APPS: dict[int, str] = {}              # number in the cookie -> name of the app
 
 
@@ -304,6 +306,26 @@ def furnishes(make: Callable) -> Furnished:
     """Declare the queues of hosts' interfaces."""
     FURNISHED.append(Furnished(make))
     return FURNISHED[-1]
+
+
+class Teller:
+    """How each object of a kind does; the function's name says what of it. `private`: for administrators only."""
+    role, nothing = "told", None
+
+    def __init__(self, tell: Callable, per: str, first: Any, private: bool) -> None:
+        self.tell, self.per, self.first, self.private, self.name = tell, per, first, private, tell.__name__
+
+    def __call__(self, world: Any, id: str) -> Any:
+        row = world.get(self.per, id)
+        return self.tell(world, row) if row is not None else None
+
+
+def tells(per: str, *, first: Any = None, private: bool = False) -> Callable[[Callable], Teller]:
+    """Declare how objects do: tell(world, row), told in events when it is not as it was; `first` is how it is at first."""
+    def declare(tell: Callable) -> Teller:
+        TELLERS.append(Teller(tell, per, first, private))
+        return TELLERS[-1]
+    return declare
 
 
 class Ask(NamedTuple):

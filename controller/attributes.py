@@ -13,7 +13,7 @@ from controller.types import TYPES, Type, list_of, record_of
 _WORDS = {"type", "primary", "description", "required", "length", "values", "format", "min", "max",   # Gluon's
           "default", "settable", "unique", "nullable", "null", "index", "on_delete", "revises", "bookkeeping",
           "visible", "policy", "stored", "serves", "unserved", "alias", "number", "computed", "items", "fields",
-          "max_items", "unique_items", "braces", "free"}
+          "max_items", "unique_items", "braces", "free", "told"}
 _CHOICES = {"settable": ("never", "create", "update", "always"), "on_delete": ("refuse", "cascade", "ignore"),
             "visible": (True, False, "admin", "filter", "asked")}
 _SHOWN = {True: "everyone", False: "nobody", "admin": "admin", "filter": "filter", "asked": "asked"}
@@ -42,7 +42,7 @@ def attribute_of(file: Any, where: str, name: str, given: Any, kinds: Mapping[st
         revises=_true(given, "revises"), bookkeeping=_true(given, "bookkeeping"),
         index=_index(name, given, type_, refers_to),
         serves=freeze(given["serves"]) if "serves" in given else None, unserved=str(given.get("unserved", "")),
-        alias=given.get("alias"), number=_pool(file, where, given), computed=_computed(file, where, given))
+        alias=given.get("alias"), told=_value(given, "told"), number=_pool(file, where, given), computed=_computed(file, where, given))
     return _proven(file, where, attribute)
 
 

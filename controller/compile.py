@@ -77,7 +77,7 @@ class Compiler:
             if touched:
                 facts.update(dict.fromkeys(touched))
             self._appear_or_go(kind, id, before is None, moved, facts)
-        answered = {"where": moved, "flows": altered, "said": news, "kept": news, "furnished": news}
+        answered = {"where": moved, "flows": altered, "said": news, "kept": news, "furnished": news, "told": news}
         for asked in self.world.refresh(facts):
             if asked[0].role in answered:
                 answered[asked[0].role][asked] = None

@@ -35,6 +35,7 @@ from controller.switch.host_facts import HostFacts
 from controller.switch.sparing import Sparing
 from controller.switch.sync import difference, examples
 from controller.switch_ports import SwitchPorts
+from controller.tidings import Tidings
 from controller.vigil import Vigil
 
 log = logging.getLogger("hadron.control")
@@ -55,7 +56,7 @@ class Control:
                  audit_interval: float = 300.0,
                  sayings: Iterable[Any] = (), fading: Mapping[str, Any] = {}, seals: Seals | None = None,
                  adopted: Iterable[str] = (), failover: float = 6.0, settle: float = 60.0,
-                 kept: Iterable[Any] = (), furnished: Iterable[Any] = (),
+                 kept: Iterable[Any] = (), tellers: Iterable[Any] = (), furnished: Iterable[Any] = (),
                  furnish: Callable[[str, Any], None] = lambda host, queues: None, means: Means | None = None, statistics: Any = None,
                  certificates: Certificates | None = None,
                  followed: Callable[[int], None] = lambda _: None,
@@ -75,6 +76,7 @@ class Control:
         self.announcements = Announcements(model, compiler.world, sayings, self.replies.hand)
         self.keeping = Keeping(model, compiler.world, writer, kept, self._alarm)
         self.furnishing = Furnishing(model, compiler.world, furnished, furnish)
+        self.tidings = Tidings(model, compiler.world, writer, tellers, self._known)
         self.rollout = Rollout(self._change)
         self.ports = SwitchPorts(model, writer.learn, tuple(adopted))
         self.statistics, self.followed = statistics, followed
@@ -126,9 +128,15 @@ class Control:
         self.announcements.take(changes, delta.news)
         self.keeping.take(changes, delta.news)
         self.furnishing.take(changes, delta.news)
-        for kind, id, *_ in changes:
+        self.tidings.take(changes, delta.news)
+        self.tidings.may_differ(delta.concerned)
+        for kind, id, before, after, _ in changes:
             if kind == "switch" and id in self.model.rows["switch"]:
                 self._greet_known(id)
+            elif kind == "interface":
+                self.tidings.may_differ(("port", row.port_id) for row in (before, after) if row is not None and row.port_id)
+            elif kind == "loss":
+                self._look_again(id)
         if delta.changes:
             self._send(delta)
         if self.announcements.urgent:
@@ -158,6 +166,7 @@ class Control:
         self.announcements.take(rows, (), tell=False)
         self.keeping.take(rows, ())
         self.furnishing.take(rows, ())
+        self.tidings.load()
 
     def _send(self, delta: Any) -> None:
         sent = self.rollout.take(delta.changes, delta.late, self.passed())
@@ -272,6 +281,8 @@ class Control:
             return
         standing.confirmed = max(standing.confirmed, event.seq)
         if standing.first is not None and standing.confirmed >= standing.first:
+            if not standing.in_step:
+                self._look_again(event.switch_id)
             standing.in_step = True
             self.vigil.in_step(event.switch_id)
         self._release(event.switch_id, standing, event.seq)
@@ -293,6 +304,7 @@ class Control:
                 waited.discard(switch)
                 if not waited:
                     del self.pending[thing]
+                    self.tidings.may_differ([thing])
 
     def _twice(self, event: Any) -> None:
         self._alarm("twice", switch=event.switch_id, kept=event.kept, refused=event.refused)
@@ -308,6 +320,7 @@ class Control:
         self.refused[event.switch_id, event.key] = event.text
         for rule, args in self.compiler.why(event.switch_id, event.key)[:1]:
             self.errors[rule.per, args[0]] = event.text
+            self.tidings.may_differ([(rule.per, args[0])])
             self._alarm("refused", switch=event.switch_id, rule=rule.name, object=f"{rule.per} {args[0]}",
                         said=event.text)
 
@@ -315,6 +328,7 @@ class Control:
         if self.refused and self.refused.pop((switch, key), None) is not None:
             for rule, args in self.compiler.why(switch, key)[:1]:
                 self.errors.pop((rule.per, args[0]), None)
+                self.tidings.may_differ([(rule.per, args[0])])
 
     # ---- facts and packets
     def _facts(self, event: Any) -> None:
@@ -348,6 +362,7 @@ class Control:
     def _beat(self, _: Beat) -> None:
         """A part of a second has passed: say what must be said soon; see which ports have settled."""
         self.announcements.beat()
+        self.tidings.work()
         if not self.announcements.waiting:
             self.ports.beat(lambda id: id in self.standing and self.standing[id].in_step)
 
@@ -397,6 +412,19 @@ class Control:
         if standing is None or not standing.in_step or ("port", port_id) in self.pending:
             return "BUILD"
         return "ACTIVE"
+
+    def _known(self, kind: str, id: str) -> bool:
+        """Whether it is known how an object does: of a port that is on a switch, if that is in step, or lost; of others,
+        if nothing is under way."""
+        if kind != "port":
+            return (kind, id) not in self.pending
+        home = self.home(id)
+        return home is None or home in self.model.rows["loss"] or home in self.standing and self.standing[home].in_step
+
+    def _look_again(self, switch: str) -> None:
+        """A switch has come, or gone for good: how its ports do may be told."""
+        self.tidings.may_differ([("switch", switch), *(
+            ("port", seen.port_id) for seen in self.model.find("interface", "switch_id", switch) if seen.port_id)])
 
     def wait_realized(self, timeout: float) -> bool:
         """Wait until every connected switch has confirmed all that was wanted when this was called."""

@@ -9,7 +9,7 @@ from controller.numbers import KIND as NUMBER
 from controller.numbers import Claim, Full
 from controller.resource import Invalid, Resource
 from controller.rows import Row, as_dict
-from controller.store import Key, Write
+from controller.store import TIDING, Key, Tiding, Write
 
 if TYPE_CHECKING:
     from controller.write import Writer
@@ -22,6 +22,8 @@ class Facts:
         self.writer, self.model, self.resources = writer, writer.model, writer.resources
         self._unsaved: dict[Key, Row | None] = {}
         self._claims: dict[Claim, str | None] = {}          # numbers taken and given back since the last commit
+        self.told: dict[tuple[str, str, str], Any] = {}     # how objects do, as was told last: see tidings.py
+        self._untold: dict[str, Tiding | None] = {}
 
     def learn(self, puts: Iterable[tuple[str, Mapping[str, Any]]], removed: Iterable[tuple[str, str]]) -> list[Change]:
         """Take in rows that were seen, and rows that are no more."""
@@ -39,14 +41,31 @@ class Facts:
             self._unsaved[change.kind, change.id] = change.after
         return found
 
+    def restore(self, body: Mapping[str, Any]) -> None:
+        """What was told before, as the store has it."""
+        self.told[body["kind"], body["id"], body["name"]] = body["now"]
+
+    def tell(self, tiding: Tiding) -> None:
+        """How something does now goes into the log with the next commit."""
+        key = tiding.kind, tiding.id, tiding.name
+        self.told[key] = tiding.now
+        self._untold["/".join(key)] = tiding
+
+    def untell(self, key: tuple[str, str, str]) -> None:
+        """Nothing is to be told of it any more."""
+        if self.told.pop(key, self) is not self:
+            self._untold["/".join(key)] = None
+
     def writes(self) -> list[Write]:
         """What the next commit takes along."""
         return [*(Write(kind, id, None if row is None else as_dict(row)) for (kind, id), row in self._unsaved.items()),
+                *(Write(TIDING, id, one and one._asdict()) for id, one in self._untold.items()),
                 *(Write(NUMBER, claim.id, {"owner": owner}) for claim, owner in self._claims.items())]
 
     def saved(self) -> None:
         """The store has taken it."""
         self._unsaved.clear()
+        self._untold.clear()
         self._claims.clear()
 
     def _row(self, kind: str, document: Mapping[str, Any]) -> Row:

@@ -129,7 +129,7 @@ class Hadron:
                                home=self._home, now=time.time, audit_interval=config.audit_interval,
                                sayings=words.SAYINGS, fading=words.FADING, seals=self.seals, adopted=config.adopt,
                                failover=config.failover_seconds, settle=config.settle_seconds, certificates=self.certificates,
-                               kept=words.KEPT, furnished=words.FURNISHED, furnish=lambda *told: self.ovsdb.furnish(*told),
+                               kept=words.KEPT, tellers=words.TELLERS, furnished=words.FURNISHED, furnish=lambda *told: self.ovsdb.furnish(*told),
                                statistics=self.statistics, followed=lambda revision: self.events.feed.follow(revision),
                                write_down=self.journal.note,
                                means=Means(time.monotonic, os.urandom(16), self.errands.run, self._at))

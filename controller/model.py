@@ -174,7 +174,7 @@ class Model:
                 for name, keys in self.keys[kind].items()]
 
     def _facts(self, kind: str, id: str, before: Row | None, after: Row | None, touched: list[tuple[str, tuple, tuple]]) -> tuple:
-        if before is None and after is None or before is not None and after is not None and self._same(kind, before, after):
+        if before is None and after is None or before is not None and after is not None and self.same(kind, before, after):
             return ()
         facts: list[tuple] = [(kind, id)]
         for name, old, new in touched:
@@ -184,7 +184,7 @@ class Model:
             facts.append((kind, "all", True))
         return tuple(facts)
 
-    def _same(self, kind: str, before: Row, after: Row) -> bool:
+    def same(self, kind: str, before: Row, after: Row) -> bool:
         """Whether nothing but bookkeeping differs, on which no flow depends."""
         telling = self._quiet[kind]
         return telling(before) == telling(after)

@@ -56,6 +56,7 @@ class Attribute:
     serves: tuple | None = None           # the only values that Hadron serves
     unserved: str = ""                    # why
     alias: str | None = None              # another name for the same thing
+    told: Any = NOTHING                   # changes of it are told in events; what it is at first
     number: Mapping[str, Any] | None = None   # the pool it is taken from
     computed: Any = None                  # function of (model, row)
 

@@ -27,7 +27,7 @@ from typing import Any
 
 log = logging.getLogger("hadron.compile")
 
-LEVEL = {"query": 0, "tally": 1, "where": 2, "flows": 3, "said": 3, "kept": 3, "furnished": 3}
+LEVEL = {"query": 0, "tally": 1, "where": 2, "flows": 3, "said": 3, "kept": 3, "furnished": 3, "told": 3}
 NOBODY: frozenset = frozenset()
 
 

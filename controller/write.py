@@ -23,7 +23,7 @@ from controller.numbers import Claim, Numbers, Pool, Spans
 from controller.policy import SYSTEM, Context, Policy, same_project
 from controller.resource import Attribute, Invalid, Resource, Resources
 from controller.rows import Row, as_dict
-from controller.store import Key, Store, Write
+from controller.store import TIDING, Key, Store, Write
 from controller.times import utc
 from controller.transaction import Transaction
 
@@ -77,6 +77,8 @@ class Writer:
                 numbers.append((revision, id, body["owner"]))
             elif kind == NOTE:
                 self.notes[id] = body
+            elif kind == TIDING:
+                self.facts.restore(body)
             elif kind in self.resources:
                 self.model.fill(kind, self.model.make(kind, body))
                 if any(body.get(share.mark) for share in self.resources[kind].shares.values()):
@@ -248,6 +250,7 @@ class Writer:
         if not writes and not facts:
             return
         expecting = {(write.kind, write.id): self._revisions.get((write.kind, write.id), 0) for write in writes}
+        expecting.update({(write.kind, write.id): 0 for write in facts if (write.kind, write.id) not in self._revisions})
         writes += facts
         try:
             self.revision = self.store.commit(writes, expecting)

@@ -105,8 +105,9 @@ def parser() -> argparse.ArgumentParser:
              "Of the hour that has just ended, unless a period is given."),
             ("log", cli_log.log, "what security groups have refused, and let pass",
              "Of ports that a log is about (`openstack network log create`)."),
-            ("events", cli_events.events, "what happens to the objects, as it happens",
-             "A line for each: its place, what has happened, to what. Goes on after a break, without gap or repeat.")):
+            ("events", cli_events.events, "what happens to the objects, and how they do, as it happens",
+             "A line for each: its place, what has happened, to what; or what of it is otherwise, as `status`, and how. Goes on "
+             "after a break, without gap or repeat.")):
         own[name](add(name, partial(_tell, run), what, more))
     for name, what, more in _ASKING:
         made = add(name, ask, what, more)

@@ -30,14 +30,23 @@ def events(arguments: argparse.Namespace, client: Client, page: Page) -> int:
                 raise Failed(data["message"])
             if verb == "begin":
                 continue
-            told = data[data["resource"]]
             page.line(json.dumps({"id": id, "event": verb, **data}) if arguments.json else
-                      f"{id}  {verb:8}{data['resource']} {data['id']}  {told.get('name') or ''}".rstrip())
+                      f"{id}  {verb:12} {data['resource']} {data['id']}  {_more(verb, data)}".rstrip())
             page.out.flush()
             left = left - 1 if left else left
             if left == 0:
                 return FINE
         time.sleep(AGAIN)
+
+
+def _more(verb: str, data: Any) -> str:
+    """What is said of the object: its name, or how it does now and did before."""
+    told = data.get(data["resource"])
+    return told.get("name") or "" if told is not None else f"{_word(data['was'])} -> {_word(data[verb])}"
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _told(client: Client, place: str | None, resource: str | None) -> Iterator[tuple[str, str, Any]]:

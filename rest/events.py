@@ -1,4 +1,4 @@
-"""/v2.0/events: what happens to a project's objects, as it happens (server-sent events).
+"""/v2.0/events: what happens to a project's objects, and how they do, as it happens (server-sent events).
 
     GET /v2.0/events?since=PLACE&resource=port,network       or with Last-Event-ID: PLACE
 
@@ -6,7 +6,10 @@
     event: created | updated | deleted
     data: {"resource": "port", "id": …, "port": {…}}
 
-First comes `event: begin`, with the place from which on it is told. Whoever comes back with the last place that he has seen
+    event: status                                                        or what else is told of an object
+    data: {"resource": "port", "id": …, "status": "ACTIVE", "was": "BUILD"}
+
+Administrators are told of what is seen of the fabric too: hosts, switches, interfaces, links, losses. First comes `event: begin`, with the place from which on it is told. Whoever comes back with the last place that he has seen
 misses nothing and hears nothing twice, even if Hadron was started anew meanwhile; who has been away longer than the log goes
 back is answered 410 and lists anew. One thread serves all readers and waits for none: each is at a place of its own, and who
 falls behind what is kept is told to list anew (`event: lost`). A stream ends after some minutes; come back with the last place.
@@ -160,7 +163,7 @@ class Events:
         given = dict(pairs(request.environ.get("QUERY_STRING", "")))
         for name in given.keys() - {"since", "resource"}:
             raise bad_request(f"{name}: is no parameter here; there are since and resource")
-        by_name = {one.name: kind for kind, one in self._model.resources.items() if not one.fact}
+        by_name = {one.name: kind for kind, one in self._model.resources.items() if one.view is None}
         names = given["resource"].split(",") if "resource" in given else list(by_name)
         for name in names:
             if name not in by_name:
@@ -231,6 +234,8 @@ class Events:
 
     def _said(self, stream: Stream, one: Happening) -> bytes:
         resource = self._model.resources[one.kind]
+        if one.told is not None:
+            return dumps({"resource": resource.name, "id": one.told.id, one.told.name: one.told.now, "was": one.told.before})
         document = self._gallery.to(stream.context, resource).document(one.row)
         return dumps({"resource": resource.name, "id": one.row[0], resource.name: document})
 

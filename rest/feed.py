@@ -1,4 +1,5 @@
-"""What has happened to documents, in order: from the store's log, as far as the model has followed it.
+"""What has happened, in order: to documents, to what was seen of the fabric, and how objects do (controller/tidings.py). From
+the store's log, as far as the model has followed it.
 
 An event's place is its commit and its place in that, "1234.2": whoever has seen all up to one asks for what comes after.
 """
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 from controller.policy import Context
 from controller.sharing import KIND as SHARING
 from controller.sharing import targets
-from controller.store import Store, StoreError
+from controller.store import TIDING, Store, StoreError, Tiding
 
 log = logging.getLogger(__name__)
 
@@ -26,14 +27,15 @@ END = 1 << 30               # the place after all others of a commit
 
 
 class Happening(NamedTuple):
-    """One document that came, changed or went; `row` is it as it is now, or was. `shared` are projects, if it went, with
-    which it had been shared."""
+    """One document or fact that came, changed or went; `row` is it as it is now, or was. `shared` are projects, if it went,
+    with which it had been shared. Or what is `told` of it: then `row` has only whose it is, and the verb is what of it."""
 
     place: Place
     verb: str
     kind: str
     row: Any
     shared: frozenset[str] = frozenset()
+    told: Tiding | None = None
 
 
 def name_of(place: Place) -> str:
@@ -55,6 +57,7 @@ class Feed:
         self._lock = threading.Lock()
         self._events: deque[Happening] = deque(maxlen=KEPT)
         self._coming: deque[Any] = deque()                  # of the log, and not yet of the model
+        self._facts: dict[tuple[str, str], Any] = {}        # as they were last
         self._shares: dict[str, dict[str, int]] = {}        # object -> with whom -> in which commit no more; 0: it is
         self._thread: threading.Thread | None = None
         self._position: Place = (0, 0)
@@ -98,13 +101,35 @@ class Feed:
             one = self._coming.popleft()
             at = self._position[1] + 1 if one.revision == self._position[0] else 0
             self._position = one.revision, at
-            resource = self._model.resources.get(one.kind)
-            body = one.was if one.body is None else one.body
-            if resource is None or resource.fact or body is None:
-                continue
-            shared = self._shared(one, body)
-            verb = "deleted" if one.body is None else "created" if one.new else "updated"
-            self._events.append(Happening(self._position, verb, one.kind, self._model.make(one.kind, body), shared))
+            found = self._told(one) if one.kind == TIDING else self._happened(one)
+            if found is not None:
+                self._events.append(found)
+
+    def _happened(self, one: Any) -> Happening | None:
+        """What became of a document or a fact; None for what only Hadron needs to know."""
+        resource = self._model.resources.get(one.kind)
+        body = one.was if one.body is None else one.body
+        if resource is None or body is None:
+            return None
+        row = self._model.make(one.kind, body)
+        if resource.fact:
+            before = self._facts.pop((one.kind, one.id), None)
+            if one.body is not None:
+                self._facts[one.kind, one.id] = row
+                if before is not None and self._model.same(one.kind, before, row):      # when it was seen last, and the like
+                    return None
+        verb = "deleted" if one.body is None else "created" if one.new else "updated"
+        return Happening(self._position, verb, one.kind, row, self._shared(one, body))
+
+    def _told(self, one: Any) -> Happening | None:
+        """How an object does now."""
+        if one.body is None or one.body["kind"] not in self._model.resources:
+            return None
+        tiding = Tiding(**one.body)
+        resource = self._model.resources[tiding.kind]
+        whose = {resource.owner: tiding.project} if resource.owner else {}
+        row = self._model.make(tiding.kind, {resource.key: tiding.id, **whose})
+        return Happening(self._position, tiding.name, tiding.kind, row, told=tiding)
 
     def _shared(self, one: Any, body: Any) -> frozenset[str]:
         """Keeps account of who shares what; with whom an object was shared that goes."""
@@ -127,5 +152,7 @@ class Feed:
 
     def concerns(self, context: Context, one: Happening) -> bool:
         """Whether somebody may know of it: whose it is, with whom it is shared, administrators."""
+        if one.told is not None and one.told.private and not context.is_admin:
+            return False
         return self._policy.may(context, self._model.resources[one.kind], "get", one.row) or \
             bool(one.shared) and not one.shared.isdisjoint(targets(context.project_id))

@@ -28,6 +28,21 @@ class Write(NamedTuple):
     body: Any
 
 
+class Tiding(NamedTuple):
+    """How something of an object does now, and did before; a document of the kind TIDING says what was told last."""
+
+    kind: str
+    id: str
+    name: str
+    now: Any
+    before: Any
+    project: str | None
+    private: bool                       # for administrators only
+
+
+TIDING = "tiding"
+
+
 class Logged(NamedTuple):
     """One write of a past commit. `was` is the document that it deleted; `new` says that there was none before."""
 

@@ -61,6 +61,7 @@ LAYERS = {
     "controller.desk": 6,
     "controller.announcements": 5,
     "controller.standing": 5,
+    "controller.tidings": 5,
     "controller.vigil": 5,
     "controller.certificates": 5,
     "controller.control": 6,

@@ -98,6 +98,16 @@ def test_events_are_followed_from_a_place_on(hadron: Run, cloud: Fabric) -> None
     assert hadron("events", "--since", "x", who="acme")[0] == 2
 
 
+def test_events_say_how_a_port_does(hadron: Run, cloud: Fabric) -> None:
+    place = str(cloud.hadron.writer.revision)
+    port = cloud.machine(cloud.as_acme, cloud.made["acme net"], "late", "host1")
+    cloud.until(lambda: cloud.hadron.writer.facts.told.get(("port", port["id"], "status")) == "ACTIVE")
+    _, text, _ = hadron("events", "--since", place, "--resource", "port", "--count", "2", who="acme")
+    created, status = (line.split()[1:] for line in text.splitlines())
+    assert created == ["created", "port", port["id"], "late"] and status[:4] == ["status", "port", port["id"], "DOWN"]
+    assert max(map(len, text.splitlines())) <= 80
+
+
 def test_flows_are_ovs_ofctls_text_with_owners(hadron: Run) -> None:
     status, text, _ = hadron("flows", "--port", "web", "--table", "deliver", "--wide")
     assert status == 0 and text.splitlines()[1].startswith(

@@ -2,47 +2,16 @@
 from __future__ import annotations
 
 import http.client
-import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from rest.feed import place_of
 from tests.rest.fabric import TOKENS, Fabric, fabric
-
-
-class Told(NamedTuple):
-    id: str
-    event: str
-    data: Any
-
-
-class Listener:
-    """Reads a stream of events."""
-
-    def __init__(self, cloud: Fabric, who: str, query: str = "", **headers: str) -> None:
-        self.connection = http.client.HTTPConnection("127.0.0.1", cloud.hadron.rest.port, timeout=20)
-        self.connection.request("GET", f"/v2.0/events{query}", headers={"X-Auth-Token": TOKENS[who], **headers})
-        self.answer = self.connection.getresponse()
-
-    def __iter__(self) -> Iterator[Told]:
-        said: dict[str, str] = {}
-        while line := self.answer.readline().decode():
-            if line == "\n" and said:
-                yield Told(said.get("id", ""), said.get("event", ""), json.loads(said["data"]))
-                said = {}
-            elif line != "\n" and not line.startswith(":"):
-                name, _, value = line.rstrip("\n").partition(": ")
-                said[name] = value
-
-    def next(self) -> Told:
-        return next(iter(self))
-
-    def close(self) -> None:
-        self.connection.close()
+from tests.rest.listening import Listener
 
 
 @pytest.fixture
@@ -116,7 +85,7 @@ def test_only_some_kinds_are_told_if_asked_for(cloud: Fabric, listen: Any) -> No
 
 
 @pytest.mark.parametrize(("query", "named"), [("?since=x", "since"), ("?since=999999999", "since"), ("?resource=unicorn", "resource"),
-                                              ("?colour=red", "colour"), ("?resource=interface", "resource")])
+                                              ("?colour=red", "colour"), ("?resource=agent", "resource")])
 def test_what_cannot_be_meant_is_refused(cloud: Fabric, query: str, named: str) -> None:
     refused = cloud.as_acme.ask("GET", f"/v2.0/events{query}")
     assert refused.status == 400 and named in refused.error["message"]
@@ -137,7 +106,7 @@ def test_a_reader_that_reads_nothing_holds_up_nobody(cloud: Fabric, listen: Any)
     silent.sendall(f"GET /v2.0/events HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {TOKENS['acme']}\r\n\r\n".encode())
     cloud.until(lambda: len(cloud.hadron.events._streams) > 0)
     network = cloud.as_acme.create("network", name="talked of")
-    listener = listen()
+    listener = listen(query="?resource=network")
     assert listener.next().event == "begin"
     count = 150
     for number in range(count):
@@ -156,7 +125,7 @@ def test_a_reader_that_reads_nothing_holds_up_nobody(cloud: Fabric, listen: Any)
 
 
 def test_streams_take_no_thread_of_the_listener(cloud: Fabric, listen: Any) -> None:
-    streams = [listen() for _ in range(60)]
+    streams = [listen(query="?resource=network") for _ in range(60)]
     assert all(one.next().event == "begin" for one in streams)
     network = cloud.as_acme.create("network", name="for all")
     assert {one.next().data["id"] for one in streams} == {network["id"]}

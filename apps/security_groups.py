@@ -54,7 +54,7 @@ from apps.places import everywhere, home, homes_of, switches_of
 from apps.protocols import OPENING, PACKET, conversations
 from apps.realms import realm
 from controller.app import flows, query, spread, tally
-from controller.openflow.actions import conjunction, ct, drop, resubmit, set_field
+from controller.openflow.actions import conjunction, count, ct, drop, resubmit, set_field
 from controller.openflow.match import match
 from controller.values import eui64
 
@@ -64,7 +64,7 @@ FAMILIES = tuple(FAMILY.values())
 TAGS = (0x8100, 0x88a8)      # IEEE 802.1Q, 802.1ad
 
 # Connection state (ovs-fields(7)): new 1, established 2, related 4, reply 8, invalid 16, tracked 32.
-NEW, INVALID = (0x21, 0x21), (0x30, 0x30)
+NEW, INVALID, UNKNOWN = (0x21, 0x21), (0x30, 0x30), (0, 0)
 TRACKED, UNTRACKED = (0x20, 0x20), (0, 0x20)
 QUESTION, ANSWERING = (0x20, 0x28), (0x28, 0x28)
 PIECE, LATER_PIECE = (1, 1), (3, 3)
@@ -153,7 +153,8 @@ def put_together(world, switch):
 
 @query
 def openings(world, group_id, guard):
-    """What a group's rules allow: (direction, remote group or address group or None, fields of a match), each once."""
+    """What a group's rules allow: (direction, remote group or address group or None, fields of a match), each once, with the
+    rule that says so."""
     found: dict = {}
     words = PACKET if guard == STATELESS else OPENING
     for rule in world.find("security_group_rule", "security_group_id", group_id):
@@ -162,8 +163,8 @@ def openings(world, group_id, guard):
         for talk in conversations(rule, family, words):
             needs = words.needs if fields or talk else {}
             remote = rule.remote_group_id or rule.remote_address_group_id
-            found[rule.direction, remote, tuple({"eth_type": family, **needs, **fields, **talk}.items())] = None
-    return tuple(found)
+            found.setdefault((rule.direction, remote, tuple({"eth_type": family, **needs, **fields, **talk}.items())), rule.id)
+    return tuple(found.items())
 
 
 def conversation_with(rule, family, words):
@@ -207,7 +208,7 @@ def allow(world, group, switch):
 def allowed(world, group, asked, guard):
     alone: dict = {}
     shared: dict = {}
-    for direction, remote, fields in world.ask(openings, group.id, guard) or ():
+    for (direction, remote, fields), _ in world.ask(openings, group.id, guard) or ():
         table = JUDGES[guard][direction]
         wanted = match({**asked, **dict(fields)})
         if remote is None:
@@ -223,6 +224,36 @@ def allowed(world, group, asked, guard):
     for (table, wanted), groups in shared.items():
         if (table, wanted) not in alone:
             yield table, "remote", wanted, tuple(conjunction(id, 2, 2) for id in sorted(groups))
+
+
+def used_and_watched(world, group):
+    """The switches with ports in the group, if somebody wants to know what its rules allow."""
+    return used(world, group) if world.find("watch", "security_group_id", group.id) else ()
+
+
+@flows(per="security_group", on=used_and_watched, each=True)
+def count_allowed(world, group, switch):
+    """Of a group that is watched each rule has flows above the others that do the same and count."""
+    for together, guard in sorted(world.gathered(users, (group.id, switch))):
+        yield from counted(world, group, {GROUPS: world.ask(groups_key, together)}, guard)
+
+
+def counted(world, group, asked, guard):
+    """What a rule allows that begins a connection, apart from the rest; the stateless do not know which that is.
+
+    A rule with a remote group knows by the conjunction that its other half holds.
+    """
+    for (direction, remote, fields), rule in world.ask(openings, group.id, guard) or ():
+        level, wanted, table = "rule", {**asked, **dict(fields)}, JUDGES[guard][direction]
+        if remote is not None:
+            if (id := world.ask(peers_in, remote)) is None:
+                continue
+            level, wanted = "remote", {**wanted, "conj_id": id}
+        state, mask = wanted.get("ct_state", UNKNOWN)
+        began = {"ct_state": (state | NEW[0], mask | NEW[1])}
+        for above, what, more in ((1, "followed", {}), (2, "began", began))[:1 if guard == STATELESS else 2]:
+            yield table, (level, above), match({**wanted, **more}), (
+                count(what, "security_group_rule", rule, within=group.id), ONWARD[table])
 
 
 # ---- remote groups

@@ -6,7 +6,8 @@
 
 The flows that count are others' (`count(...)` in `switching.py`, `limits.py`); `controller/stats.py` keeps what they count.
 A network has what all ports that it ever had were counted. What is told apart by addresses is counted of ports that are
-watched (`watches.py`). For metering labels it is what crosses gateways: ingress comes from outside, egress goes there.
+watched (`watches.py`). For rules of security groups that are watched it is every packet that passes by them, questions and answers
+(`security_groups.py`); `connections` are packets that began one, each time that they were said. For metering labels it is what crosses gateways: ingress comes from outside, egress goes there.
 """
 from __future__ import annotations
 
@@ -19,10 +20,12 @@ from typing import Any
 from controller.errors import Invalid
 from controller.times import seconds, utc
 
+BEGAN, FOLLOWED = "began", "followed"
 DIRECTIONS = {"sent": "tx", "received": "rx", "ingress": "ingress", "egress": "egress"}
 DROPPED = "dropped"
 NAMES = tuple(f"{way}_{unit}" for way in ("rx", "tx") for unit in ("packets", "bytes"))
 LABEL_NAMES = tuple(f"{way}_{unit}" for way in ("ingress", "egress") for unit in ("packets", "bytes"))
+RULE_NAMES = ("packets", "bytes", "connections")
 COUNTED = {"port": NAMES, "metering_label": LABEL_NAMES}
 MINUTE, HOUR = 60, 3600
 BY_MINUTES = 2 * 86400 - HOUR            # seconds for which minutes are kept
@@ -49,6 +52,18 @@ def of_label(model: Any, label: Any, format: str, asked: Mapping[str, Any]) -> s
                  {"kind": "metering_label", "id": label.id}, format, asked, LABEL_NAMES)
 
 
+def of_rule(model: Any, rule: Any, format: str, asked: Mapping[str, Any]) -> str:
+    """What a rule has allowed, while its group was watched."""
+    return _said(model, {"security_group_rule_id": rule.id, "security_group_id": rule.security_group_id, "project_id": rule.project_id},
+                 {"kind": "security_group_rule", "id": rule.id}, format, asked, RULE_NAMES)
+
+
+def of_group(model: Any, group: Any, format: str, asked: Mapping[str, Any]) -> str:
+    """What all rules of a group have allowed, and each of them."""
+    return _said(model, {"security_group_id": group.id, "project_id": group.project_id},
+                 {"kind": "security_group_rule", "within": group.id}, format, asked, RULE_NAMES)
+
+
 def _said(model: Any, about: dict[str, Any], of: dict[str, str], format: str, asked: Mapping[str, Any],
           names: tuple[str, ...] = NAMES) -> str:
     counts = model.live["statistics"](None)
@@ -66,12 +81,13 @@ def _said(model: Any, about: dict[str, Any], of: dict[str, str], format: str, as
     minute = now - now % MINUTE
     last = picked(counts.history(minute - MINUTE, minute, MINUTE, **of))
     told = {**about, "since": None if since is None else utc(since), "until": utc(until), **added(found, wanted),
-            "rate": {name.replace("_bytes", "_bps").replace("_packets", "_pps"): value * (8 if "bytes" in name else 1) / MINUTE
+            "rate": {name.replace("bytes", "bps").replace("packets", "pps"): value * (8 if "bytes" in name else 1) / MINUTE
                      for name, value in added(last, wanted).items()}}
     if of["kind"] == "port":
         told |= drops(dropped)
     if "within" in of:
-        told["ports"] = [{"port_id": id, **added(some, wanted)} for id, some in by(found, "id").items()]
+        told["ports" if of["kind"] == "port" else "rules"] = [
+            {f"{of['kind']}_id": id, **added(some, wanted)} for id, some in by(found, "id").items()]
     if of["kind"] == "port" and "within" not in of:
         told["addresses"] = [{**dict(zip(("address", "peer"), about.split(" "), strict=True)), **added(some, wanted)}
                              for about, some in by(everything, "about").items() if about]
@@ -130,11 +146,20 @@ def added(sums: Iterable[Any], wanted: Iterable[str] = NAMES) -> Values:
     """What was counted together, by direction."""
     found = dict.fromkeys(wanted, 0)
     for one in sums:
-        for unit, value in (("packets", one.packets), ("bytes", one.octets)):
-            name = f"{DIRECTIONS.get(one.series.what)}_{unit}"
+        for name, value in _named(one):
             if name in found:
                 found[name] += value
     return found
+
+
+def _named(one: Any) -> tuple[tuple[str, int], ...]:
+    """What a sum is of, by the names of answers."""
+    what = one.series.what
+    if what in DIRECTIONS:
+        return (f"{DIRECTIONS[what]}_packets", one.packets), (f"{DIRECTIONS[what]}_bytes", one.octets)
+    if what in (BEGAN, FOLLOWED):
+        return ("packets", one.packets), ("bytes", one.octets), ("connections", one.packets if what == BEGAN else 0)
+    return ()
 
 
 def drops(sums: Iterable[Any]) -> dict[str, Any]:

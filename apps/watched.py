@@ -11,11 +11,13 @@ from controller.openflow.actions import count
 
 
 def settle(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: Any) -> None:
-    """It is of a port or of a network, and of one's own."""
-    named = [name for name in ("port", "network") if document[f"{name}_id"] is not None]
+    """It is of a port, of a network or of a group, and of one's own."""
+    named = [name for name in ("port", "network", "security_group") if document[f"{name}_id"] is not None]
     if len(named) != 1:
-        raise Invalid("port_id", "say either port_id or network_id, and not both")
+        raise Invalid("port_id", "say one of port_id, network_id and security_group_id")
     kind = named[0]
+    if kind == "security_group" and document["peers"]:
+        raise Invalid("peers", "are told apart for ports; leave them out for a security group")
     whole = write.need(kind, document[f"{kind}_id"])
     if before is None and not write.context.is_admin and whole.project_id != write.context.project_id:
         raise Invalid(f"{kind}_id", "belongs to another project; only its own project watches it")

@@ -17,6 +17,8 @@ def words(one: argparse.ArgumentParser) -> None:
     of = one.add_mutually_exclusive_group(required=True)
     of.add_argument("--port", metavar="NAME|ID", help="what this port has sent and received")
     of.add_argument("--network", metavar="NAME|ID", help="what all ports of this network have")
+    of.add_argument("--group", metavar="NAME|ID", help="what the rules of this security group have allowed, if it is watched")
+    of.add_argument("--rule", metavar="ID", help="what this rule of one has")
     of.add_argument("--label", metavar="NAME|ID", help="what this metering label was counted")
     _spans(one)
 
@@ -36,7 +38,7 @@ def _spans(one: argparse.ArgumentParser) -> None:
 
 
 def stats(arguments: argparse.Namespace, client: Client, page: Page) -> int:
-    """Of one port, of one network and its ports, or of one metering label."""
+    """Of one port, network, metering label, security group or rule of one; and of what they consist of."""
     kind = next(one for one in _PLACES if getattr(arguments, one))
     id = id_of(client, kind, getattr(arguments, kind))
     answer = client.show(f"v2.0/{_PLACES[kind]}/{id}/statistics", _period(arguments))
@@ -45,7 +47,7 @@ def stats(arguments: argparse.Namespace, client: Client, page: Page) -> int:
         return FINE
     told, (heads, cells) = answer["statistics"], _WORDS[kind]
     page.table((kind.upper(), *heads), [(id, *cells(told))])
-    parts = (("PORT", "port_id", told.get("ports")), ("ADDRESS", "address", told.get("addresses")), ("FROM", "at", told.get("history")))
+    parts = (("PORT", "port_id", told.get("ports")), ("RULE", "security_group_rule_id", told.get("rules")), ("ADDRESS", "address", told.get("addresses")), ("FROM", "at", told.get("history")))
     for head, name, rows in parts:
         if rows:
             page.line()
@@ -80,9 +82,15 @@ def _cells(*ways: str) -> Callable[[Mapping[str, Any]], tuple[str, ...]]:
     return lambda told: tuple(text for way in ways for text in (f"{told[f'{way}_packets']} packets", size(told[f"{way}_bytes"])))
 
 
-_PLACES = {"port": "ports", "network": "networks", "label": "metering/metering-labels"}
+def _allowed(told: Mapping[str, Any]) -> tuple[str, ...]:
+    return f"{told['connections']}", f"{told['packets']} packets", size(told["bytes"])
+
+
+_PLACES = {"port": "ports", "network": "networks", "label": "metering/metering-labels", "group": "security-groups",
+           "rule": "security-group-rules"}
+_RULES = ("CONNECTIONS", "ALLOWED", ""), _allowed
 _SENT = ("SENT", "", "RECEIVED", ""), _cells("tx", "rx")
-_WORDS = {"port": _SENT, "network": _SENT, "label": (("OUTSIDE", "", "FROM OUTSIDE", ""), _cells("egress", "ingress"))}
+_WORDS = {"port": _SENT, "network": _SENT, "group": _RULES, "rule": _RULES, "label": (("OUTSIDE", "", "FROM OUTSIDE", ""), _cells("egress", "ingress"))}
 
 
 def _period(arguments: argparse.Namespace) -> dict[str, str | None]:
@@ -91,7 +99,7 @@ def _period(arguments: argparse.Namespace) -> dict[str, str | None]:
 
 def id_of(client: Client, kind: str, text: str) -> str:
     """The id of what a person means, by id or by name. Raises Failed."""
-    for name in ("id", "name"):
+    for name in ("id", "name") if kind != "rule" else ("id",):
         (found,) = client.show(f"v2.0/{_PLACES[kind]}", {name: text, "fields": "id"}).values()
         if len(found) > 1:
             raise Failed(f"{kind}: {len(found)} are called {text}; say which by its id", 2)

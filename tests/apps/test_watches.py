@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from apps.pipeline import PIPELINE
 from controller.errors import Conflict, Invalid
+from controller.openflow.actions import Counted
+from controller.openflow.text import Names, match_parts
 from tests.apps.cases import HOSTS
 from tests.kit.net import Net
-from tests.kit.talk import Said, broadcast, tcp, to_unknown, udp
-from tests.kit.worlds import ADMIN, ANN, BOB, World
+from tests.kit.talk import ACK, Said, broadcast, ping, tcp, to_unknown, udp
+from tests.kit.worlds import ADMIN, ANN, BOB, World, refused
 
 
 def watch(net: Net, **attributes: Any) -> Any:
@@ -22,12 +25,21 @@ def watch(net: Net, **attributes: Any) -> Any:
 
 def counted(net: Net, said: Said) -> Counter[tuple[str, str, str]]:
     """(port, what, about) of each flow that counts and that the packet passes."""
-    held = {(*entry.key[:2], b"\x86\xdd" in entry.match, entry.cookie): entry.counts for bridge in net.bridges.values()
-            for entry in bridge.held.values() if getattr(entry, "counts", None)}
-    passed = re.findall(r"\((\d+)\): priority (\d+), (.*), cookie (0x[0-9a-f]+)", str(net.send(said)))
     names = {port.id: port.name for port in net.model.find("port", "all", True)}
-    found = [held.get((int(table), int(priority), "ipv6" in fields, int(cookie, 16))) for table, priority, fields, cookie in passed]
-    return Counter((names[of.id], of.what, of.about) for of in found if of)
+    return Counter((names[of.id], of.what, of.about) for of in passed(net, said) if of.kind == "port")
+
+
+def allowed(net: Net, said: Said) -> Counter[tuple[str, str]]:
+    """(rule, began or followed) of each flow that counts for a rule and that the packet passes."""
+    return Counter((of.id, of.what) for of in passed(net, said) if of.kind == "security_group_rule")
+
+
+def passed(net: Net, said: Said) -> list[Counted]:
+    """For what the flows count that the packet passes, in order."""
+    held = {(*entry.key[:2], ", ".join(match_parts(entry.match, Names(PIPELINE))), entry.cookie): entry.counts
+            for bridge in net.bridges.values() for entry in bridge.held.values() if getattr(entry, "counts", None)}
+    found = re.findall(r"\((\d+)\): priority (\d+), (.*), cookie (0x[0-9a-f]+)", str(net.send(said)))
+    return [of for table, priority, fields, cookie in found if (of := held.get((int(table), int(priority), fields, int(cookie, 16))))]
 
 
 @HOSTS
@@ -107,3 +119,73 @@ def test_what_is_watched_is_watched_once_and_its_watch_goes_with_it() -> None:
     assert refused.value.type == "WatchExists"
     world.drop(port, ADMIN)
     assert not world.model.rows["watch"]
+
+
+# ---- what rules allow
+
+@HOSTS
+def test_each_rule_of_a_watched_group_counts_every_packet_that_it_allows(net: Net, there: str) -> None:
+    network, web = net.network("red"), net.group("web")
+    http = net.rule(web, protocol="tcp", ports=80)
+    many = net.rule(web, protocol="udp", ports=(5000, 5009), v=6)
+    server, client = net.port("server", on="host1", network=network, groups=[web]), net.port("client", on=there, network=network)
+    watch(net, security_group_id=web.id)
+    said = tcp(client, server, 80)
+    assert allowed(net, said) == {(http.id, "began"): 1}
+    assert allowed(net, said.answer()) == {(http.id, "followed"): 1}
+    assert allowed(net, tcp(client, server, 80, flags=ACK)) == {(http.id, "followed"): 1}
+    for port in (5000, 5003, 5009):
+        assert allowed(net, udp(client, server, port, v=6)) == {(many.id, "began"): 1}
+    assert allowed(net, tcp(client, server, 81)) == {}
+    out = allowed(net, udp(server, client, 53))
+    assert [(net.model.get("security_group_rule", id).direction, what) for id, what in out] == [("egress", "began")]
+
+
+@HOSTS
+def test_rules_with_a_remote_group_or_a_list_of_addresses_count_each_for_itself(net: Net, there: str) -> None:
+    network, db, front = net.network("red"), net.group("db"), net.group("front")
+    a, b = net.port("a", on="host1", network=network, groups=[db]), net.port("b", on=there, network=network, groups=[front])
+    sql, ping_, listed = (net.rule(db, protocol="tcp", ports=3306, remote=front), net.rule(db, protocol="icmp", remote=front),
+                          net.rule(db, protocol="tcp", ports=22, remote=net.addresses("some", f"{b.ip}/32")))
+    watch(net, security_group_id=db.id)
+    assert allowed(net, tcp(b, a, 3306)) == {(sql.id, "began"): 1}
+    assert allowed(net, tcp(a, b, 40000, source_port=3306, flags=0x12)) == {(sql.id, "followed"): 1}
+    assert allowed(net, ping(b, a)) == {(ping_.id, "began"): 1} and allowed(net, tcp(b, a, 22)) == {(listed.id, "began"): 1}
+    assert allowed(net, tcp(b, a, 3307)) == {}
+
+
+@HOSTS
+def test_a_watched_group_lets_pass_what_it_did_and_its_flows_stay(net: Net, there: str) -> None:
+    network, web = net.network("red"), net.group("web")
+    net.rule(web, protocol="tcp", ports=80)
+    server, client = net.port("server", on="host1", network=network, groups=[web]), net.port("client", on=there, network=network)
+    before = dict(net.flows("host1"))
+    whole = watch(net, security_group_id=web.id)
+    assert before.items() <= net.flows("host1").items()
+    net.passes(tcp(client, server, 80))
+    net.send(tcp(client, server, 81, source_port=40001)).reaches_nobody()
+    net.writer.delete(ADMIN, "watch", whole.id)
+    net.settle()
+    assert net.flows("host1") == before
+
+
+def test_rules_of_stateless_groups_count_what_they_allow_in_either_direction(net: Net) -> None:
+    network, web = net.network("red"), net.group("web", stateful=False)
+    http = net.rule(web, protocol="tcp", ports=80)
+    server, client = net.port("server", on="host1", network=network, groups=[web]), net.port("client", on="host1", network=network)
+    watch(net, security_group_id=web.id)
+    assert allowed(net, tcp(client, server, 80)) == {(http.id, "followed"): 1}
+
+
+def test_a_watch_of_a_group_tells_no_peers_apart_and_is_of_one_thing(world: World) -> None:
+    group = world.make("security_group", name="web")
+    for said in ({"peers": ["10.0.0.0/8"]}, {"port_id": world.make("port", network_id=world.network("10.0.0.0/24").id).id}):
+        with pytest.raises(Invalid):
+            world.make("watch", security_group_id=group.id, **said)
+    world.make("watch", security_group_id=group.id)
+    with pytest.raises(Conflict):
+        world.make("watch", security_group_id=group.id)
+    with refused("SecurityGroupNotFound"):
+        world.make("watch", BOB, security_group_id=group.id)
+    world.drop(group)
+    assert not world.model.find("watch", "security_group_id", group.id)

@@ -392,7 +392,7 @@ def furnish(seed: int, *, tame: bool = False) -> list[Batch]:
         (chance.trunk, TRUNKS),
         (chance.access_rule, ACCESS_RULES),
         (chance.isolation, 1),
-        (chance.watch, 3),
+        (chance.watch, 5),
         (chance.label, LABELS),
         (chance.label_rule, LABEL_RULES),
         (chance.log, LOGS // 2),

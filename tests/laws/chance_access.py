@@ -6,7 +6,7 @@ from tests.laws.chance_routed import NETWORKS, SUBNETS, Routed
 from tests.laws.operations import Operation, name
 
 ACCESS_RULES = 6
-WATCHES = NETWORKS + 3
+WATCHES = NETWORKS + 6
 LABELS, LABEL_RULES = 2, 6
 LOGS = 4
 
@@ -30,11 +30,11 @@ class Access(Routed):
             "remote_ip_prefix": self.random.choice((None, "2001:db8::/32" if v6 else "10.0.0.0/9"))})
 
     def watch(self) -> Operation:
-        """One for a port or a network."""
+        """One for a port, a network or a group."""
         number = self._below(WATCHES)
-        of = "network" if number < NETWORKS else "port"
+        of, place = ("network", number) if number < NETWORKS else ("port" if number % 2 else "security_group", (number - NETWORKS) // 2)
         return Operation("watch", name("watch", number), {
-            "port_id": None, "network_id": None, f"{of}_id": name(of, number if of == "network" else number - NETWORKS),
+            "port_id": None, "network_id": None, "security_group_id": None, f"{of}_id": name(of, place),
             "peers": self.random.sample(["10.0.0.0/8", "10.0.0.0/24", "2001:db8::/32"], self._below(3))})
 
     def label(self) -> Operation:

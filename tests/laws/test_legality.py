@@ -29,6 +29,7 @@ from apps.pipeline import (
     ROUTE,
     TUNNEL_PORT,
 )
+from apps.security_groups import ONWARD
 from controller.app import APPS, RULES, TALLIES, Rule
 from controller.compile import Compiler
 from controller.model import Model
@@ -147,6 +148,8 @@ class Law:
         if flow.table in (COUNT_IN, COUNT_OUT):         # … and for each length of an own block and of a peer's
             levels |= {number + length for name, number in flow.table.levels.items() if name in ("peer", "twin")
                        for length in range(129 * 129)}
+        if flow.table in ONWARD:                        # … and above rules for what they have allowed
+            levels |= {flow.table.levels[name] + above for name in ("rule", "remote") for above in (1, 2)}
         _must(flow.priority in levels, f"{flow.priority} is no level of {flow.table}")
         app = flow.why.app if flow.why else None
         _must(app in APPS, "nobody says why")

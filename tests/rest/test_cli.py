@@ -84,6 +84,9 @@ def test_stats_and_usage_tell_what_was_sent_and_received(hadron: Run, cloud: Fab
         assert label["id"] in told and "7 packets" in told and "7.0 kB" in told
     assert f"metering_label,{label['id']}" in hadron("usage", *period, "--csv", who="acme")[1]
     assert hadron("stats", "--port", "nobody", who="acme")[0] == 1
+    assert "CONNECTIONS" in hadron("stats", "--group", "default", who="acme")[1]
+    assert hadron("stats", "--rule", cloud.made["rule"]["id"], "--json", who="acme")[0] == 0
+    assert hadron("stats", "--rule", "nobody", who="acme")[0] == 1
     assert hadron("usage", "--since", "x", who="acme")[0] == 2
 
 

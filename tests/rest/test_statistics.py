@@ -80,6 +80,47 @@ def test_what_cannot_be_meant_is_refused_by_name(cloud: Fabric, counted: dict[st
     assert refused.status == 400 and named in refused.error["message"], refused
 
 
+@pytest.fixture(scope="module")
+def allowed(cloud: Fabric) -> dict[str, str]:
+    """A group whose two rules have allowed 10 and 20 packets, of which one began a connection each; and a port with drops."""
+    group = cloud.as_acme.create("security_group", name="counted")["id"]
+    found, ledger = {"group": group}, cloud.hadron.statistics.ledger
+    for number, protocol in enumerate(("tcp", "udp"), 1):
+        rule = found[protocol] = cloud.as_acme.create("security_group_rule", security_group_id=group, direction="ingress", protocol=protocol)["id"]
+        for what, packets in (("began", 1), ("followed", 10 * number - 1)):
+            series = ledger.number(Series("security_group_rule", rule, what, "", group, "acme"))
+            ledger.save(cloud.hadron.statistics.now(), [(series, packets, 100 * packets)], {})
+    for reason, packets in (("not part of any connection", 2), ("no rule allows the port to say it", 3)):
+        series = ledger.number(Series("port", cloud.made["web"]["id"], "dropped", reason, cloud.made["acme net"]["id"], "acme"))
+        ledger.save(cloud.hadron.statistics.now(), [(series, packets, 60 * packets)], {})
+    return found
+
+
+def test_a_rule_says_what_it_has_allowed_and_a_group_what_each_of_its_rules_has(cloud: Fabric, allowed: dict[str, str]) -> None:
+    told = cloud.as_acme.get(f"/v2.0/security-group-rules/{allowed['udp']}/statistics")["statistics"]
+    assert (told["packets"], told["bytes"], told["connections"], told["security_group_id"]) == (20, 2000, 1, allowed["group"])
+    assert set(told["rate"]) == {"pps", "bps", "connections"}
+    whole = cloud.as_acme.get(f"/v2.0/security-groups/{allowed['group']}/statistics?step=60")["statistics"]
+    assert (whole["packets"], whole["bytes"], whole["connections"]) == (30, 3000, 2) and whole["history"][-1]["packets"] in (0, 30)
+    assert {one["security_group_rule_id"]: one["packets"] for one in whole["rules"]} == {allowed["tcp"]: 10, allowed["udp"]: 20}
+    status, _, body = text(cloud, f"/v2.0/security-groups/{allowed['group']}/statistics?format=csv&data=connections,packets")
+    assert status == 200 and sorted(body.splitlines())[1].endswith("acme,1,10") | sorted(body.splitlines())[1].endswith("acme,1,20")
+    for path in (f"security-groups/{allowed['group']}", f"security-group-rules/{allowed['tcp']}"):
+        assert cloud.as_bolt.ask("GET", f"/v2.0/{path}/statistics").status == 404
+        assert cloud.as_acme.ask("GET", f"/v2.0/{path}/statistics?data=tx_bytes").status == 400
+    assert not [one for one in cloud.as_acme.get("/v2.0/usage?since=0")["usage"] if one["id"] in allowed.values()], "bills do not tell of rules"
+
+
+def test_a_port_says_what_was_dropped_and_why(cloud: Fabric, allowed: dict[str, str]) -> None:
+    told = cloud.as_acme.get(f"/v2.0/ports/{cloud.made['web']['id']}/statistics")["statistics"]
+    assert (told["dropped_packets"], told["dropped_bytes"]) == (5, 300)
+    assert {one["reason"]: (one["packets"], one["bytes"]) for one in told["drops"]} == {
+        "not part of any connection": (2, 120), "no rule allows the port to say it": (3, 180)}
+    assert told["addresses"] == []
+    network = cloud.as_acme.get(f"/v2.0/networks/{cloud.made['acme net']['id']}/statistics")["statistics"]
+    assert network["dropped_packets"] == 5
+
+
 def test_nobody_sees_what_another_project_was_counted(cloud: Fabric, counted: dict[str, Any]) -> None:
     assert cloud.as_bolt.ask("GET", f"/v2.0/ports/{counted['web']}/statistics").status == 404
     assert cloud.as_bolt.ask("GET", f"/v2.0/networks/{counted['network']}/statistics").status == 404

@@ -7,9 +7,11 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Iterator
+from socket import AF_INET, SOCK_DGRAM
 
 import pytest
 
+from scenarios.sockets import socket_in
 from tests.scenarios.site import Machine, Site, Wish, wait
 
 pytestmark = pytest.mark.root
@@ -114,6 +116,35 @@ def test_what_is_told_of_each_address_and_peer_is_exact_too(site: Site, pair: li
          "thirty requests of 98 bytes and their answers are not told of", PATIENCE)
     site.ask("DELETE", f"/v2.0/watches/{watch['id']}")
     meter.exact()
+
+
+def test_what_a_rule_has_allowed_is_exact_over_a_restart_and_a_change_of_its_group(site: Site) -> None:
+    network, group = site.network("ruled"), site.group("ruled", "web")
+    rules = {kind: site.rule(group, protocol=kind, **said) for kind, said in (("icmp", {}), ("udp", {"remote_group_id": group}))}
+    near, far, other = site.machines(*(Wish(f"ruled{host}{number}", network, host, number, {"security_groups": [group]})
+                                       for host, number in ((1, 31), (2, 32), (1, 33))))
+    site.ask("POST", "/v2.0/watches", {"watch": {"security_group_id": group, "project_id": "ruled"}})
+
+    def told(kind: str) -> tuple[int, int, int]:
+        found = site.ask("GET", f"/v2.0/security-group-rules/{rules[kind]}/statistics")["statistics"]
+        return found["packets"], found["bytes"], found["connections"]
+
+    for count, after in ((20, 20), (30, 50)):
+        for receiver in (far, other):
+            assert near.vm.ping(receiver.ip, count, interval=0.01).received == count
+        # Each echo and each answer is held against the rule once, where the one is that was asked; 98 octets each.
+        wait(lambda after=after: told("icmp")[:2] == (4 * after, 98 * 4 * after), f"not {4 * after} packets", PATIENCE)
+        site.rule(group, protocol="tcp", port_range_min=after, port_range_max=after)
+        site.hadron.kill()
+        site.hadron.start()
+        wait(lambda: site.ask("GET", "/v2.0/agents?alive=true")["agents"], "no switch is back", PATIENCE)
+    assert told("icmp")[2] == 4, "each of four pings began one"
+    with socket_in(far.vm.namespace.name, AF_INET, SOCK_DGRAM) as heard, socket_in(near.vm.namespace.name, AF_INET, SOCK_DGRAM) as asks:
+        heard.bind((far.ip, 5001))              # nobody says that there is no such port
+        for _ in range(7):
+            asks.sendto(b"x" * 8, (far.ip, 5001))
+        wait(lambda: told("udp")[:2] == (7, 7 * 50), "what a remote group allows is not counted", PATIENCE)
+    assert sum(one["packets"] for one in site.ask("GET", f"/v2.0/security-groups/{group}/statistics")["statistics"]["rules"]) >= 207
 
 
 def test_nothing_is_doubled_while_flows_are_replaced_and_hadron_is_killed(site: Site, pair: list[Machine]) -> None:

@@ -10,20 +10,22 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
+from controller import host_rows
+from controller.alarms import Alarms
 from controller.announcements import Announcements
 from controller.certificates import Certificates
 from controller.compile import Compiler
+from controller.confirmations import Confirmations
 from controller.fading import Fading
 from controller.keeping import Keeping
 from controller.later import Means, Told
 from controller.model import Change
 from controller.queues import Furnishing
+from controller.refusals import Refusals
 from controller.remembered import Unremembered
 from controller.replies import Replies
 from controller.rollout import Rollout
@@ -43,13 +45,10 @@ log = logging.getLogger("hadron.control")
 TURNS = 5                  # at most, of following changes that follow from changes
 LATE = 3.0                 # seconds after which a tick says nothing about how long nothing was heard
 EXAMPLES = 20              # of each kind of wrong entry, kept from the last reading of a switch
-AGAIN = 60.0               # seconds within which the same alarm is not another one
-ALIKE = ("switch", "port", "object", "rule")        # what makes two alarms the same
-KEPT = 200                 # alarms kept for `hadron audit` and the log
 
 
 class Control:
-    """Lives on the desk thread, but for `status`, `wait_realized` and `explain`, which any thread may ask."""
+    """Lives on the desk thread, but for `status`, which any thread may ask."""
 
     def __init__(self, *, model: Any, writer: Any, compiler: Compiler, switches: Any,
                  home: Callable[[str], str | None], now: Callable[[], float], passed: Callable[[], float] = monotonic,
@@ -66,10 +65,8 @@ class Control:
         self.home, self.now, self.passed, self.audit_interval = home, now, passed, audit_interval
         self.seq = 0
         self.standing: dict[str, Standing] = {}                          # switches that are connected
-        self.pending: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-        self.refused: dict[tuple[str, tuple], str] = {}                  # (switch, key) -> the switch's words
-        self.errors: dict[tuple[str, str], str] = {}                     # object -> why a switch refuses it
-        self.alarms: deque[dict[str, Any]] = deque(maxlen=KEPT)
+        self.alarms = Alarms(now)
+        self._alarm = self.alarms.note
         self.fading = Fading(model, writer.learn, fading)
         self.replies = Replies(model=model, compiler=compiler, switches=switches, learn=writer.learn, alarm=self._alarm,
                                seals=seals or Seals(now, bytes), fading=self.fading, means=means, write_down=write_down)
@@ -77,7 +74,9 @@ class Control:
         self.keeping = Keeping(model, compiler.world, writer, kept, self._alarm)
         self.furnishing = Furnishing(model, compiler.world, furnished, furnish)
         self.tidings = Tidings(model, compiler.world, writer, tellers, self._known)
+        self.refusals = Refusals(compiler.why, self._alarm, self.tidings.may_differ)
         self.rollout = Rollout(self._change)
+        self.confirmations = Confirmations(self.standing, lambda: bool(self.rollout.waiting), self.tidings.may_differ)
         self.ports = SwitchPorts(model, writer.learn, tuple(adopted))
         self.statistics, self.followed = statistics, followed
         self.certificates = certificates or Certificates(model.rows, writer.learn)
@@ -87,12 +86,11 @@ class Control:
         self._strangers = Sparing(passed)
         self._early: set[str] = set()                                    # switches that are being read before the desk knows
         self._next_audit: dict[str, float] = {}
-        self._changed = threading.Condition()
         self._on: dict[type, Callable[[Any], None]] = {
             events.SwitchGreeted: self._greeted, events.SwitchGone: self._gone, events.SwitchRead: self._read,
-            events.SwitchConfirmed: self._confirmed, events.SwitchRefused: self._refused,
+            events.SwitchConfirmed: self._confirmed, events.SwitchRefused: self.refusals.refused,
             events.PacketsWaiting: self.replies.take, events.SwitchTwice: self._twice, events.Impostor: self._impostor,
-            events.SwitchAccepted: lambda event: self._forgive(event.switch_id, event.key),
+            events.SwitchAccepted: self.refusals.accepted,
             events.SwitchDemoted: self._demoted, events.PortChanged: self._port_changed,
             events.PortsTold: self.ports.told, HostFacts: self._facts, Tick: self._tick,
             Beat: self._beat, Told: lambda event: event.done(event.answer), **(statistics.handlers if statistics else {})}
@@ -170,10 +168,7 @@ class Control:
 
     def _send(self, delta: Any) -> None:
         sent = self.rollout.take(delta.changes, delta.late, self.passed())
-        for thing, concerned in delta.concerned.items():
-            for switch in concerned & sent.keys():
-                self.standing[switch].waiting.append((sent[switch], thing))
-                self.pending[thing].add(switch)
+        self.confirmations.sent(delta.concerned, sent)
 
     def _change(self, changes: Mapping[str, Mapping[tuple, Any]]) -> dict[str, int]:
         """Tell switches; the number by which each will confirm. Of who is away, or not read yet, a read finds what differs."""
@@ -183,7 +178,7 @@ class Control:
             standing = self.standing.get(switch)
             if standing is not None and standing.first is not None:
                 for key in told:
-                    self._forgive(switch, key)
+                    self.refusals.forgive(switch, key)
                 standing.sent = sent[switch] = self.seq
                 self._account(switch, told)
                 self.switches.change(switch, told, self.seq)
@@ -236,12 +231,11 @@ class Control:
         self.vigil.gone(event.switch_id)
         self.ports.gone(event.switch_id)
         if standing:
-            self._release(event.switch_id, standing, None)
+            self.confirmations.release(event.switch_id, standing, None)
         self.rollout.gone(event.switch_id, self.passed())
-        for switch, key in [refused for refused in self.refused if refused[0] == event.switch_id]:
-            self._forgive(switch, key)            # when it comes back it may be another version: ask again
+        self.refusals.forgive_all(event.switch_id)
         self._hurry()
-        self._notify()
+        self.confirmations.notify()
 
     def _read(self, event: Any) -> None:
         """The switch says what it holds: send what differs from what it should hold."""
@@ -258,7 +252,7 @@ class Control:
             if self.statistics is not None:
                 self.statistics.begin(event.switch_id, self.now())
         found = difference(desired, event.have, changed={*event.changed, *self.rollout.held_back(event.switch_id)})
-        for key in [key for key in found if (event.switch_id, key) in self.refused] if self.refused else ():
+        for key in [key for key in found if (event.switch_id, key) in self.refusals.entries] if self.refusals.entries else ():
             del found[key]
         standing.audit = {"at": self.now(), "first": standing.first is None, "wanted": len(desired),
                           "held": len(event.have), "alien": len(found.alien), "missing": len(found.missing),
@@ -273,7 +267,7 @@ class Control:
                         altered=len(found.altered))
         standing.sent = self.seq
         self.switches.change(event.switch_id, found, self.seq)
-        self._notify()
+        self.confirmations.notify()
 
     def _confirmed(self, event: Any) -> None:
         standing = self.standing.get(event.switch_id)
@@ -285,26 +279,10 @@ class Control:
                 self._look_again(event.switch_id)
             standing.in_step = True
             self.vigil.in_step(event.switch_id)
-        self._release(event.switch_id, standing, event.seq)
+        self.confirmations.release(event.switch_id, standing, event.seq)
         self.rollout.confirmed(event.switch_id, event.seq, self.passed())
         self._hurry()
-        self._notify()
-
-    def _release(self, switch: str, standing: Standing, seq: int | None) -> None:
-        """The switch has confirmed up to `seq` (None: it is gone): nobody waits for that any more."""
-        kept: set = set()
-        if seq is not None:
-            kept = {thing for at, thing in standing.waiting if at > seq}
-        while standing.waiting and (seq is None or standing.waiting[0][0] <= seq):
-            _, thing = standing.waiting.popleft()
-            if thing in kept:
-                continue
-            waited = self.pending.get(thing)
-            if waited is not None:
-                waited.discard(switch)
-                if not waited:
-                    del self.pending[thing]
-                    self.tidings.may_differ([thing])
+        self.confirmations.notify()
 
     def _twice(self, event: Any) -> None:
         self._alarm("twice", switch=event.switch_id, kept=event.kept, refused=event.refused)
@@ -316,41 +294,18 @@ class Control:
     def _demoted(self, event: Any) -> None:
         self._alarm("demoted", switch=event.switch_id, said=event.text)
 
-    def _refused(self, event: Any) -> None:
-        self.refused[event.switch_id, event.key] = event.text
-        for rule, args in self.compiler.why(event.switch_id, event.key)[:1]:
-            self.errors[rule.per, args[0]] = event.text
-            self.tidings.may_differ([(rule.per, args[0])])
-            self._alarm("refused", switch=event.switch_id, rule=rule.name, object=f"{rule.per} {args[0]}",
-                        said=event.text)
-
-    def _forgive(self, switch: str, key: tuple) -> None:
-        if self.refused and self.refused.pop((switch, key), None) is not None:
-            for rule, args in self.compiler.why(switch, key)[:1]:
-                self.errors.pop((rule.per, args[0]), None)
-                self.tidings.may_differ([(rule.per, args[0])])
-
     # ---- facts and packets
     def _facts(self, event: Any) -> None:
-        """Rows of a host came or went. It speaks only of what is its own."""
-        rows = self.model.rows
+        """Rows of a host came or went."""
         if self.certificates.keep_host(event.host_id, event.certificate):
             for switch in self.model.find("switch", "host_id", event.host_id):
                 if switch.id in self.standing:
                     self._shows_its_own(switch.id, self.standing[switch.id])
-        removes = [(kind, id) for kind, id in event.removes
-                   if id in rows[kind] and getattr(rows[kind][id], "host_id", id) == event.host_id]
-        if event.complete:
-            seen = {(kind, row["id"]) for kind, row in event.puts}
-            removes += [(kind, row.id) for kind in ("interface", "uplink", "switch")
-                        for row in self.model.find(kind, "host_id", event.host_id) if (kind, row.id) not in seen]
-        for kind, row in event.puts:
-            before = rows["switch"].get(row["id"]) if kind == "switch" else None
-            if before is not None and before.host_id != event.host_id:
-                if before.host_id is not None:
-                    self._alarm("moved", switch=before.id, was=before.host_id, now=event.host_id)
-                removes += [(other, seen.id) for other in ("interface", "uplink")
-                            for seen in self.model.find(other, "switch_id", before.id) if seen.host_id != event.host_id]
+        removes = host_rows.gone(self.model, event)
+        for switch in host_rows.taken_over(self.model, event):
+            if switch.host_id is not None:
+                self._alarm("moved", switch=switch.id, was=switch.host_id, now=event.host_id)
+            removes += host_rows.left_behind(self.model, switch, event.host_id)
         self.writer.learn(event.puts, removes)
 
     def _port_changed(self, event: Any) -> None:
@@ -390,26 +345,16 @@ class Control:
         for switch in list(switches) or [id for id, standing in self.standing.items() if standing.in_step]:
             self.switches.read(switch, audit=True)
 
-    def _alarm(self, what: str, **details: Any) -> None:
-        """Note it. What goes on and on is one alarm, counted: it must not push the others out, nor fill the log."""
-        now, about = self.now(), {"alarm": what, **{name: details[name] for name in ALIKE if name in details}}
-        for place, known in enumerate(self.alarms):
-            if about.items() <= known.items() and now - known["at"] < AGAIN:
-                self.alarms[place] = {**known, **details, "at": now, "times": known.get("times", 1) + 1}
-                return
-        self.alarms.append({"alarm": what, "at": now, **details})
-        log.warning("%s: %s", what, ", ".join(f"{name} {value}" for name, value in details.items()))
-
     # ---- what is true of a port; from any thread
     def status(self, port_id: str) -> str:
         """DOWN until its interface is seen, BUILD until every switch concerned has confirmed, then ACTIVE."""
-        if ("port", port_id) in self.errors:
+        if ("port", port_id) in self.refusals.objects:
             return "ERROR"
         home = self.home(port_id)
         if home is None:
             return "DOWN"
         standing = self.standing.get(home)
-        if standing is None or not standing.in_step or ("port", port_id) in self.pending:
+        if standing is None or not standing.in_step or ("port", port_id) in self.confirmations.pending:
             return "BUILD"
         return "ACTIVE"
 
@@ -417,7 +362,7 @@ class Control:
         """Whether it is known how an object does: of a port that is on a switch, if that is in step, or lost; of others,
         if nothing is under way."""
         if kind != "port":
-            return (kind, id) not in self.pending
+            return (kind, id) not in self.confirmations.pending
         home = self.home(id)
         return home is None or home in self.model.rows["loss"] or home in self.standing and self.standing[home].in_step
 
@@ -425,29 +370,3 @@ class Control:
         """A switch has come, or gone for good: how its ports do may be told."""
         self.tidings.may_differ([("switch", switch), *(
             ("port", seen.port_id) for seen in self.model.find("interface", "switch_id", switch) if seen.port_id)])
-
-    def wait_realized(self, timeout: float) -> bool:
-        """Wait until every connected switch has confirmed all that was wanted when this was called."""
-        wanted: dict[str, int] = {}
-
-        def confirmed() -> bool:
-            if self.rollout.waiting:
-                return False
-            if not wanted:
-                wanted.update({id: one.sent for id, one in list(self.standing.items()) if one.first is not None})
-            return all(id not in self.standing or self.standing[id].confirmed >= seq for id, seq in wanted.items())
-
-        with self._changed:
-            return self._changed.wait_for(confirmed, timeout)
-
-    def wait_read(self, before: Mapping[str, Any], timeout: float) -> bool:
-        """Wait until each of these switches has been read anew: `before` is what `audit` was in its standing."""
-        def read() -> bool:
-            return all(id not in self.standing or self.standing[id].audit is not was for id, was in before.items())
-
-        with self._changed:
-            return self._changed.wait_for(read, timeout)
-
-    def _notify(self) -> None:
-        with self._changed:
-            self._changed.notify_all()

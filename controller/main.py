@@ -138,7 +138,7 @@ class Hadron:
         self.model.live["link.age"] = lambda row: self.control.fading.age("link", row.id)
         self.model.live["statistics"] = lambda _: self.statistics
         self.model.live["realized"] = lambda named: (
-            "ERROR" if named in self.control.errors else "BUILD" if named in self.control.pending else "ACTIVE")
+            "ERROR" if named in self.control.refusals.objects else "BUILD" if named in self.control.confirmations.pending else "ACTIVE")
         self.model.live["port.status"] = lambda row: self.control.status(row.id)
         self.model.live["router.switch"] = lambda row: self._gateway(row.id)
         self.model.live["switch.heard"] = self._heard
@@ -166,7 +166,7 @@ class Hadron:
         inside = Inspect(self.control, self.desk.call, counters=self.switches.counters, sessions=self.switches.report,
                          peers=self.ovsdb.peers)
         return Api(model=self.model, writer=self.writer, authenticate=self.access.authenticate, call=self.desk.call,
-                   realized=self.control.wait_realized, without=_known_parts(self.resources, self.config.without),
+                   realized=self.control.confirmations.wait_realized, without=_known_parts(self.resources, self.config.without),
                    allowance=Allowance(self.config.requests_per_second) if self.config.requests_per_second else None, mounts={
                        "metrics": Metrics(self.control, self.desk, self.switches.report, self.statistics),
                        "v2.0/usage": Usage(self.statistics), "v2.0/events": self.events,

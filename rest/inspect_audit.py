@@ -23,8 +23,8 @@ MOST = 100
 def audited(control: Any, call: Callable[..., Any], switch: str | None, say: Say) -> dict[str, Any]:
     """Read one switch or all, wait for the repairs, and tell what was found. Blocks; not for the desk's own thread."""
     before = call(_begin, control, switch)
-    read = control.wait_read(before, PATIENCE)
-    confirmed = control.wait_realized(PATIENCE) if read else False
+    read = control.confirmations.wait_read(before, PATIENCE)
+    confirmed = control.confirmations.wait_realized(PATIENCE) if read else False
     answer = call(_found, control, before, switch, say)
     fine = read and confirmed and not any(answer[name] for name in ("conflicts", "broken", "refused")) and all(
         one["state"] == "read" and not (one["alien"] or one["missing"] or one["altered"]) for one in answer["switches"])
@@ -96,7 +96,7 @@ def _example(compiler: Any, switch: str, say: Say, what: str, key: tuple, cookie
 def refused(control: Any, say: Say) -> list[dict[str, Any]]:
     """On the desk: entries that switches do not take, in their words."""
     found = []
-    for (switch, key), text in list(control.refused.items())[:MOST]:
+    for (switch, key), text in list(control.refusals.entries.items())[:MOST]:
         entry, units = control.compiler.holder(switch, key), control.compiler.why(switch, key)
         found.append({"switch": switch, "host": say.host(switch), "said": text,
                       "text": say.flow(key, entry.cookie, entry.body) if entry else None,

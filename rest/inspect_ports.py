@@ -39,7 +39,7 @@ def _queues(port: PortQueues) -> dict[str, Any]:
 def _entries(control: Any, id: str, standing: Any) -> int | None:
     """How many entries a switch holds, as far as is known: all that are wanted, but those that it refuses."""
     wanted = control.compiler.counted.get(id) if standing is not None and standing.first is not None else None
-    return None if wanted is None else wanted - sum(switch == id for switch, _ in list(control.refused))
+    return None if wanted is None else wanted - sum(switch == id for switch, _ in list(control.refusals.entries))
 
 
 def _state(row: Any, standing: Any, session: Mapping[str, Any], later: int) -> str:
@@ -79,4 +79,4 @@ def _port(control: Any, known: Known, row: Any) -> dict[str, Any]:
     owner = model.get("host", seen.host_id) if seen is not None else None
     return {**said, "host": (owner.hostname or owner.id) if owner else None, "host_id": seen.host_id if seen else None,
             "switch": switch, "interface": seen.name if seen else None, "ofport": seen.ofport if seen else None,
-            "bound_to": row.binding_host_id or None, "error": control.errors.get(("port", row.id))}
+            "bound_to": row.binding_host_id or None, "error": control.refusals.objects.get(("port", row.id))}

@@ -89,4 +89,9 @@ def passing(world, switch_id):
 def room_at(world, interface):
     """The kbit/s that a wire to another switch carries."""
     speed = next((wire.speed for wire in world.ask(adjacent, interface.switch_id) if wire.port == interface.ofport), interface.speed)
-    return room(speed, world.setting("link_speed"), world.setting("link_speed_limit"))
+    return speed_of(world, speed)
+
+
+def speed_of(world, mbits):
+    """The kbit/s of a link or interface that says so many Mbit/s, or nothing."""
+    return room(mbits, world.setting("link_speed"), world.setting("link_speed_limit"))

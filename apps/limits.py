@@ -33,11 +33,13 @@ class Limits(NamedTuple):
     packets_sent: Limit | None = None
     packets_received: Limit | None = None
     mark: int | None = None
+    least: int = 0              # kilobits that it has for sure of what leaves its host
 
     @property
     def sending(self) -> bool:
         """Whether anything applies to what it sends."""
-        return self.bits_sent is not None or self.packets_sent is not None or self.mark is not None
+        return self.bits_sent is not None or self.packets_sent is not None or self.mark is not None \
+            or self.least > 0
 
     def of(self, what: str) -> Limit | None:
         """The limit of `bits sent`, `packets received` and so on."""
@@ -69,6 +71,8 @@ def limits_by(world: Any, policy_id: str) -> Limits:
         said[f"packets_{_DONE[rule.direction]}"] = Limit(rule.max_kpps * 1000, burst)
     for rule in world.find("dscp_marking_rule", "qos_policy_id", policy_id):
         said["mark"] = rule.dscp_mark
+    for rule in world.find("minimum_bandwidth_rule", "qos_policy_id", policy_id):
+        said["least"] = rule.min_kbps
     return Limits(**said)
 
 

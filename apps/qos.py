@@ -2,6 +2,7 @@
 
     bandwidth   a meter of kilobits for each direction; what exceeds it is dropped
     packets     a meter of packets for each direction
+    minimum     a queue of the port's own at the interface by which its frames leave the host; see queues.py
     marking     IP packets get a code point; tunnels copy it to their own header
 
 OpenFlow 1.4 has one meter for a flow: where both kinds limit a direction, packets are counted in one table (`admit`,
@@ -15,10 +16,11 @@ from apps.guards import first_judge, is_held
 from apps.limits import counted, limited, limited_here, limits_of, meters
 from apps.pipeline import HAND_OVER, POLICE, RECEIVER, SENDER
 from apps.places import here
+from apps.queues import queue_of
 from apps.seats import Seat, carried_by
 from apps.watched import handed
 from controller.app import flows
-from controller.openflow import match, set_field
+from controller.openflow import match, set_field, set_queue
 from controller.openflow.actions import IN_PORT
 
 APP = 50
@@ -33,6 +35,7 @@ def police(world: Any, port: Any) -> Any:
         return
     yield from meters(port, limits, "bits sent", "packets sent")
     bits = counted(port, limits, "bits sent")
+    bits += (set_queue(queue_of(port)),) if limits.least else ()
     onward = first_judge(world, port)
     if limits.mark is not None:
         for kind in (IPV4, IPV6):

@@ -7,7 +7,7 @@ from typing import Any
 from controller.errors import Conflict, Invalid
 from controller.rows import as_dict
 
-RULES = {"bandwidth_limit": "bandwidth_limit_rule", "packet_rate_limit": "packet_rate_limit_rule",
+RULES = {"bandwidth_limit": "bandwidth_limit_rule", "minimum_bandwidth": "minimum_bandwidth_rule", "packet_rate_limit": "packet_rate_limit_rule",
          "dscp_marking": "dscp_marking_rule"}
 
 

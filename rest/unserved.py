@@ -7,7 +7,8 @@ AGENTS = "nothing is scheduled: every host does its part by flows; what is where
 BGP = "routes are not exchanged with routers outside"
 FIREWALL = "access lists (/v2.0/access-rules) and security groups are what guards"
 HARDWARE = "interfaces are Open vSwitch's: nothing is offloaded or passed through"
-MINIMUM = "a minimum is not reserved for a port: use limits for the others, or a circuit"
+MINIMUM = "packets are not promised: promise bits (minimum_bandwidth_rules)"
+RECEIVING = "what a port receives waits nowhere on its host: promise those who send to it a minimum"
 MIRRORS = "mirrors are not served; what crosses a port is seen with tcpdump on its host"
 PLACEMENT = "nothing is reserved with a placement service"
 VPN = "tunnels to other sites are not served"
@@ -41,7 +42,7 @@ UNSERVED: dict[str, str] = {
     "port-resource-request": PLACEMENT, "port-resource-request-groups": PLACEMENT,
     "project-default-networks": "there are no networks that a port is put on unasked",
     "pvlan": "private VLANs are not served; /v2.0/port-isolations keeps the ports of a network apart", "qinq": "one tag is looked behind",
-    "qos-bw-minimum-ingress": MINIMUM, "qos-pps-minimum": MINIMUM, "qos-pps-minimum-rule-alias": MINIMUM,
+    "qos-bw-minimum-ingress": RECEIVING, "qos-pps-minimum": MINIMUM, "qos-pps-minimum-rule-alias": MINIMUM,
     "qos-rule-type-filter": "all types of rules that are listed are served",
     "quota-check-limit-default": "a limit is held against what is used where check_limit asks for it",
     "router-admin-state-down-before-update": "a router may change while it is up",
@@ -55,7 +56,6 @@ UNSERVED: dict[str, str] = {
 
 # Addresses of Neutron's that are not served, by the part of the path that says so, and why: they answer 501.
 ADDRESSES: dict[str, str] = {
-    **dict.fromkeys(("minimum_bandwidth_rules", "minimum_packet_rate_rules", "alias_minimum_bandwidth_rules",
-                     "alias_minimum_packet_rate_rules"), MINIMUM),
+    **dict.fromkeys(("minimum_packet_rate_rules", "alias_minimum_packet_rate_rules"), MINIMUM),
     "flavors": UNSERVED["flavors"], "vpn": VPN, "sfc": UNSERVED["sfc"], "fwaas": FIREWALL,
     "taas": MIRRORS, "bgp-speakers": BGP, "bgp-peers": BGP, "bgpvpn": BGP}

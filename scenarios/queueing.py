@@ -8,6 +8,7 @@ may wait in a class: all ports of the switch send from one socket buffer, which 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from scenarios.host import Host
 
@@ -17,7 +18,8 @@ MPLS, CIRCUIT = 0x8847, 1 << 31                 # Ethernet type, and the bit of 
 # class for queue n is 1:(n + 1); 0 is no opinion.
 PROGRAM = ((0x28, 0, 0, 12), (0x15, 0, 6, MPLS), (0x20, 0, 0, 14), (0x45, 0, 4, CIRCUIT), (0x74, 0, 0, 13),
            (0x54, 0, 0, 0xFFFF), (0x04, 0, 0, 0x10001), (0x16, 0, 0, 0), (0x06, 0, 0, 0))
-BYTECODE = ",".join([str(len(PROGRAM)), *(" ".join(map(str, one)) for one in PROGRAM)])
+
+Program = Iterable[tuple[int, int, int, int]]
 
 
 def give_queues(host: Host, device: str, seconds: float = 20) -> None:
@@ -34,7 +36,20 @@ def give_queues(host: Host, device: str, seconds: float = 20) -> None:
 
 def classify(host: Host, device: str) -> None:
     """The filter: what is a circuit's goes into its queue."""
-    host.run(["tc", "filter", "add", "dev", device, "parent", "1:", "protocol", "all", "bpf", "bytecode", BYTECODE])
+    _filter(host, device, PROGRAM)
+
+
+def put_into(host: Host, device: str, mac: str, place: int, queue: int) -> None:
+    """Another filter, for one machine: frames with the last four octets of this MAC at this place go into a queue."""
+    last = int.from_bytes(bytes.fromhex(mac.replace(":", ""))[2:], "big")
+    mix_up(host, device)
+    _filter(host, device, ((0x20, 0, 0, place), (0x15, 0, 1, last), (0x06, 0, 0, 0x10001 + queue), (0x06, 0, 0, 0)))
+
+
+def _filter(host: Host, device: str, program: Program) -> None:
+    lines = [" ".join(map(str, one)) for one in program]
+    host.run(["tc", "filter", "add", "dev", device, "parent", "1:", "protocol", "all", "bpf", "bytecode",
+              ",".join([str(len(lines)), *lines])])
 
 
 def mix_up(host: Host, device: str) -> None:

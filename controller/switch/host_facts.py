@@ -12,16 +12,16 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from controller.openflow.ports import LAST_PORT
-from controller.switch.ovsdb_rows import Database, Row
+from controller.switch.changes import port_of
+from controller.switch.ovsdb_rows import QUEUES, Database, Row
 from controller.switch.provision import TUNNELS, is_datapath_id
 from controller.switch.queueing import is_free
-from controller.switch.uplinks import joined
+from controller.switch.uplinks import joined, mapped
 
 # What a host may call itself and its interfaces: both become parts of ids, in the store and in URLs.
 HOST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,254}\Z")
 INTERFACE_NAME = re.compile(r"[!-.0-~]{1,255}\Z")
 MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}\Z")
-QUEUES = "hadron-queues"    # … where what Open vSwitch puts into queues waits in them
 WIRE = "hadron-wire"        # external_ids of an interface that leads to another switch, and not to a machine
 TUNNEL_NAMES = {tunnel.name: tunnel for tunnel in TUNNELS.values()}
 
@@ -116,7 +116,24 @@ class FactKeeper:
         return {"id": host_id, "hostname": name if HOST_ID.match(name) else host_id, "tunnel_ip": self._tunnel_ip(given),
                 "ovs_version": (root["ovs_version"] or "")[:40], "datapath_types": sorted(root["datapath_types"])[:20],
                 "availability_zone": zone if HOST_ID.match(zone) else None,
-                "last_seen": self._seen}
+                "last_seen": self._seen, **self._tunnels_leave_by(root)}
+
+    def _tunnels_leave_by(self, root: Row) -> Fact:
+        """What goes into tunnels leaves by a bridge that is neither ours nor a physical network's."""
+        ours = {self._bridge_name, *mapped(root, self._bridge_name, []).values()}
+        ways = {bridge: row for bridge, row in self._with_queues().items() if bridge not in ours}
+        return _way_out(ways[min(ways)] if ways else None)
+
+    def _with_queues(self) -> dict[str, Row]:
+        """{name of a bridge: its first interface whose queues are heeded}"""
+        rows = (self._database.row("Interface", uuid) for uuid in self._database.queueing)
+        first: dict[str, Row] = {}
+        for row in sorted((row for row in rows if row and self._has_queues(row)), key=lambda row: str(row["name"])):
+            port = port_of(self._database, row["name"])
+            for bridge in self._database.tables["Bridge"].values():
+                if port in bridge["ports"]:
+                    first.setdefault(bridge["name"], row)
+        return first
 
     def _tunnel_ip(self, given: Mapping[str, str]) -> str | None:
         self.problems = []
@@ -180,11 +197,12 @@ class FactKeeper:
         found = self._database.named("Bridge", self._bridge_name)
         gone |= self._uplinks
         self._uplinks = set()
+        bridges, ways = mapped(root, self._bridge_name, []), self._with_queues()
         for name, number in joined(self._database, root, found[1]).items() if found and self._switch_id else ():
             identity = ("uplink", f"{self.host_id}/{name}")
             self._uplinks.add(identity)
             new[identity] = {"id": identity[1], "host_id": self.host_id, "switch_id": self._switch_id,
-                             "physical_network": name, "ofport": number}
+                             "physical_network": name, "ofport": number, **_way_out(ways.get(bridges.get(name, "")))}
 
     def _interface(self, row: Row) -> Fact | None:
         given, name = row["external_ids"], row["name"]
@@ -208,8 +226,11 @@ class FactKeeper:
 
     def _wire(self, row: Row) -> Fact:
         """What is known of a wire to another switch beside what is known of every interface."""
-        queues = row["external_ids"].get(QUEUES) == "true" and is_free(self._database, row["name"])
-        return {"speed": (row["link_speed"] or 0) // 1_000_000 or None, "queues": queues or None}
+        return {"speed": _mbits(row), "queues": self._has_queues(row) or None}
+
+    def _has_queues(self, row: Row) -> bool:
+        marked = row["external_ids"].get(QUEUES) == "true" and INTERFACE_NAME.match(row["name"])
+        return bool(marked) and is_free(self._database, row["name"])
 
     def _difference(self, new: dict[FactId, Fact], gone: set[FactId], complete: bool) -> HostFacts | None:
         puts = [(identity[0], fact) for identity, fact in new.items() if self._told.get(identity) != fact]
@@ -219,6 +240,15 @@ class FactKeeper:
             return None
         assert self.host_id is not None
         return HostFacts(self.host_id, puts, removes, complete)
+
+
+def _way_out(row: Row | None) -> Fact:
+    """An interface in whose queues waits what leaves the host, and its Mbit/s."""
+    return {"queues": row["name"] if row else None, "speed": _mbits(row) if row else None}
+
+
+def _mbits(row: Row) -> int | None:
+    return (row["link_speed"] or 0) // 1_000_000 or None
 
 
 def _unicast(text: str) -> str:

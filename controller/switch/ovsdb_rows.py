@@ -5,7 +5,7 @@ What a host sends is checked value by value against the types below; anything el
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from controller.switch.jsonrpc import Malformed
 DATABASE = "Open_vSwitch"
 # Rows that one host may have; ten times what Open vSwitch itself can carry.
 MAX_ROWS = 200_000
+QUEUES = "hadron-queues"        # external_ids of interfaces where what Open vSwitch puts into queues waits in them
 OWN_PREFIX = "hv-"      # how the names of Hadron's ports begin
 
 Row = dict[str, Any]
@@ -85,6 +86,7 @@ class Database:
         # Names never change and are unique within a table.
         self._names: dict[tuple[str, str], str] = {}
         self._own: dict[str, set[str]] = {table: set() for table in TABLES}
+        self.queueing: set[str] = set()     # interfaces that are marked as having queues
 
     def apply(self, updates: Any) -> dict[str, dict[str, Row | None]]:
         """Apply <table-updates2>. Returns the rows as they were, None if new, for every row that it names."""
@@ -98,6 +100,8 @@ class Database:
                 old[uuid] = rows.get(uuid)
                 _apply_one(rows, columns, uuid, _mapping(change))
             self._note_names(table, old)
+            if table == "Interface":
+                self._note_queues(old)
         if sum(map(len, self.tables.values())) > MAX_ROWS:
             raise Malformed(f"more than {MAX_ROWS} rows")
         return before
@@ -127,6 +131,14 @@ class Database:
                 self._names[table, row["name"]] = uuid
                 if row["name"].startswith(OWN_PREFIX):
                     self._own[table].add(row["name"])
+
+    def _note_queues(self, changed: Iterable[str]) -> None:
+        for uuid in changed:
+            row = self.row("Interface", uuid)
+            if row and QUEUES in row["external_ids"]:
+                self.queueing.add(uuid)
+            else:
+                self.queueing.discard(uuid)
 
     def root(self) -> tuple[str, Row] | None:
         """The one row of the table Open_vSwitch."""

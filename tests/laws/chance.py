@@ -259,7 +259,7 @@ class Chance(Policing, Access, Carried, PlainSwitches, Linked, Local):
         address = self.random.choice(
             (None, f"192.0.2.{number + 1}", f"192.0.2.{number + 1}", f"2001:db8:f::{number + 1}")
         )
-        return Operation("host", name("host", number), {"hostname": f"node{number}", "tunnel_ip": address})
+        return Operation("host", name("host", number), {"hostname": f"node{number}", "tunnel_ip": address, **self.queues()})
 
     def switch(self) -> Operation:
         number = self._below(HOSTS)
@@ -294,6 +294,7 @@ class Chance(Policing, Access, Carried, PlainSwitches, Linked, Local):
                 "switch_id": None if gone else name("switch", host),
                 "physical_network": f"physnet{wire}",
                 "ofport": None if self._maybe(0.05) else 65100 + wire + (10 if self._maybe(0.2) else 0),
+                **self.queues(),
             },
         )
 

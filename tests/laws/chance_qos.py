@@ -6,7 +6,7 @@ from tests.laws.chance_routed import Routed
 from tests.laws.operations import Operation, name
 
 POLICIES, POLICY_RULES = 3, 6
-POLICING = ("bandwidth_limit_rule", "packet_rate_limit_rule", "dscp_marking_rule")
+POLICING = ("bandwidth_limit_rule", "packet_rate_limit_rule", "dscp_marking_rule", "minimum_bandwidth_rule")
 
 
 class Policing(Routed):
@@ -23,9 +23,11 @@ class Policing(Routed):
             "bandwidth_limit_rule": {"max_kbps": self.random.choice((64, 10_000)), "max_burst_kbps": 0},
             "packet_rate_limit_rule": {"max_kpps": 1 + self._below(2), "max_burst_kpps": 0},
             "dscp_marking_rule": {"dscp_mark": self.random.choice((10, 46))},
+            "minimum_bandwidth_rule": {"min_kbps": self.random.choice((1000, 60_000))},
         }[kind]
-        direction = {} if kind == "dscp_marking_rule" else {"direction": ("egress", "ingress")[number % 2]}
-        if self.tame and not direction:
+        one_way = {"dscp_marking_rule": {}, "minimum_bandwidth_rule": {"direction": "egress"}}
+        direction = one_way[kind] if kind in one_way else {"direction": ("egress", "ingress")[number % 2]}
+        if self.tame and kind in one_way:
             number -= number % 2
         return Operation(kind, name(kind, number), {"qos_policy_id": name("qos_policy", number // 2), **said, **direction})
 
@@ -45,3 +47,7 @@ class Policing(Routed):
     def some_policy(self) -> str | None:
         """What a port or a network says of its policy; most say nothing."""
         return name("qos_policy", self._below(POLICIES)) if self._maybe(0.3) else None
+
+    def queues(self) -> dict[str, object]:
+        """What a host or an uplink says of queues where frames leave."""
+        return {"queues": "eth9" if self._maybe(0.6) else None, "speed": self.random.choice((None, 100))}

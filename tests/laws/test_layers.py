@@ -145,6 +145,7 @@ ASKS: dict[str, set[str]] = {
     "apps.network_formats": {"apps.network_config"},
     "apps.routers": {"apps.external_gateways"},
     "apps.external_gateways": {"apps.qos_policies"},
+    "apps.qos_minimums": {"apps.qos_policies"},
     "apps.networks": {"apps.segment_ranges", "apps.segments", "apps.wires"},
     "apps.segments": {"apps.wires"},
     "apps.address_groups": {"apps.security_groups"},

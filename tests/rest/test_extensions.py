@@ -383,7 +383,7 @@ def test_a_project_has_a_default_policy(client):
 
 def test_types_of_rules_say_what_they_may_say(client):
     types = {one["type"]: one for one in client.get("/v2.0/qos/rule-types")["rule_types"]}
-    assert types.keys() == {"bandwidth_limit", "dscp_marking", "packet_rate_limit"}
+    assert types.keys() == {"bandwidth_limit", "dscp_marking", "minimum_bandwidth", "packet_rate_limit"}
     (driver,) = client.get("/v2.0/qos/rule-types/bandwidth_limit")["rule_type"]["drivers"]
     said = {one["parameter_name"]: one for one in driver["supported_parameters"]}
     assert said["max_kbps"]["parameter_values"] == {"start": 1, "end": 2147483647}

@@ -14,7 +14,7 @@ NAMES = {kind: one.name for kind, one in RESOURCES.items()}             # what o
 PATHS = {kind: f"/v2.0/{one.path}" for kind, one in RESOURCES.items() if not one.fact and kind != "quota"}
 
 POLICING: dict[str, dict[str, int]] = {"bandwidth_limit_rule": {"max_kbps": 1000}, "packet_rate_limit_rule": {"max_kpps": 1},
-                                       "dscp_marking_rule": {"dscp_mark": 10}}
+                                       "minimum_bandwidth_rule": {"min_kbps": 1000}, "dscp_marking_rule": {"dscp_mark": 10}}
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ def test_the_command_makes_policies_and_gives_them_to_ports_and_networks(opensta
     openstack("network set --no-qos-policy red")
     openstack(f"network qos rule delete gold {limit['id']}")
     assert {one["Type"] for one in openstack("network qos rule type list")} == {
-        "bandwidth_limit", "dscp_marking", "packet_rate_limit"}
+        "bandwidth_limit", "dscp_marking", "minimum_bandwidth", "packet_rate_limit"}
     openstack("network qos policy set --no-share --name silver gold")
     openstack("network qos policy delete silver")
 

@@ -25,9 +25,9 @@ def test_other_addresses_are_not_there(client: Client) -> None:
         assert client.ask("GET", path).status == 404
 
 
-def test_the_command_hears_why_a_minimum_is_not_reserved(api: Served) -> None:
+def test_the_command_hears_why_something_is_not_served(api: Served) -> None:
     command = Openstack.by_token(api.url)
     command("network qos policy create gold")
-    said = command.fails("network qos rule create --type minimum-bandwidth --min-kbps 1000 --egress gold")
-    assert "minimum" in said
+    said = command.fails("network qos rule create --type minimum-packet-rate --min-kpps 1000 --egress gold")
+    assert "packets are not promised" in said
     assert "one kind of router" in command.fails("network flavor list")

@@ -102,7 +102,8 @@ def test_the_facts_name_the_host_its_switch_and_its_tunnels(host):
         assert hosts.posts[0].complete and not any(post.complete for post in hosts.posts[1:])
         assert hosts.of(host.name, "host")[host.name] == {
             "id": host.name, "hostname": host.name, "tunnel_ip": host.tunnel_address, "ovs_version": "3.1.0",
-            "availability_zone": None, "datapath_types": ["dummy", "netdev"], "last_seen": "now"}
+            "availability_zone": None, "datapath_types": ["dummy", "netdev"], "queues": None,
+            "speed": None, "last_seen": "now"}
         switch_id = get(host, "Bridge", "br-int", "datapath_id")
         assert hosts.of(host.name, "switch") == {switch_id: {"id": switch_id, "host_id": host.name, "bridge": "br-int"}}
         assert hosts.interface(host.name, "hv-geneve")["ofport"] == 65002

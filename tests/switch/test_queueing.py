@@ -128,3 +128,22 @@ def test_what_somebody_else_has_made_is_left_alone_and_there_are_no_queues_of_ou
         hosts.wait(lambda: held(host) == BOTH)
         hosts.wait(lambda: {one["queues"] for one in hosts.of(host.name, "interface").values() if one.get("wire")} == {True})
         assert count(host, "QoS") == 2
+
+
+def test_where_frames_leave_a_host_is_told_with_the_interface_that_has_queues(host):
+    """eth1 is the one of br-phy, by which tunnels leave; another bridge is a physical network's."""
+    host.vsctl("add-br", "br-ex", "--", "set", "Bridge", "br-ex", "datapath_type=netdev", "--", "del-port", "other", "--",
+               "add-port", "br-ex", "other", "--", "set", "Interface", "other", "external_ids:hadron-queues=true", "--", "set",
+               "Open_vSwitch", ".", "external_ids:hadron-bridge-mappings=physnet1:br-ex")
+    with Hosts() as hosts:
+        under(hosts, host)
+        hosts.wait(lambda: hosts.of(host.name, "uplink"))
+        assert [(one["queues"], one["speed"]) for one in hosts.of(host.name, "uplink").values()] == [("other", 10_000)]
+        assert hosts.of(host.name, "host")[host.name]["queues"] is None
+        host.vsctl("set", "Interface", "eth1", "external_ids:hadron-queues=true")
+        hosts.wait(lambda: hosts.of(host.name, "host")[host.name]["queues"] == "eth1")
+        host.vsctl("clear", "Interface", "eth1", "external_ids", "--", "remove", "Interface", "other", "external_ids", "hadron-queues")
+        hosts.wait(lambda: hosts.of(host.name, "host")[host.name]["queues"] is None)
+        hosts.wait(lambda: [one["queues"] for one in hosts.of(host.name, "uplink").values()] == [None])
+    host.vsctl("del-br", "br-ex", "--", "clear", "Open_vSwitch", ".", "external_ids", "--", "set", "Open_vSwitch", ".",
+               f"external_ids:system-id={host.name}", f"external_ids:hadron-ip={host.tunnel_address}")

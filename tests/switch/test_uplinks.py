@@ -82,6 +82,8 @@ def test_a_mapped_bridge_is_joined_and_told_as_an_uplink(host):
                 "physical_network": "physnet1",
                 "ofport": 65100,
                 "switch_id": next(iter(hosts.of(host.name, "switch"))),
+                "queues": None,
+                "speed": None,
             }
         }
         assert host.vsctl("list-ports", "br-ex") == "hv-from-physnet1"

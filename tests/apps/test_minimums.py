@@ -56,7 +56,7 @@ def test_what_a_port_has_for_sure_is_a_queue_where_its_network_leaves(net: Net) 
     wired = net.port("c", on="host1", network=outside, qos_policy_id=gold.id)
     plain = net.port("d", on="host1", network=tunnelled)
     assert furnished(net) == {"eth1": {queue_of(port): 8000}, "eth2": {queue_of(wired): 8000}}
-    assert PORTS <= queue_of(port) and queue_of(port) != queue_of(wired)
+    assert queue_of(port) >= PORTS and queue_of(port) != queue_of(wired)
     assert waits(net, port, other) == {queue_of(port)} and waits(net, plain, other) == waits(net, other, port) == set()
     net.check()
 

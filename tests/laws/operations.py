@@ -16,7 +16,7 @@ _DIGITS = {"network": 0x10, "subnet": 0x20, "port": 0x30, "security_group": 0x40
            "router": 0x60, "route": 0x70, "floatingip": 0x80, "port_forwarding": 0x90, "trunk": 0xA0, "segment": 0xA1,
            "path_policy": 0xE0, "circuit": 0xE1, "address_group": 0xA2,
            "qos_policy": 0xB0, "bandwidth_limit_rule": 0xB1, "packet_rate_limit_rule": 0xB2, "dscp_marking_rule": 0xB3,
-           "minimum_bandwidth_rule": 0xBB,
+           "minimum_bandwidth_rule": 0xBE,
            "subnetpool": 0xC0, "address_scope": 0xC1, "access_rule": 0xB4, "port_binding": 0xB6, "port_isolation": 0xB5,
            "metering_label": 0xB8, "metering_label_rule": 0xB9,
            "ndp_proxy": 0xBA, "log": 0xBB, "local_ip": 0xBC, "local_ip_association": 0xBD,

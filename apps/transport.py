@@ -179,17 +179,16 @@ class Onward(NamedTuple):
               fields: Callable[[int], bytes]) -> Onward:
         """What it does now, at the cost of what has changed; `fields` is what a label's frames match. A new way is made
         from its end on: the stage is what is left of it."""
-        once = self if labels is self.labels or labels == self.labels else NOWHERE
-        number, toggled, entries = LABELS.levels[level], limited ^ once.limited, Derived(once.entries)
-        changed = differing(ways.ports, once.ports) if not toggled else None
-        for target in sorted(once.ports.keys() | ways.ports.keys() if changed is None else changed):
-            port, was = ways.ports.get(target), once.ports.get(target)
-            if target not in labels or port == was and port not in toggled:
+        number, toggled, entries = LABELS.levels[level], limited ^ self.limited, Derived(self.entries)
+        changed = differing(ways.ports, self.ports) if not toggled and labels is self.labels else None
+        for target in sorted(self.ports.keys() | ways.ports.keys() if changed is None else changed):
+            port, label, was = ways.ports.get(target), labels.get(target), self.labels.get(target)
+            if port == self.ports.get(target) and label == was and port not in toggled:
                 continue
-            if port is None:
-                entries.drop((LABELS.number, number, fields(labels[target])))
-            else:
-                made = Flow(LABELS, number, fields(labels[target]), send_on(port, port in limited), why, stage=ways.hops(target))
+            if was is not None and (port is None or label != was):
+                entries.drop((LABELS.number, number, fields(was)))
+            if port is not None and label is not None:
+                made = Flow(LABELS, number, fields(label), send_on(port, port in limited), why, stage=ways.hops(target))
                 entries.put(made.key, made)
         return Onward(ways.ports, labels, limited, entries)
 

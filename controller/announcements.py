@@ -18,9 +18,10 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 from controller.openflow.actions import output
+from controller.pace import Pace
 from controller.world import Missing
 
-PORTION = 1000              # places served in one second
+PORTION = 1000              # places served in one second, at most (pace.py)
 TURN = 50                   # of one object before it is another's turn
 BEATS = 2                   # with which what could not wait is said again
 CATCH_UP = 60               # seconds that are made up for if the desk was busy; more, and somebody has set the clock
@@ -43,9 +44,10 @@ class Round(NamedTuple):
 
 
 class Announcements:
-    """`send(switch, OpenFlow port or actions, frame)` has a switch hand a frame to a port."""
+    """`send(switch, OpenFlow port or actions, frame)` has a switch hand a frame to a port; `pace` says to how many places."""
 
-    def __init__(self, model: Any, world: Any, sayings: Iterable[Any], send: Send) -> None:
+    def __init__(self, model: Any, world: Any, sayings: Iterable[Any], send: Send, pace: Pace | None = None) -> None:
+        self.pace = pace or Pace(PORTION)
         self.model, self.world, self.send = model, world, send
         self.sayings: defaultdict[str, list] = defaultdict(list)
         for saying in sayings:
@@ -57,7 +59,7 @@ class Announcements:
         self._last = 0
         self.urgent: dict[Unit, None] = {}                      # what cannot wait until the second has passed
         self._beats: dict[Unit, int] = {}                       # how often that is still to be repeated
-        self._left = PORTION                                    # places that may still be served in this second
+        self._left = self.pace.rate                             # places that may still be served in this second
 
     # ---- keeping up
     def take(self, changes: Iterable[Any], news: Iterable[Unit], tell: bool = True) -> None:
@@ -114,6 +116,12 @@ class Announcements:
                     self._again(unit)
         self._send()
 
+    @property
+    def stretch(self) -> float:
+        """How many times as long as it should a round of all that is said takes; at least 1."""
+        asked = sum(len(units) / saying.seconds for saying, seconds in self._turn.items() for units in seconds.values())
+        return max(1.0, asked / self.pace.rate)
+
     def _again(self, unit: Unit) -> None:
         row = self.model.get(unit[0].per, unit[1][0])
         if row is not None and unit in self.said and unit not in self.waiting:
@@ -155,7 +163,7 @@ class Announcements:
                 self.send(switch, to, frame)
 
     def _send(self) -> None:
-        self._left = PORTION
+        self._left = self.pace.rate
         while self._left > 0 and self.waiting:
             self._serve(next(iter(self.waiting)))
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from controller import host_rows
 from controller.alarms import Alarms
-from controller.announcements import Announcements
+from controller.announcements import PORTION, Announcements
 from controller.certificates import Certificates
 from controller.compile import Compiler
 from controller.confirmations import Confirmations
@@ -24,6 +24,7 @@ from controller.fading import Fading
 from controller.keeping import Keeping
 from controller.later import Means, Told
 from controller.model import Change
+from controller.pace import Pace
 from controller.queues import Furnishing
 from controller.refusals import Refusals
 from controller.remembered import Unremembered
@@ -67,10 +68,11 @@ class Control:
         self.standing: dict[str, Standing] = {}                          # switches that are connected
         self.alarms = Alarms(now)
         self._alarm = self.alarms.note
-        self.fading = Fading(model, writer.learn, fading)
+        self.fading, self.pace = Fading(model, writer.learn, fading), Pace(PORTION)
         self.replies = Replies(model=model, compiler=compiler, switches=switches, learn=writer.learn, alarm=self._alarm,
-                               seals=seals or Seals(now, bytes), fading=self.fading, means=means, write_down=write_down)
-        self.announcements = Announcements(model, compiler.world, sayings, self.replies.hand)
+                               seals=seals or Seals(now, bytes), fading=self.fading, pace=self.pace,
+                               passed=passed, means=means, write_down=write_down)
+        self.announcements = Announcements(model, compiler.world, sayings, self.replies.hand, self.pace)
         self.keeping = Keeping(model, compiler.world, writer, kept, self._alarm)
         self.furnishing = Furnishing(model, compiler.world, furnished, furnish)
         self.tidings = Tidings(model, compiler.world, writer, tellers, self._known)
@@ -108,7 +110,9 @@ class Control:
                 changes = self.writer.changes[:]
                 if changes:
                     del self.writer.changes[:len(changes)]
+                    began = self.passed()
                     self._follow(changes)
+                    self.replies.worked(self.passed() - began)
                 self.keeping.work()
                 if not self.writer.changes:
                     break
@@ -318,7 +322,8 @@ class Control:
         """A part of a second has passed: say what must be said soon; see which ports have settled."""
         self.announcements.beat()
         self.tidings.work()
-        if not self.announcements.waiting:
+        self.replies.follow_proved()
+        if not self.announcements.waiting and not self.replies.gathering:
             self.ports.beat(lambda id: id in self.standing and self.standing[id].in_step)
 
     def _tick(self, tick: Tick) -> None:
@@ -328,11 +333,12 @@ class Control:
         if self.statistics is not None:
             self.statistics.tick(tick.now, [id for id, one in self.standing.items() if one.in_step])
         self.compiler.world.enter()              # after a start: before somebody is waiting for it
+        self.pace.tick()
         self.announcements.tick(tick.now)
         self.rollout.advance(self.passed())
         self.replies.tick()
         if self.passed() - tick.passed < LATE:       # else the desk was busy, and what has been heard meanwhile still waits
-            self.fading.tick(self.standing)
+            self.fading.tick(self.standing, self.announcements.stretch)
         if self.audit_interval:
             due = [id for id, one in self.standing.items() if one.in_step and self._next_audit.get(id, 0) <= tick.passed]
             # One after the other, as many a second as it takes: what a full switch says is a tenth of a second's work.

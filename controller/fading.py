@@ -58,8 +58,10 @@ class Fading:
         """Seconds since it was heard of; None if nothing is known of it."""
         return self.ages.get((kind, id))
 
-    def tick(self, there: Container[str]) -> None:
-        """A second has passed; `there` are the switches that are connected."""
+    def tick(self, there: Container[str], stretch: float = 1.0) -> None:
+        """A second has passed; `there` are the switches that are connected. What is asked for so many times as seldom as it
+        should be holds for so many times as long.
+        """
         old = []
         for fact, places in self._places.items():
             limit = self.kinds[fact[0]].seconds
@@ -70,7 +72,7 @@ class Fading:
                 self._away.pop(fact, None)
             else:
                 self._away[fact] = self._away.get(fact, 0) + 1
-            if self.ages[fact] > limit or self._away.get(fact, 0) > max(limit, AWAY):
+            if self.ages[fact] > limit * stretch or self._away.get(fact, 0) > max(limit, AWAY):
                 old.append(fact)
         if old:
             self._remove(old)

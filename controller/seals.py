@@ -13,6 +13,7 @@ from hashlib import sha256
 
 SIZE = 32
 LATEST = 1.0            # seconds on the way beyond which a frame proves nothing: it may have been carried elsewhere
+REMEMBERED = 60.0       # seconds for which what was opened is known: a copy that came in time may wait here for that long
 _MAC = 16
 
 
@@ -20,8 +21,13 @@ class Doubtful(Exception):
     """A seal proves nothing; the message says why."""
 
 
+class Late(Doubtful):
+    """It is ours, and has not been here before, but was too long on the way."""
+
+
 class Seals:
-    """`now` gives seconds, `chance` so many random bytes; `key` may be replaced by one that is shared. For one thread."""
+    """`now` gives seconds, `chance` so many random bytes; `key` may be replaced by one that is shared. Any thread
+    may make seals, one opens them."""
 
     def __init__(self, now: Callable[[], float], chance: Callable[[int], bytes]) -> None:
         self.key, self._now, self._chance = chance(32), now, chance
@@ -43,14 +49,14 @@ class Seals:
         if head in self._used:
             raise Doubtful("replayed, or relayed: it has been here before")
         if not -LATEST < took <= LATEST:
-            raise Doubtful(f"replayed or relayed: it was {took:.1f} s on the way")
+            raise Late(f"replayed or relayed: it was {took:.1f} s on the way")
         self._used.add(head)
         self._order.append((now, head))
         return max(took, 0.0)
 
     def _forget(self, now: float) -> None:
         """What is too old to be opened need not be remembered."""
-        while self._order and now - self._order[0][0] > 4 * LATEST:
+        while self._order and now - self._order[0][0] > REMEMBERED:
             self._used.discard(self._order.popleft()[1])
 
     def _code(self, about: bytes, head: bytes) -> bytes:

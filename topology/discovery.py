@@ -93,8 +93,8 @@ def hear(world, seen, frame):
 
 def links(world, seen, told, took):
     """What follows from a frame that is genuine, and was `took` µs on the way."""
-    source = world.get("interface", f"{told.chassis}:{told.port}")
-    if source is None or not takes_part(world, source) or not takes_part(world, seen):
+    source, seen = (world.get("interface", id) for id in (f"{told.chassis}:{told.port}", seen.id))     # as they are by now
+    if source is None or seen is None or not takes_part(world, source) or not takes_part(world, seen):
         return
     for end in (source, seen):
         if world.find("station", "switch_id+ofport", (end.switch_id, end.ofport)):

@@ -6,6 +6,8 @@ import logging
 import socket
 import ssl
 import struct
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from controller.switch.tls import peer_name
@@ -20,6 +22,8 @@ READ_SIZE = 1 << 16                 # bytes taken from one peer before the next 
 WRITE_SIZE = 1 << 17
 OUT_LIMIT = 16 << 20                # bytes that may wait for a peer
 STALL_SECONDS = 10.0                # how long a peer with bytes waiting may take none of them
+FRESH = 1024                        # messages that may wait to be made
+_STAMP, _WHEN = 35, struct.Struct("@qq")        # SO_TIMESTAMPNS (socket(7)): seconds and nanoseconds
 
 
 class Refused(Exception):
@@ -39,7 +43,8 @@ class Peer(Protocol):
 class Link:
     """One connection, owned by its loop: every method but none other than the loop's thread may call.
 
-    `peer` must be set before the loop serves the link. `heard` is when the last bytes came (the loop's clock).
+    `peer` must be set before the loop serves the link. `heard` is when the last bytes were read (the loop's clock), and
+    `came` when the last of them were here, seconds since 1970: as the kernel says, without TLS, however long nobody read them.
     """
 
     def __init__(self, loop: Loop, sock: socket.socket, address: str, *, tls: ssl.SSLContext | None = None) -> None:
@@ -51,9 +56,12 @@ class Link:
         self._handshaking = tls is not None
         self._swapped = False               # TLS: reading waits for the socket to be writable
         self._in, self._out = bytearray(), bytearray()
+        self._fresh: list[Callable[[], bytes]] = []
+        self.came = time.time()
         sock.setblocking(False)
         if sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, _STAMP, 1)
         if tls is not None:
             sock = tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         self.sock = sock
@@ -76,6 +84,13 @@ class Link:
         if len(self._out) > OUT_LIMIT:
             self.close(f"it does not read: {len(self._out)} bytes wait for it")
 
+    def send_fresh(self, make: Callable[[], bytes]) -> None:
+        """Send what is made at the moment at which the socket takes it: it may say when that is."""
+        if not self._fresh:
+            self.loop.dirty.append(self)
+        if len(self._fresh) < FRESH:
+            self._fresh.append(make)
+
     def send_now(self, data: bytes) -> None:
         """Send bytes, as far as the socket takes them, before the round ends: the caller has more work to do."""
         self.send(data)
@@ -84,7 +99,10 @@ class Link:
     def flush(self) -> None:
         """Give the socket what it takes now."""
         try:
-            while self._out and self.open and not self._handshaking:
+            while (self._out or self._fresh) and self.open and not self._handshaking:
+                if not self._out:
+                    fresh, self._fresh = self._fresh, []
+                    self._out += b"".join([make() for make in fresh])
                 with memoryview(self._out)[:WRITE_SIZE] as view:
                     sent = self.sock.send(view)
                 del self._out[:sent]
@@ -104,7 +122,7 @@ class Link:
             if self._handshaking:
                 self._shake_hands()
                 return
-            data = self.sock.recv(READ_SIZE)
+            data = self._read()
             self._swapped = False
         except (BlockingIOError, ssl.SSLWantReadError):
             return
@@ -124,6 +142,19 @@ class Link:
         self._frames()
         if self.open and isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
             self.loop.again.append(self)
+
+    def _read(self) -> bytes:
+        if isinstance(self.sock, ssl.SSLSocket):
+            data, self.came = self.sock.recv(READ_SIZE), time.time()
+            return data
+        data, said, *_ = self.sock.recvmsg(READ_SIZE, 64)
+        stamp = next((told for level, kind, told in said if (level, kind, len(told)) == (socket.SOL_SOCKET, _STAMP, _WHEN.size)), None)
+        if stamp is None:
+            self.came = time.time()
+        else:
+            seconds, nanoseconds = _WHEN.unpack(stamp)
+            self.came = seconds + nanoseconds / 1e9
+        return data
 
     def writable(self) -> None:
         """The socket takes bytes again."""
@@ -184,6 +215,7 @@ class Link:
             self._last_words()
         self.open, self.reason = False, reason
         self._out.clear()
+        self._fresh.clear()
         self.loop.forget(self)
         self.sock.close()
         if self.peer is not None:

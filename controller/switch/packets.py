@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -32,15 +31,15 @@ class PacketQueue:
         queue = self._queues.get(switch_id)
         return queue is not None and len(queue) >= self._each
 
-    def put(self, switch_id: str, packet: PacketIn) -> None:
-        """Add a packet, unless the switch's queue is full."""
+    def put(self, switch_id: str, packet: PacketIn, came: float) -> None:
+        """Add a packet that came then (seconds since 1970), unless the switch's queue is full."""
         with self._lock:
             queue = self._queues.setdefault(switch_id, deque())
             if len(queue) >= self._each:
                 return
             if not queue:
                 self._turns.append(switch_id)
-            queue.append((packet, time.time()))
+            queue.append((packet, came))
             tell, self._told = not self._told, True
         if tell:
             self._post(PacketsWaiting())

@@ -203,13 +203,13 @@ class Session:
         self.link.send(wire.port_desc_request(self.ports.xid))
         self.channel.ask_description()
 
-    def send_packet(self, message: bytes) -> None:
-        """Send a packet out; dropped for a stranger, or if the switch does not take what it is sent."""
+    def send_packet(self, message: bytes | Callable[[], bytes]) -> None:
+        """Send a packet out, or what makes it as it leaves; dropped for a stranger, or if the switch does not take what it is sent."""
         if self.state is State.STRANGE or self.link.waiting > PACKET_OUT_LIMIT:
             self.packets_dropped += 1
             return
         self.packets_out += 1
-        self.link.send(message)
+        self.link.send_fresh(message) if callable(message) else self.link.send(message)
 
     def send_foreign(self, data: bytes) -> None:
         """Send what an application of os-ken wants to say; nothing to a stranger."""
@@ -326,7 +326,7 @@ class Session:
         if self.state is State.STRANGE or self.home.packet_queue.full(self.switch_id):
             self.packets_dropped += 1
             return
-        self.home.packet_queue.put(self.switch_id, wire.read_packet_in(whole))
+        self.home.packet_queue.put(self.switch_id, wire.read_packet_in(whole), self.link.came)
 
     def _on_port_status(self, whole: bytes, xid: int) -> None:
         self.ports.changed(whole, tell=self.state is not State.STRANGE)

@@ -117,6 +117,10 @@ class Switches:
         """
         self.loop.call(self._order, switch_id, Session.send_packet, wire.packet_out(actions, data, in_port))
 
+    def send_fresh(self, switch_id: str, actions: bytes, make: Callable[[], bytes]) -> None:
+        """The same for a packet that is made, by the switches' thread, at the moment at which it leaves."""
+        self.loop.call(self._order, switch_id, Session.send_packet, lambda: wire.packet_out(actions, make(), PORT_LOCAL))
+
     def packets(self, limit: int = 64) -> list[PacketReceived]:
         """Packets that flows have sent here, at most `limit`, taken from the switches in turn.
 

@@ -74,6 +74,7 @@ LAYERS = {
     "controller.fading": 5,
     "controller.keeping": 5,
     "controller.replies": 5,
+    "controller.pace": 3,
     "controller.seals": 3,
     "controller.switch.*": 6,
     "rest.*": 6,

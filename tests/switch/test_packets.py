@@ -1,6 +1,7 @@
 """Packets on their way to the desk: bounded for each switch, taken in turn, counted when dropped."""
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
@@ -22,22 +23,22 @@ def test_the_desk_is_told_once_and_again_only_while_packets_remain() -> None:
     told: list[object] = []
     waiting = PacketQueue(told.append, each=8)
     for number in range(6):
-        waiting.put("a", packet(number))
+        waiting.put("a", packet(number), 1.0)
     assert told == [PacketsWaiting()]
     assert [each.packet.cookie for each in waiting.take(4)] == [0, 1, 2, 3] and len(told) == 2
     assert len(waiting.take(4)) == 2 and len(told) == 2
-    waiting.put("a", packet(9))
+    waiting.put("a", packet(9), 1.0)
     assert len(told) == 3
 
 
 def test_switches_take_turns_and_a_full_queue_takes_no_more() -> None:
     waiting = PacketQueue(lambda event: None, each=3)
     for number in range(5):
-        waiting.put("loud", packet(number))
-    waiting.put("quiet", packet(100))
+        waiting.put("loud", packet(number), 1.0)
+    waiting.put("quiet", packet(100), 1.0)
     assert waiting.full("loud") and not waiting.full("quiet")
     assert [each.switch_id for each in waiting.take(10)] == ["loud", "quiet", "loud", "loud"]
-    waiting.put("loud", packet(1))
+    waiting.put("loud", packet(1), 1.0)
     waiting.forget("loud")
     assert waiting.take(10) == []
 
@@ -102,3 +103,37 @@ def row_when(desk: Desk, *, packets: int) -> dict[str, Any]:
         if row["packets_in"] >= packets:
             return row
     raise AssertionError(row)
+
+
+def test_what_is_made_as_it_leaves_is_not_made_while_the_switch_takes_nothing() -> None:
+    with Desk() as desk, FakeSwitches(*desk.address) as fakes:
+        desk.know(A)
+        switch = fakes.add(A)
+        desk.until(lambda: desk.settled(A))
+        switch.faults.deaf = True
+        while desk.switches.report()[0]["bytes_waiting"] < 600_000:          # what the kernel takes is full
+            desk.switches.send_packet(A, output(5), bytes(60_000))
+        made: list[float] = []
+        desk.switches.send_fresh(A, output(5), lambda: made.append(time.time()) or b"made late" * 8)
+        seen = desk.switches.loop.clock()
+        desk.until(lambda: desk.switches.loop.clock() > seen + 0.3)
+        assert not made
+        before, switch.faults.deaf = time.time(), False
+        desk.until(lambda: switch.packets_out and switch.packets_out[-1].endswith(b"made late" * 8))
+        assert len(made) == 1 and made[0] >= before
+
+
+def test_a_packet_has_come_when_it_was_here_and_not_when_somebody_had_time_for_it() -> None:
+    with Desk() as desk, FakeSwitches(*desk.address) as fakes:
+        desk.know(A)
+        switch = fakes.add(A)
+        desk.until(lambda: desk.settled(A))
+        busy, go_on = threading.Event(), threading.Event()
+        desk.switches.loop.call(lambda: busy.set() or go_on.wait(30))
+        assert busy.wait(30)
+        switch.packet_in(b"question" * 8, cookie=0x0A00000001FFFFFF)
+        sent, switch.faults.mute = time.time(), True            # what comes after it would come in with it
+        desk.until(lambda: time.time() > sent + 0.3)
+        go_on.set()
+        desk.until(lambda: desk.packets)
+        assert desk.packets[0].at <= sent

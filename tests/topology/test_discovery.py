@@ -77,6 +77,35 @@ def test_wires_are_found_and_gone_at_once_when_a_port_goes_down(site: Site) -> N
     assert not site.alarms()
 
 
+def test_what_is_proved_while_paths_take_long_is_gathered_and_followed_together(site: Site) -> None:
+    a, b = site.switch(1), site.switch(2)
+    replies, clock = site.net.hadron.control.replies, [0.0]
+    replies._passed = lambda: clock[0]
+    site.net.hadron.desk.call(replies.worked, 3.0)
+    for port in (1, 2):
+        site.wires.join(a, port, b, port)
+    site.net.until(lambda: len(replies._gathered) == 4)
+    assert not site.links()
+    b.unport(2)                                                     # it goes before it is known
+    site.net.until(lambda: site.net.hadron.model.get("interface", f"{dpid(2)}:2") is None)
+    clock[0] = 3.1
+    site.see((1, 1, 2, 1))
+    assert not replies.gathering and not site.alarms()
+
+
+def test_frames_that_come_late_everywhere_are_one_alarm_and_slow_discovery_down(site: Site) -> None:
+    a, b = site.switch(1), site.switch(2)
+    seals, pace = site.net.hadron.seals, site.net.hadron.control.pace
+    now, seals._now = seals._now, lambda: time.time() - 2.0
+    for port in range(1, 13):
+        site.wires.join(a, port, b, port)
+    site.net.until(lambda: site.hurry() or any(one["alarm"] == "slow" for one in site.net.as_ops.get("/inspect/alarms")["alarms"]))
+    site.net.until(lambda: site.hurry() or pace.rate < pace.most)
+    assert not site.links()
+    seals._now = now
+    site.net.until(lambda: site.hurry() or len(site.links()) == 24)
+
+
 def test_a_wire_that_leads_one_way_is_seen_and_on_no_path(site: Site) -> None:
     a, b = site.switch(1), site.switch(2)
     site.wires.join(a, 1, b, 1, one_way=True)

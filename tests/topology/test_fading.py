@@ -33,10 +33,10 @@ class Heard:
                                            "target_switch_id": dpid(2), "target_port": into})])
         self.fading.heard("link", LINK)
 
-    def pass_by(self, seconds: int, there: Any = BOTH) -> bool:
+    def pass_by(self, seconds: int, there: Any = BOTH, stretch: float = 1.0) -> bool:
         """Whether the link is still there after so many seconds."""
         for _ in range(seconds):
-            self.fading.tick(there)
+            self.fading.tick(there, stretch)
         return self.world.model.get("link", LINK) is not None
 
 
@@ -44,6 +44,11 @@ def test_a_link_that_is_not_heard_any_more_goes() -> None:
     heard = Heard()
     assert heard.pass_by(LASTS) and heard.fading.age("link", LINK) == LASTS
     assert not heard.pass_by(1) and heard.fading.age("link", LINK) is None
+
+
+def test_a_link_that_is_asked_for_half_as_often_holds_for_twice_as_long() -> None:
+    heard = Heard()
+    assert heard.pass_by(2 * LASTS, stretch=2.0) and not heard.pass_by(1, stretch=2.0)
 
 
 def test_a_link_that_loses_a_third_of_its_frames_stays() -> None:

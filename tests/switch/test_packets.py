@@ -111,8 +111,11 @@ def test_what_is_made_as_it_leaves_is_not_made_while_the_switch_takes_nothing() 
         switch = fakes.add(A)
         desk.until(lambda: desk.settled(A))
         switch.faults.deaf = True
+        sent = 0
         while desk.switches.report()[0]["bytes_waiting"] < 600_000:          # what the kernel takes is full
             desk.switches.send_packet(A, output(5), bytes(60_000))
+            sent += 1
+            desk.until(lambda wanted=sent: desk.switches.report()[0]["packets_out"] == wanted)
         made: list[float] = []
         desk.switches.send_fresh(A, output(5), lambda: made.append(time.time()) or b"made late" * 8)
         seen = desk.switches.loop.clock()

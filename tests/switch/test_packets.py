@@ -1,7 +1,8 @@
 """Packets on their way to the desk: bounded for each switch, taken in turn, counted when dropped."""
 from __future__ import annotations
 
-import threading
+import contextlib
+import socket
 import time
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from controller.openflow import output
 from controller.openflow.messages import PacketIn
 from controller.switch.events import PacketsWaiting, SwitchConfirmed
+from controller.switch.link import Link
 from controller.switch.packets import PacketQueue
 from tests.kit.fake_switch import FakeSwitches, packet_in
 from tests.switch.desk import Desk
@@ -105,38 +107,57 @@ def row_when(desk: Desk, *, packets: int) -> dict[str, Any]:
     raise AssertionError(row)
 
 
+class Quiet:
+    """A loop in which nothing happens by itself."""
+
+    dirty: list[Link] = []
+
+    def clock(self) -> float:
+        return 0.0
+
+    def watch(self, link: Link, *, writing: bool) -> None:
+        pass
+
+
 def test_what_is_made_as_it_leaves_is_not_made_while_the_switch_takes_nothing() -> None:
-    with Desk() as desk, FakeSwitches(*desk.address) as fakes:
-        desk.know(A)
-        switch = fakes.add(A)
-        desk.until(lambda: desk.settled(A))
-        switch.faults.deaf = True
-        sent = 0
-        while desk.switches.report()[0]["bytes_waiting"] < 600_000:          # what the kernel takes is full
-            desk.switches.send_packet(A, output(5), bytes(60_000))
-            sent += 1
-            desk.until(lambda wanted=sent: desk.switches.report()[0]["packets_out"] == wanted)
-        made: list[float] = []
-        desk.switches.send_fresh(A, output(5), lambda: made.append(time.time()) or b"made late" * 8)
-        seen = desk.switches.loop.clock()
-        desk.until(lambda: desk.switches.loop.clock() > seen + 0.3)
-        assert not made
-        before, switch.faults.deaf = time.time(), False
-        desk.until(lambda: switch.packets_out and switch.packets_out[-1].endswith(b"made late" * 8))
-        assert len(made) == 1 and made[0] >= before
+    near, far = socket.socketpair()
+    with near, far:
+        link, made = Link(Quiet(), near, "switch"), list[int]()         # type: ignore[arg-type]
+        far.setblocking(False)
+        link.send_now(bytes(1 << 22))
+        link.send_fresh(lambda: made.append(link.waiting) or b"made late")      # type: ignore[func-returns-value]
+        link.flush()
+        assert link.waiting and not made
+        heard = bytearray()
+        while not heard.endswith(b"made late"):
+            with contextlib.suppress(BlockingIOError):
+                heard += far.recv(1 << 16)
+            link.writable()
+        assert made == [0] and len(heard) == (1 << 22) + len(b"made late")
+
+
+class Heard:
+    """A peer that notes when what it hears has come."""
+
+    def __init__(self, link: Link) -> None:
+        self.link, self.came = link, list[float]()
+
+    def check(self, *_: int) -> None:
+        pass
+
+    def received(self, *_: Any) -> None:
+        self.came.append(self.link.came)
 
 
 def test_a_packet_has_come_when_it_was_here_and_not_when_somebody_had_time_for_it() -> None:
-    with Desk() as desk, FakeSwitches(*desk.address) as fakes:
-        desk.know(A)
-        switch = fakes.add(A)
-        desk.until(lambda: desk.settled(A))
-        busy, go_on = threading.Event(), threading.Event()
-        desk.switches.loop.call(lambda: busy.set() or go_on.wait(30))
-        assert busy.wait(30)
-        switch.packet_in(b"question" * 8, cookie=0x0A00000001FFFFFF)
-        sent, switch.faults.mute = time.time(), True            # what comes after it would come in with it
-        desk.until(lambda: time.time() > sent + 0.3)
-        go_on.set()
-        desk.until(lambda: desk.packets)
-        assert desk.packets[0].at <= sent
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as far:
+        link = Link(Quiet(), server.accept()[0], "switch")              # type: ignore[arg-type]
+        link.peer = heard = Heard(link)                                 # type: ignore[assignment]
+        for _ in range(2):
+            far.sendall(PACKET)
+            sent = time.time()
+            while time.time() < sent + 0.1:
+                pass
+            link.readable()
+            assert heard.came.pop() <= sent
+        link.sock.close()

@@ -31,42 +31,55 @@ class Listener:
     allow_plain: bool = False           # a plain listener off loopback must be asked for
 
 
+def _entry(default: Any, meaning: str, *, secret: bool = False) -> Any:
+    """An entry of the configuration: its default, or what makes it, and what it means. A secret one is not printed."""
+    made = {"default_factory": default} if callable(default) else {"default": default}
+    return field(**made, repr=not secret, metadata={"meaning": meaning})
+
+
 @dataclass(frozen=True)
 class Config:
     """Everything that can be set. `rest`, `openflow`, `ovsdb` and `identity` are where Hadron listens; `identity` only
     with `auth: {mode: identity}`.
     """
-    store: str = "hadron.db"                                       # a SQLite file, or "memory"
-    rest: Listener = Listener("127.0.0.1", 9696)
-    openflow: Listener = Listener("127.0.0.1", 6653)
-    ovsdb: Listener = Listener("127.0.0.1", 6640)
-    identity: Listener = Listener("127.0.0.1", 35357)
-    auth: dict[str, Any] = field(default_factory=lambda: {"mode": "none"}, repr=False)
-    bridge: str = "br-int"
-    controller_target: str = ""            # what bridges connect to; empty: the address their OVSDB reached us at
-    lanes: int = 3                         # more connections of each switch, at the port after openflow's; 0: none
-    tunnels: tuple[str, ...] = ("vxlan", "geneve", "gre")
-    audit_interval: float = 300.0          # seconds between two audits of one switch; 0: never
-    failover_seconds: float = 6.0          # a switch that is away so long is lost: another takes over what it did for all
-    settle_seconds: float = 60.0           # and takes it back once it has been in step for so long, without a break
-    statistics_interval: float = 10.0      # seconds between two readings of what a switch has counted; 0: never
-    requests_per_second: float = 500.0     # of each project, ten seconds' worth at once; 0: as many as it likes
-    quotas: dict[str, int] = field(default_factory=dict)
-    policy: str = ""                       # a YAML file of rules, by name, that are said anew: `hadron policy`
-    apps: tuple[str, ...] = ()             # more directories with apps
-    adopt: tuple[str, ...] = ()            # switches without OVSDB to take as ours: their ids, or "all"
-    default_network: str = ""              # takes in every port of such a switch that no tenant claims; adopts all
-    certificates: str = "first"            # whose a host's name is: who shows its certificate first, or whom it has `named`
-    without: tuple[str, ...] = ()          # parts that are switched off, and answer 501: layer3
-    settings: dict[str, Any] = field(default_factory=dict, repr=False)     # what features offer: `hadron serve --settings`
-    dns: dict[str, Any] = field(default_factory=dict)              # enabled, domain, forwarders: the setting of that name
-    metadata: dict[str, Any] = field(default_factory=dict, repr=False)     # enabled, url, shared_secret: likewise
+    store: str = _entry("hadron.db", "a SQLite file, or memory")
+    rest: Listener = _entry(Listener("127.0.0.1", 9696), "where clients come: ADDRESS:PORT, or listen, tls, allow_plain")
+    openflow: Listener = _entry(Listener("127.0.0.1", 6653), "where switches come")
+    ovsdb: Listener = _entry(Listener("127.0.0.1", 6640), "where hosts come")
+    identity: Listener = _entry(Listener("127.0.0.1", 35357), "where those who log in come, with auth: {mode: identity}")
+    auth: dict[str, Any] = _entry(lambda: {"mode": "none"}, "mode (none, tokens, http_basic, identity, keystone) and what it needs",
+                                  secret=True)
+    bridge: str = _entry("br-int", "the integration bridge of hosts")
+    controller_target: str = _entry("", "what bridges connect to; empty: the address at which their OVSDB reached us")
+    lanes: int = _entry(3, "more connections of each switch, at the port after openflow's; 0: none")
+    tunnels: tuple[str, ...] = _entry(("vxlan", "geneve", "gre"), "the kinds of tunnel ports that hosts have")
+    audit_interval: float = _entry(300.0, "seconds between two audits of one switch; 0: never")
+    failover_seconds: float = _entry(6.0, "a switch that is away so long is lost: another takes over what it did for all")
+    settle_seconds: float = _entry(60.0, "and takes it back once it has been in step for so long, without a break")
+    statistics_interval: float = _entry(10.0, "seconds between two readings of what a switch has counted; 0: never")
+    requests_per_second: float = _entry(500.0, "of each project, ten seconds' worth at once; 0: as many as it likes")
+    quotas: dict[str, int] = _entry(dict, "of every project without its own: `port: 500`; -1 for no limit")
+    policy: str = _entry("", "a YAML file of rules, by name, that are said anew: `hadron policy`")
+    apps: tuple[str, ...] = _entry((), "more directories with apps")
+    adopt: tuple[str, ...] = _entry((), "switches without OVSDB to take as ours: their ids, or all")
+    default_network: str = _entry("", "takes in every port of such a switch that no tenant claims; adopts all")
+    certificates: str = _entry("first", "whose a host's name is: first (who shows its certificate first) or named (by the certificate)")
+    without: tuple[str, ...] = _entry((), "parts that are switched off, and answer 501: layer3")
+    settings: dict[str, Any] = _entry(dict, "what features offer, by name: see below", secret=True)
+    dns: dict[str, Any] = _entry(dict, "enabled, domain, forwarders: the setting of that name")
+    metadata: dict[str, Any] = _entry(dict, "enabled, url, shared_secret: likewise", secret=True)
 
     @property
     def all_settings(self) -> dict[str, Any]:
         """What is set of features, wherever the file says it."""
         said = {"dns": self.dns, "metadata": self.metadata}
         return {**self.settings, **{name: value for name, value in said.items() if value}}
+
+
+def entries() -> list[tuple[str, Any, str]]:
+    """Name, default and meaning of everything that can be set."""
+    usual = Config()
+    return [(one.name, getattr(usual, one.name), one.metadata["meaning"]) for one in fields(Config)]
 
 
 def load(path: str | Path | None = None, *, plain: Iterable[str] = (), **given: Any) -> Config:

@@ -9,7 +9,7 @@ import getpass
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -200,7 +200,7 @@ def _serve(one: argparse.ArgumentParser) -> None:
     one.add_argument("--default-network", metavar="NAME", help="put every port of such switches that no tenant claims into "
                      "this network, so that `mn --controller remote` works with any topology; adopts all switches")
     one.add_argument("--auth", choices=["none"], help="whoever reaches the loopback address is administrator")
-    one.add_argument("--settings", action="store_true", help="list what features let the configuration set, and end")
+    one.add_argument("--settings", action="store_true", help="list all that the configuration can set, and end")
 
 
 # ---- commands
@@ -234,7 +234,7 @@ def serve(arguments: argparse.Namespace) -> int:
         wanted = config.load(arguments.config, plain=arguments.plain or (), **given)
         if arguments.settings:
             from controller.main import load_apps
-            return _settings(load_apps(wanted.apps))
+            return _settings(load_apps(wanted.apps), config.entries())
         try:
             _serve_by(wanted)
         except (OSError, StoreError) as error:
@@ -272,8 +272,12 @@ def password(arguments: argparse.Namespace) -> int:
     return FINE
 
 
-def _settings(resources: Any) -> int:
+def _settings(resources: Any, entries: Iterable[tuple[str, Any, str]]) -> int:
     page = Page()
+    page.table(("ENTRY", "DEFAULT", "MEANING"), [
+        (name, f"{default.address}:{default.port}" if hasattr(default, "port") else json.dumps(default, default=list), meaning)
+        for name, default, meaning in entries])
+    page.line()
     page.table(("SETTING", "DEFAULT", "MEANING"), [
         (name, json.dumps(one.default, default=list), one.description) for name, one in sorted(resources.settings.items())])
     return FINE

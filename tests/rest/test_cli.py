@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from controller.app import RULES
-from controller.config import Config
+from controller.config import Config, entries
 from controller.store.ledger import Series
 from rest import cli, cli_answers
 from rest.cli_pipeline import ascii_only, drawing
@@ -245,8 +245,9 @@ def test_rules_are_listed_as_a_policy_file_and_those_of_one_are_marked(hadron: R
         assert status == 2 and not text and "Traceback" not in complaint and ("create_net" in complaint or "by name" in complaint)
 
 
-def test_settings_of_features_are_listed(hadron: Run) -> None:
+def test_all_that_can_be_configured_is_listed(hadron: Run) -> None:
     status, text, _ = hadron("serve", "--settings")
+    assert {name for name, _, meaning in entries() if meaning} <= set(text.split())
     assert status == 0 and "underlay_mtu" in text and max(map(len, text.splitlines())) <= 80
 
 

@@ -42,7 +42,7 @@ def described(chosen: Iterable[Resource], resources: Mapping[str, Resource], roo
         "NeutronError": {"type": "object", "required": ["type", "message", "detail"],
                          "properties": dict.fromkeys(("type", "message", "detail"), _TEXT)}}}}
     for resource in chosen:
-        tags[resource.name] = resource.description
+        tags[word(resource)] = resource.description
         schemas.update(_schemas(resource))
         paths.update(_quotas(resource) if resource.kind == quotas.KIND else _paths(resource, _place(resource, resources)))
     for part in parts:
@@ -67,6 +67,11 @@ def operation(tag: str, id: str, summary: str, answers: Mapping[int, tuple[str, 
                              for status, (text, content) in answers.items()}, "default": _ERROR}}
 
 
+def word(resource: Resource) -> str:
+    """What a kind is called here: two may have one name in bodies, one of them inside another."""
+    return resource.kind.rpartition(".")[2]
+
+
 def in_path(name: str) -> dict[str, Any]:
     """A parameter of an address."""
     return {"name": name, "in": "path", "required": True, "schema": {**_TEXT, "pattern": "^[^/\\x00-\\x1f\\x7f]+$"}}
@@ -84,13 +89,13 @@ def _place(resource: Resource, resources: Mapping[str, Resource]) -> str:
 
 def _schemas(resource: Resource) -> dict[str, Any]:
     shown = {one.name: _property(one) for one in resource.shown(True)}
-    found = {resource.name: {"type": "object", "description": resource.description, "properties": {
+    found = {word(resource): {"type": "object", "description": resource.description, "properties": {
         **shown, **{alias: shown[name] for alias, name in resource.aliases.items() if name in shown}}}}
     if resource.fact:
         return found
-    found[f"{resource.name}_create"] = _body(resource, ("always", "create"), lambda one: one.required and not one.has_default)
+    found[f"{word(resource)}_create"] = _body(resource, ("always", "create"), lambda one: one.required and not one.has_default)
     if any(one.settable in ("always", "update") for one in resource.attributes.values()):
-        found[f"{resource.name}_update"] = _body(resource, ("always", "update"), lambda one: False)
+        found[f"{word(resource)}_update"] = _body(resource, ("always", "update"), lambda one: False)
     return found
 
 
@@ -134,9 +139,9 @@ def _paths(resource: Resource, path: str) -> dict[str, Any]:
     one = {"get": _operation(resource, "Show", f"The {resource.name}", 200, _member(resource))}
     if not resource.fact:
         many["post"] = _operation(resource, "Create", "What was created", 201, _created(resource)) | _asked(_creates(resource))
-        if f"{resource.name}_update" in _schemas(resource):
+        if f"{word(resource)}_update" in _schemas(resource):
             one["put"] = _operation(resource, "Update", "What it is now", 200, _member(resource)) | _asked(
-                _whole(resource.name, f"{resource.name}_update"))
+                _whole(resource.name, f"{word(resource)}_update"))
         one["delete"] = _operation(resource, "Delete", "It is gone", 204, None)
     inside = [in_path(part.strip("{}")) for part in path.split("/") if part.startswith("{")]
     id = [*inside, in_path("id")]
@@ -152,16 +157,16 @@ def _paths(resource: Resource, path: str) -> dict[str, Any]:
 
 def _operation(resource: Resource, verb: str, answer: str, status: int, schema: Any,
                parameters: list[Any] | None = None, what: str = "") -> dict[str, Any]:
-    plural = resource.plural if resource.parent is None else resource.path.replace("-", "_")
-    what = what or (plural if verb == "List" else resource.name)
+    plural = resource.plural if resource.parent is None else f"{resource.path.replace('-', '_')}_of_{resource.parent}"
+    what = what or (plural if verb == "List" else word(resource))
     return {"summary": f"{verb} {what}".replace("_", " "), "operationId": f"{verb.lower().replace(' ', '_')}_{what}",
-            "tags": [resource.name], **({"parameters": parameters} if parameters else {}),
+            "tags": [word(resource)], **({"parameters": parameters} if parameters else {}),
             "responses": {str(status): {"description": answer, **({"content": _json(schema)} if schema else {})},
                           "default": _ERROR}}
 
 
 def _tags(resource: Resource) -> dict[str, Any]:
-    what = f"tags_of_{resource.name}"
+    what = f"tags_of_{word(resource)}"
     return {"get": _operation(resource, "List", "Its tags", 200, _TAGS, what=what),
             "put": _operation(resource, "Replace", "Its tags", 200, _TAGS, what=what) | _asked(_TAGS),
             "post": _operation(resource, "Add", "Its tags", 200, _TAGS, what=what) | _asked(_TAGS),
@@ -169,7 +174,7 @@ def _tags(resource: Resource) -> dict[str, Any]:
 
 
 def _tag(resource: Resource) -> dict[str, Any]:
-    what = f"tag_of_{resource.name}"
+    what = f"tag_of_{word(resource)}"
     return {"get": _operation(resource, "Check", "It has the tag", 204, None, what=what),
             "put": _operation(resource, "Add", "It has the tag", 201, None, what=what),
             "delete": _operation(resource, "Delete", "It does not have the tag", 204, None, what=what)}
@@ -179,8 +184,8 @@ def _rendering(resource: Resource, rendering: Rendering) -> dict[str, Any]:
     """A text made of an object."""
     asked = {"format": {"type": "string", "enum": list(rendering.formats)},
              **{name: _property(one) for name, one in rendering.asked.type.parts.items()}}
-    return {"summary": rendering.description, "operationId": f"show_{resource.name}_{rendering.name}",
-            "tags": [resource.name],
+    return {"summary": rendering.description, "operationId": f"show_{word(resource)}_{rendering.name}",
+            "tags": [word(resource)],
             "parameters": [{"name": name, "in": "query", "schema": schema} for name, schema in asked.items()],
             "responses": {"200": {"description": f"What is known of the {resource.name}", "content": {
                 type: {"schema": {} if type == "application/json" else _TEXT} for type in rendering.formats.values()}},
@@ -193,7 +198,7 @@ def _action(resource: Resource, action: Action) -> dict[str, Any]:
     if action.wrapped:
         body = _whole(resource.name, body)
     answer = _member(resource) if action.wrapped else {"type": "object"}
-    return {"summary": action.description, "operationId": f"{action.name}_of_{resource.name}", "tags": [resource.name],
+    return {"summary": action.description, "operationId": f"{action.name}_of_{word(resource)}", "tags": [word(resource)],
             "requestBody": {"required": True, "content": _json(body)},
             "responses": {"200": {"description": "What has been done", "content": _json(answer)}, "default": _ERROR}}
 
@@ -259,7 +264,7 @@ def _asked(schema: Any) -> dict[str, Any]:
 
 def _creates(resource: Resource) -> dict[str, Any]:
     """One object or several at once."""
-    schema = f"{resource.name}_create"
+    schema = f"{word(resource)}_create"
     return {"oneOf": [_whole(resource.name, schema), _whole(resource.plural, {
         "type": "array", "minItems": 1, "items": _ref(schema)})]}
 
@@ -271,16 +276,16 @@ def _whole(name: str, schema: Any) -> dict[str, Any]:
 
 
 def _member(resource: Resource) -> dict[str, Any]:
-    return {"type": "object", "required": [resource.name], "properties": {resource.name: _ref(resource.name)}}
+    return {"type": "object", "required": [resource.name], "properties": {resource.name: _ref(word(resource))}}
 
 
 def _created(resource: Resource) -> dict[str, Any]:
-    return {"type": "object", "properties": {resource.name: _ref(resource.name), resource.plural: {
-        "type": "array", "items": _ref(resource.name)}}}
+    return {"type": "object", "properties": {resource.name: _ref(word(resource)), resource.plural: {
+        "type": "array", "items": _ref(word(resource))}}}
 
 
 def _collection(resource: Resource) -> dict[str, Any]:
-    items = {"type": "array", "items": _ref(resource.name)}
+    items = {"type": "array", "items": _ref(word(resource))}
     links = {"type": "array", "items": {"type": "object", "properties": {
         "rel": {"type": "string", "enum": ["next", "previous"]}, "href": {"type": "string", "format": "uri"}}}}
     return {"type": "object", "required": [resource.plural],

@@ -25,8 +25,7 @@ UNSERVED: dict[str, str] = {
     "dns-integration-domain-keywords": "a domain is a name, and holds no keywords",
     "enable-default-route-bfd": "next hops outside are asked for by ARP, not by BFD",
     "expose-l3-conntrack-helper": "connection tracking has no helpers", "l3-conntrack-helper": "connection tracking has no helpers",
-    "flavors": "there is one kind of router", "l3-flavors": "there is one kind of router",
-    "router-service-type": "there is one kind of router",
+    "router-service-type": "what kind of router one is says its flavor",
     "floating-ip-router-writable": "a floating IP's router follows from its port",
     "flow_classifier": "chains of services are not served", "sfc": "chains of services are not served",
     "fwaas_v2": FIREWALL, "standard-attr-fwaas-v2": FIREWALL,
@@ -57,5 +56,5 @@ UNSERVED: dict[str, str] = {
 # Addresses of Neutron's that are not served, by the part of the path that says so, and why: they answer 501.
 ADDRESSES: dict[str, str] = {
     **dict.fromkeys(("minimum_packet_rate_rules", "alias_minimum_packet_rate_rules"), MINIMUM),
-    "flavors": UNSERVED["flavors"], "vpn": VPN, "sfc": UNSERVED["sfc"], "fwaas": FIREWALL,
+    "vpn": VPN, "sfc": UNSERVED["sfc"], "fwaas": FIREWALL,
     "taas": MIRRORS, "bgp-speakers": BGP, "bgp-peers": BGP, "bgpvpn": BGP}

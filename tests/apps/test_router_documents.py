@@ -255,7 +255,7 @@ def test_every_router_has_a_number_of_its_own(world: World) -> None:
 
 
 @pytest.mark.parametrize("attributes", [
-    {"flavor_id": DEAD}, {"evpn_vni": 7}])
+    {"service_type_id": DEAD}, {"evpn_vni": 7}])
 def test_what_is_not_served_is_refused_by_name(world: World, attributes: dict[str, Any]) -> None:
     with pytest.raises(Unsupported, match=f"^{next(iter(attributes))}"):
         world.make("router", ADMIN, **attributes)

@@ -12,7 +12,7 @@ from tests.kit.worlds import ADMIN, World
 MORE: dict[str, dict[str, Any]] = {"subnet": {"cidr": "10.0.0.0/24"}, "subnetpool": {"name": "pool"},
                                     "network_segment_range": {"network_type": "vxlan"},
                                     "circuit": {"a_switch_port": "00000000000000a1:7", "z_switch_port": "00000000000000a2:7"},
-                                    "quota": {"project_id": "some"}, "qos_policy": {"name": "gold"}}
+                                    "quota": {"project_id": "some"}, "service_profile": {"metainfo": "{}"}, "qos_policy": {"name": "gold"}}
 
 # What must be of a certain kind, and is made for it.
 MADE: dict[str, Callable[[World], dict[str, Any]]] = {

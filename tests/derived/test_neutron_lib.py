@@ -24,12 +24,13 @@ from tests.kit.worlds import core
 KINDS = {"network": "networks", "subnet": "subnets", "port": "ports", "router": "routers", "floatingip": "floatingips",
          "security_group": "security_groups", "security_group_rule": "security_group_rules",
          "subnetpool": "subnetpools", "address_scope": "address_scopes", "trunk": "trunks",
-         "address_group": "address_groups", "ndp_proxy": "ndp_proxies", "local_ip": "local_ips", "network_segment_range": "network_segment_ranges", "segment": "segments", "qos_policy": "policies",
+         "address_group": "address_groups", "ndp_proxy": "ndp_proxies", "local_ip": "local_ips", "flavor": "flavors", "service_profile": "service_profiles", "network_segment_range": "network_segment_ranges", "segment": "segments", "qos_policy": "policies",
          "metering_label": "metering_labels", "metering_label_rule": "metering_label_rules",
          "log": "logs"}
 PARTS = {"bandwidth_limit_rule": "bandwidth_limit_rules", "packet_rate_limit_rule": "packet_rate_limit_rules",
          "dscp_marking_rule": "dscp_marking_rules", "port_binding": "bindings",
          "local_ip_association": "port_associations"}           # objects that are inside others
+PLAIN = ("flavors", "service_profiles")                # without the standard attributes
 OTHERS = ("bgpvpn",)                                   # definitions whose parts have names of served ones
 # The last definition read wins where extensions widen one: those that make it settable come last.
 LATER = ("network_mtu_writable", "port_mac_address_regenerate", "uplink_status_propagation_updatable",
@@ -63,8 +64,8 @@ NO_RENUMBER = "Neutron's plugins refuse to change it too (ML2: 'does not support
 
 # (kind, attribute, what differs): why.
 REASONS: dict[tuple[str, str, str], str] = {
-    **{(kind, "revision_number", "default"): "read-only; it counts from 0" for kind in KINDS},
-    **{(kind, "tags", "default"): "set by themselves; there are none at first" for kind in KINDS},
+    **{(kind, "revision_number", "default"): "read-only; it counts from 0" for kind in KINDS if KINDS[kind] not in PLAIN},
+    **{(kind, "tags", "default"): "set by themselves; there are none at first" for kind in KINDS if KINDS[kind] not in PLAIN},
     ("router", "enable_ndp_proxy", "default"): "false, which is what Neutron makes of it",
     ("port_binding", "host", "put"): "a binding is one for a host; for another host there is another",
     ("port_binding", "port_id", "alone"): "taken in bodies if it is the one in the address",
@@ -165,6 +166,7 @@ TAKEN: dict[str, tuple[list[Any], str]] = {
     "routes": ([[{"destination": "10.0.0.0/24", "nexthop": "10.0.0.1", "distance": "7", "weight": "7"}]],
                "distance and weight are Hadron's own"),
     "name": ([""], "refused in the next step where there must be one"),
+    "service_type": (["L3_ROUTER_NAT", "FLAVORS"], "neutron-lib asks which plugins are loaded"),
     "hints": (["{}"], "an empty object, as text, hints at nothing"),
 }
 
@@ -183,7 +185,7 @@ def _definitions() -> dict[str, dict[str, dict[str, Any]]]:
             if plural in PARTS.values() and not name.startswith(OTHERS):
                 parts.setdefault(plural, {}).update(part.get("parameters") or {})
     for plural, own in found.items():
-        found[plural] = {**GROUPS.get(plural, {}), **STANDARD, **own}
+        found[plural] = {**GROUPS.get(plural, {}), **({} if plural in PLAIN else STANDARD), **own}
     return {**found, **parts}
 
 

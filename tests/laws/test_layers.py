@@ -141,6 +141,7 @@ ASKS: dict[str, set[str]] = {
     **dict.fromkeys(("apps.dhcp6", "apps.router_advertisements"), {"apps.names"}),
     "apps.dhcp": {"apps.names", "apps.switching"},
     "apps.names": {"apps.known_names"},
+    "apps.flavors": {"apps.availability_zones", "apps.service_providers"},
     "apps.floating_ips": {"apps.networks"},
     "apps.network_config": {"apps.names", "apps.dhcp", "apps.network_formats"},
     "apps.network_formats": {"apps.network_config"},

@@ -30,4 +30,3 @@ def test_the_command_hears_why_something_is_not_served(api: Served) -> None:
     command("network qos policy create gold")
     said = command.fails("network qos rule create --type minimum-packet-rate --min-kpps 1000 --egress gold")
     assert "packets are not promised" in said
-    assert "one kind of router" in command.fails("network flavor list")

@@ -129,7 +129,7 @@ NULL = "null stands for the default"
 REFUSED: dict[str, tuple[list[Any], str]] = {
     "description": (TEXT, NO_TEXT),
     **dict.fromkeys(("tenant_id", "project_id", "device_id", "device_owner", "provider:physical_network",
-                     "physical_network", "network_type", "resource_type"), (LINES, ONE_LINE)),
+                     "physical_network", "network_type", "driver", "resource_type"), (LINES, ONE_LINE)),
     **dict.fromkeys(("mtu", "prefixlen", "default_quota", "default_prefixlen", "min_prefixlen", "max_prefixlen"),
                     (NUMBERS, A_NUMBER)),
     **dict.fromkeys(("minimum", "maximum"), (NUMBERS[:2], A_NUMBER)),

@@ -62,13 +62,11 @@ class Compiler:
         self._under: defaultdict[frozenset, dict[Unit, tuple[Mapping[Key, Any], Spread]]] = defaultdict(dict)
         self._sets_of: defaultdict[str, dict[frozenset, None]] = defaultdict(dict)
         self.punts: dict[int, Unit] = {}                   # cookie -> the unit whose flow sends packets to us
-        self._ahead: dict[str, dict[Key, Any]] = {}        # what `foresee` has found
         self.counted: dict[str, int] = {}                  # how many entries a switch should hold, once `desired` was asked
 
     # ---- keeping up
     def update(self, changes: Iterable[Any], tell: bool = True) -> Delta:
         """Take in changed rows (model.Change); says what each switch must change."""
-        self._ahead.clear()
         moved: dict[tuple, None] = {}            # questions where with a new answer, or of objects that came or went
         altered: dict[Unit, None] = {}
         news: dict[Unit, None] = {}
@@ -304,8 +302,6 @@ class Compiler:
     # ---- what a switch should hold
     def desired(self, switch: str) -> dict[Key, Any]:
         """All that a switch should hold: {key: entry}."""
-        if (ahead := self._ahead.pop(switch, None)) is not None:
-            return ahead
         wanted: dict[Key, Any] = {}
         contested: set[Key] = set()
         for switches in self._sets_of.get(switch, ()):
@@ -319,11 +315,6 @@ class Compiler:
             wanted[key] = self.holder(switch, key)
         self.counted[switch] = len(wanted)
         return wanted
-
-    def foresee(self, switch: str) -> None:
-        """`desired` of this switch will be asked soon, and there is time now. Of one switch at a time: they are large."""
-        if not self._ahead:
-            self._ahead[switch] = self.desired(switch)
 
     def switches(self) -> set[str]:
         """Every switch that should hold something."""

@@ -207,7 +207,7 @@ class Control:
             self._strangers.warning(log, "switch %s (%s) is unknown: watched, never written", event.switch_id, event.address)
 
     def read_early(self, switch: str) -> None:
-        """For the switches' thread, while all is compiled: a switch of ours that comes says meanwhile what it holds."""
+        """For the switches' thread: a switch of ours that comes says what it holds while the desk has other things to do."""
         if switch in self.model.rows["switch"]:
             self._early.add(switch)
             self.switches.read(switch)
@@ -218,7 +218,6 @@ class Control:
             self.certificates.keep_switch(switch, standing.certificate)
             standing.asked = True
             self.switches.read(switch)
-            self.compiler.foresee(switch)
 
     def _shows_its_own(self, switch: str, standing: Standing) -> bool:
         """Whether a switch that came before its certificate was known has shown that; else it goes."""

@@ -237,7 +237,7 @@ class Hadron:
 
     def _hear(self, event: Any) -> None:
         """What the switches' thread tells the desk."""
-        if self._compiling and isinstance(event, SwitchGreeted):
+        if isinstance(event, SwitchGreeted):
             self.control.read_early(event.switch_id)
         self.desk.post(event)
 

@@ -61,7 +61,7 @@ class Statistics:
     def told(self, switch: str, entries: Mapping[Any, Any]) -> None:
         """A switch is told to hold these flows (None: no more): those that count do so for somebody."""
         owners, wanted = self._owners[switch], self._wanted[switch]
-        for key, entry in entries.items():
+        for key, entry in [item for item in entries.items() if item[1].__class__ is not Flow or item[1].counts is not None]:
             if entry is None:
                 wanted.pop(key, None)
             elif entry.__class__ is Flow and entry.counts is not None:

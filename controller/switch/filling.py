@@ -3,17 +3,18 @@
 Open vSwitch takes fifty messages of a connection between two rounds over all its ports, so with many ports an entry costs
 it mostly its share of a round: by four connections a third of the time of one.
 
-    1  meters by all, groups by the session        what flows refer to
-    2  flows of all tables but the first, by all   no packet meets them yet: the first table drops all
-    3  the first table, by the session             and what was asked meanwhile
+    1  groups by the session, meters by all        what flows refer to
+    2  flows of all tables but the first           no packet meets them yet: the first table drops all
+    3  the first table, by the session alone       and what was asked meanwhile
 
 Each step waits for the end of the one before. If anything goes wrong, the session reads what the switch has, and goes on alone.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from controller.openflow.group import Entry, Key
 from controller.switch.flight import Item
@@ -36,30 +37,21 @@ class Filling:
         self._session, self._usual, self._lanes = session, session.limit, lanes
         session.limit = BUNDLE
         self._senders = [session, *(lane.take(make(lane), moved, failed) for lane in lanes)]
-        self._steps: deque[list[Changes]] = deque()
+        self._steps: deque[list[list[Item]]] = deque()
         self._rest: Changes = {}            # what the session itself is to be told in the end
         self._seq = UNNUMBERED
 
     def begin(self, changes: Mapping[Key, Entry | None], seq: int) -> None:
-        """Sort the changes into steps."""
+        """Sort the changes into steps of batches, each of which any connection may carry."""
         self._seq = seq
-        meters: list[Item] = []
-        flows: list[Item] = []
-        groups: Changes = {}
+        of: defaultdict[Any, list[Item]] = defaultdict(list)
         for item in changes.items():
-            where = item[0][0]
-            if where == 0:
-                self._rest[item[0]] = item[1]
-            elif where == "meter":
-                meters.append(item)
-            elif where == "group":
-                groups[item[0]] = item[1]
-            else:
-                flows.append(item)
-        several = len(self._senders)
-        first = [dict(meters[place::several]) for place in range(several)]
-        first[0] |= groups
-        self._steps += [first, [dict(flows[place::several]) for place in range(several)]]
+            of[item[0][0]].append(item)
+        self._rest = dict(of.pop(0, ()))
+        meters, groups = of.pop("meter", []), of.pop("group", [])
+        flows = [item for table in sorted(of, reverse=True) for item in of[table]]
+        share = -(-len(meters) // len(self._senders))
+        self._steps += [[groups] * bool(groups) + [*_cut(meters, share)], [*_cut(flows, BUNDLE)]]
 
     def defer(self, changes: Mapping[Key, Entry | None], seq: int) -> None:
         """What is asked meanwhile comes last: the latest for a key wins."""
@@ -70,7 +62,7 @@ class Filling:
         """Keys that are waiting or on their way."""
         found = set(self._rest)
         for step in self._steps:
-            found.update(*step)
+            found.update(key for batch in step for key, _ in batch)
         return found.union(*(sender.keys() for sender in self._senders))
 
     def go(self, now: float) -> bool:
@@ -82,8 +74,9 @@ class Filling:
                 self.stop()
                 self._session.merge(self._rest, self._seq)
                 return False
-            for sender, share in zip(self._senders, self._steps.popleft(), strict=True):
-                sender.merge(share, UNNUMBERED)
+            batches = self._steps.popleft()
+            for place, sender in enumerate(self._senders):
+                sender.give(batches[place::len(self._senders)])
                 sender.go(now)
         return True
 
@@ -92,3 +85,8 @@ class Filling:
         self._session.limit = self._usual
         for lane in self._lanes:
             lane.rest()
+
+
+def _cut(items: list[Item], size: int) -> Iterator[list[Item]]:
+    for at in range(0, len(items), size or 1):
+        yield items[at:at + size]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,6 +97,10 @@ class Sender:
     def learn(self, have: Mapping[Key, Any]) -> None:
         """The switch has been read: which groups and meters it has is known."""
         self._present = {key for key in have if key[0].__class__ is str}
+
+    def give(self, batches: Iterable[list[Item]]) -> None:
+        """Additions of what is not there, cut into batches already; nobody waits for their being confirmed."""
+        self._plan.extend(batches)
 
     def take_over(self, other: Sender) -> None:
         """What another has sent for this one is done: know what came of it."""

@@ -2,7 +2,8 @@
 
     HostFacts ───────► writer.learn ─► rows change ─┐
     REST writes ─────► writer.create … ─────────────┴─► compiler.update ─► switches.change(id, changes, seq)
-    SwitchGreeted ───► known? read it               SwitchRead ─► difference(desired, have) ─► switches.change
+    SwitchGreeted ───► known? read it (SwitchEmpty: get ready what it lacks)
+                                                    SwitchRead ─► difference(desired, have) ─► switches.change
     SwitchConfirmed ─► who waited for it?           PacketReceived ─► the rule's answer ─► switches.send_packet
 
 `seq` counts the batches that changed flows; a switch that has confirmed seq n holds all that was wanted then.
@@ -36,7 +37,7 @@ from controller.store import StoreError
 from controller.switch import events
 from controller.switch.host_facts import HostFacts
 from controller.switch.sparing import Sparing
-from controller.switch.sync import difference, examples
+from controller.switch.sync import Difference, difference, examples
 from controller.switch_ports import SwitchPorts
 from controller.tidings import Tidings
 from controller.vigil import Vigil
@@ -87,10 +88,11 @@ class Control:
         self._hearing: dict[str, int] = {}                               # who must confirm what before we speak
         self._strangers = Sparing(passed)
         self._early: set[str] = set()                                    # switches that are being read before the desk knows
+        self._foreseen: dict[str, Difference] = {}                       # what switches that seem empty will be told
         self._next_audit: dict[str, float] = {}
         self._on: dict[type, Callable[[Any], None]] = {
-            events.SwitchGreeted: self._greeted, events.SwitchGone: self._gone, events.SwitchRead: self._read,
-            events.SwitchConfirmed: self._confirmed, events.SwitchRefused: self.refusals.refused,
+            events.SwitchGreeted: self._greeted, events.SwitchEmpty: self._empty, events.SwitchGone: self._gone,
+            events.SwitchRead: self._read, events.SwitchConfirmed: self._confirmed, events.SwitchRefused: self.refusals.refused,
             events.PacketsWaiting: self.replies.take, events.SwitchTwice: self._twice, events.Impostor: self._impostor,
             events.SwitchAccepted: self.refusals.accepted,
             events.SwitchDemoted: self._demoted, events.PortChanged: self._port_changed,
@@ -124,6 +126,7 @@ class Control:
             self.remembered.settle(self.passed())
 
     def _follow(self, changes: Sequence[Change]) -> None:
+        self._foreseen.clear()
         delta = self.compiler.update(changes)
         self.remembered.changed()
         self.fading.changed(changes)
@@ -206,6 +209,14 @@ class Control:
         else:
             self._strangers.warning(log, "switch %s (%s) is unknown: watched, never written", event.switch_id, event.address)
 
+    def _empty(self, event: Any) -> None:
+        """It has come up empty: what it will be told is got ready while it is busy with its ports."""
+        standing = self.standing.get(event.switch_id)
+        if standing is not None and standing.asked and standing.first is None:
+            self._foreseen[event.switch_id] = found = difference(self.compiler.desired(event.switch_id), {})
+            self.switches.foresee(event.switch_id, found)
+            self._account(event.switch_id, found)
+
     def read_early(self, switch: str) -> None:
         """For the switches' thread: a switch of ours that comes says what it holds while the desk has other things to do."""
         if switch in self.model.rows["switch"]:
@@ -229,6 +240,7 @@ class Control:
 
     def _gone(self, event: Any) -> None:
         standing = self.standing.pop(event.switch_id, None)
+        self._foreseen.pop(event.switch_id, None)
         if self.statistics is not None:
             self.statistics.gone(event.switch_id)
         self.vigil.gone(event.switch_id)
@@ -248,13 +260,16 @@ class Control:
         if event.switch_id not in self.model.rows["switch"]:
             standing.asked = standing.first is not None
             return
-        desired = self.compiler.desired(event.switch_id)
+        foreseen = self._foreseen.pop(event.switch_id, None) if not event.have else None
+        desired: Mapping[Any, Any] = self.compiler.desired(event.switch_id) if foreseen is None else foreseen
         if standing.first is None:
             self.rollout.gone(event.switch_id, self.passed())          # it is told everything at once
-            self._account(event.switch_id, desired)
+            if foreseen is None:
+                self._account(event.switch_id, desired)
             if self.statistics is not None:
                 self.statistics.begin(event.switch_id, self.now())
-        found = difference(desired, event.have, changed={*event.changed, *self.rollout.held_back(event.switch_id)})
+        found = foreseen if foreseen is not None else difference(
+            desired, event.have, changed={*event.changed, *self.rollout.held_back(event.switch_id)})
         for key in [key for key in found if (event.switch_id, key) in self.refusals.entries] if self.refusals.entries else ():
             del found[key]
         standing.audit = {"at": self.now(), "first": standing.first is None, "wanted": len(desired),

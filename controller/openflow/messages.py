@@ -62,6 +62,7 @@ from controller.openflow.stats import (
     METER_CONFIG,
     METER_FEATURES,
     PORT_DESC,
+    TABLES,
     Held,
     MeterFeatures,
     flow_stats_request,
@@ -70,12 +71,14 @@ from controller.openflow.stats import (
     meter_features_request,
     multipart_kind,
     port_desc_request,
+    read_flow_count,
     read_flow_stats,
     read_flows_held,
     read_groups,
     read_meter_features,
     read_meters,
     read_ports,
+    table_stats_request,
 )
 
 __all__ = [
@@ -83,14 +86,14 @@ __all__ = [
     "DISCARD_REPLY", "ECHO_REPLY", "ECHO_REQUEST", "ERROR", "FEATURES_REPLY", "FEATURES_REQUEST", "FLOWS",
     "FLOW_REMOVED", "GROUP_DESC", "HEADER_SIZE", "HELLO", "METER_CONFIG", "METER_FEATURES", "MULTIPART_REPLY",
     "OPEN_REPLY", "PACKET_IN", "PACKET_OUT", "PORT_DESC", "PORT_STATUS", "ROLE_EQUAL", "ROLE_MASTER", "ROLE_NOCHANGE",
-    "ROLE_REPLY", "ROLE_REQUEST", "ROLE_SLAVE", "ROLE_STATUS", "SET_ASYNC", "SET_CONFIG", "SHOW_FIRST", "VERSION", "BundleReply",
+    "ROLE_REPLY", "ROLE_REQUEST", "ROLE_SLAVE", "ROLE_STATUS", "SET_ASYNC", "SET_CONFIG", "SHOW_FIRST", "TABLES", "VERSION", "BundleReply",
     "Features", "Held", "Malformed", "MeterFeatures", "PacketIn", "Port", "PortStatus", "Refusal",
     "barrier_request", "bundle_add", "bundle_close", "bundle_commit", "bundle_discard", "bundle_open", "echo_reply",
     "echo_request", "elements", "expect", "features_request", "flow_stats_request", "group_desc_request", "hello",
     "in_words", "message", "meter_config_request", "meter_features_request", "multipart_kind", "packet_out",
-    "port_desc_request", "read_bundle_reply", "read_error", "read_features", "read_flow_stats", "read_flows_held",
+    "port_desc_request", "read_bundle_reply", "read_error", "read_features", "read_flow_count", "read_flow_stats", "read_flows_held",
     "read_groups", "read_hello", "read_meter_features", "read_meters", "read_packet_in", "read_port_status",
-    "read_ports", "read_role", "role_request", "set_async", "set_config", "split", "with_xid", "xid_of",
+    "read_ports", "read_role", "role_request", "set_async", "set_config", "split", "table_stats_request", "with_xid", "xid_of",
 ]
 
 ROLE_NOCHANGE, ROLE_EQUAL, ROLE_MASTER, ROLE_SLAVE = 0, 1, 2, 3

@@ -18,7 +18,7 @@ from controller.openflow.group import GroupKey, MeterKey
 from controller.openflow.match import match
 from controller.openflow.ports import Port, read_port
 
-FLOWS, GROUP_DESC, METER_CONFIG, METER_FEATURES, PORT_DESC = 1, 7, 10, 11, 13
+FLOWS, TABLES, GROUP_DESC, METER_CONFIG, METER_FEATURES, PORT_DESC = 1, 3, 7, 10, 11, 13
 _MORE = 1
 BODY = HEADER_SIZE + 8         # where a multipart message's body begins
 _FLOW = struct.Struct("!HB9xHHH6xQ16xHH")
@@ -40,6 +40,11 @@ def flow_stats_request(xid: int = 0, *, table: int = _ALL_TABLES, cookie: int = 
     return _request(FLOWS, body, xid)
 
 
+def table_stats_request(xid: int = 0) -> bytes:
+    """Ask how many flows each table has: answered at once, however many there are."""
+    return _request(TABLES, b"", xid)
+
+
 def group_desc_request(xid: int = 0) -> bytes:
     """Ask for all groups."""
     return _request(GROUP_DESC, b"", xid)
@@ -58,6 +63,14 @@ def meter_features_request(xid: int = 0) -> bytes:
 def port_desc_request(xid: int = 0) -> bytes:
     """Ask for all ports."""
     return _request(PORT_DESC, b"", xid)
+
+
+def read_flow_count(whole: bytes) -> int:
+    """How many flows the tables have of which a reply tells. Raises Malformed."""
+    end = expect_part(whole, TABLES)
+    if (end - BODY) % 24:
+        raise Malformed(f"tables in {end - BODY} bytes")
+    return sum(count for count, in struct.iter_unpack("!4xI16x", whole[BODY:end]))
 
 
 def multipart_kind(whole: bytes) -> tuple[int, bool]:

@@ -24,6 +24,12 @@ class SwitchGreeted(NamedTuple):
     certificate: str = ""
 
 
+class SwitchEmpty(NamedTuple):
+    """A switch that was just greeted has no flow at all. It is being read all the same; what is ready by then saves time."""
+
+    switch_id: str
+
+
 class SwitchGone(NamedTuple):
     """A greeted switch's connection has ended, for this reason."""
 
@@ -148,5 +154,5 @@ class PacketsWaiting(NamedTuple):
     """There are packets: fetch some of them with packets(). Posted again as long as some remain."""
 
 
-Event = (SwitchGreeted | SwitchGone | SwitchTwice | Impostor | SwitchRead | SwitchConfirmed | SwitchRefused | SwitchAccepted
+Event = (SwitchGreeted | SwitchEmpty | SwitchGone | SwitchTwice | Impostor | SwitchRead | SwitchConfirmed | SwitchRefused | SwitchAccepted
          | SwitchDemoted | FlowsCounted | FlowRemoved | FlowsTakenOut | PortChanged | PortsTold | PacketsWaiting)

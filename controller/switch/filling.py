@@ -17,41 +17,47 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from controller.openflow.group import Entry, Key
-from controller.switch.flight import Item
+from controller.switch.flight import Flight, Item
 from controller.switch.lanes import Lane
 from controller.switch.sender import Sender
 
 WORTH = 4000                # changes from which it is done this way
-BUNDLE = 4000               # changes in a bundle meanwhile: nothing is forwarded that a long commit could delay
+BUNDLE = 2000               # changes in a bundle meanwhile: nothing is forwarded that a long commit could delay
 UNNUMBERED = -1             # what is confirmed to nobody: only the whole is
 
 Changes = dict[Key, Entry | None]
 
 
 class Filling:
-    """One filling with these changes. `make` gives a sender for a lane; `moved` is called when a lane has got on, `failed`
-    with the reason if it cannot be finished."""
+    """One filling with these changes, ready to begin. `make` gives a sender for a lane; `moved` is called when a lane has got
+    on, `failed` with the reason if it cannot be finished."""
 
-    def __init__(self, session: Sender, lanes: list[Lane], make: Callable[[Lane], Sender], moved: Callable[[], None],
-                 failed: Callable[[str], None]) -> None:
+    def __init__(self, changes: Mapping[Key, Entry | None], session: Sender, lanes: list[Lane],
+                 make: Callable[[Lane], Sender], moved: Callable[[], None], failed: Callable[[str], None]) -> None:
+        self.changes, self.begun = changes, False
         self._session, self._usual, self._lanes = session, session.limit, lanes
-        session.limit = BUNDLE
         self._senders = [session, *(lane.take(make(lane), moved, failed) for lane in lanes)]
-        self._steps: deque[list[list[Item]]] = deque()
+        self._steps: deque[list[list[Item] | Flight]] = deque()
         self._rest: Changes = {}            # what the session itself is to be told in the end
         self._seq = UNNUMBERED
+        self._sort()
 
-    def begin(self, changes: Mapping[Key, Entry | None], seq: int) -> None:
-        """Sort the changes into steps of batches, each of which any connection may carry."""
-        self._seq = seq
+    def _sort(self) -> None:
+        """Steps of batches, each of which any connection may carry; the first of each as bytes already."""
         of: defaultdict[Any, list[Item]] = defaultdict(list)
-        for item in changes.items():
+        for item in self.changes.items():
             of[item[0][0]].append(item)
         self._rest = dict(of.pop(0, ()))
         meters, groups = of.pop("meter", []), of.pop("group", [])
         flows = [item for table in sorted(of, reverse=True) for item in of[table]]
         share = -(-len(meters) // len(self._senders))
-        self._steps += [[groups] * bool(groups) + [*_cut(meters, share)], [*_cut(flows, BUNDLE)]]
+        for batches in ([groups] * bool(groups) + [*_cut(meters, share)], [*_cut(flows, BUNDLE)]):
+            packed: list[Flight | list[Item]] = [sender.packed(batch) or [] for sender, batch in zip(self._senders, batches, strict=False)]
+            self._steps.append([*packed, *batches[len(packed):]])
+
+    def begin(self, seq: int) -> None:
+        """It is what the switch is to be told, and has this number."""
+        self.begun, self._seq, self._session.limit = True, seq, BUNDLE
 
     def defer(self, changes: Mapping[Key, Entry | None], seq: int) -> None:
         """What is asked meanwhile comes last: the latest for a key wins."""
@@ -62,7 +68,7 @@ class Filling:
         """Keys that are waiting or on their way."""
         found = set(self._rest)
         for step in self._steps:
-            found.update(key for batch in step for key, _ in batch)
+            found.update(key for batch in step for key, _ in (batch.items if isinstance(batch, Flight) else batch))
         return found.union(*(sender.keys() for sender in self._senders))
 
     def go(self, now: float) -> bool:

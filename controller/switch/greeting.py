@@ -16,7 +16,7 @@ from controller.switch.loop import Loop
 LOG = logging.getLogger(__name__)
 
 GREETING_SECONDS = 5.0      # from the connection (and its TLS) to the features reply
-_HELLO_XID, _FEATURES_XID = 1, 2
+_HELLO_XID, _FEATURES_XID, TABLES_XID = 1, 2, 3
 _NEEDED = b"OpenFlow 1.4 is needed (ovs-vsctl set bridge NAME protocols=OpenFlow14)"
 
 
@@ -24,6 +24,8 @@ class Home(Protocol):
     """Where who has been greeted goes on."""
 
     loop: Loop
+    questions: bytes
+    """What is asked beside who it is."""
 
     def arrived(self, greeting: Greeting) -> None: ...
     def gave_up(self, greeting: Greeting) -> None: ...
@@ -49,7 +51,8 @@ class Greeting:
     def check(self, version: int, kind: int, length: int) -> None:
         """Judge a message by its header, before its body is waited for."""
         try:
-            validate.header(version, kind, length, greeted=self._asked and kind in validate.UNASKED)
+            validate.header(version, kind, length, greeted=self._asked and kind in validate.UNASKED
+                            or bool(self.switch_id) and kind == frame.MULTIPART_REPLY)
         except Malformed as error:
             raise Refused(f"malformed: {error}") from error
 
@@ -73,7 +76,7 @@ class Greeting:
         if wire.VERSION not in versions:
             self.link.send(wire.message(frame.ERROR, struct.pack("!HH", 0, 0) + _NEEDED, xid))
             raise Refused(f"it does not speak OpenFlow 1.4, only versions with bytes {sorted(versions)}")
-        self.link.send(wire.features_request(_FEATURES_XID))
+        self.link.send(wire.features_request(_FEATURES_XID) + self.home.questions)
         self._asked = True
 
     def _features(self, whole: bytes) -> None:

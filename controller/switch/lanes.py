@@ -47,7 +47,7 @@ class Lane:
     def rest(self) -> None:
         """Carry nothing more. Of what is on its way nobody would know what became of it: then the lane is closed."""
         sender, self.sender = self.sender, None
-        if sender is not None and not sender.idle:
+        if sender is not None and sender.flight is not None:
             self.link.close("what was on its way is not waited for")
 
     def xids(self, count: int) -> int:
@@ -111,6 +111,8 @@ class Lane:
 
 class Lanes:
     """All lanes of all switches, by whose they are."""
+
+    questions = b""
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop

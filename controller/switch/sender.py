@@ -98,8 +98,8 @@ class Sender:
         """The switch has been read: which groups and meters it has is known."""
         self._present = {key for key in have if key[0].__class__ is str}
 
-    def give(self, batches: Iterable[list[Item]]) -> None:
-        """Additions of what is not there, cut into batches already; nobody waits for their being confirmed."""
+    def give(self, batches: Iterable[list[Item] | Flight]) -> None:
+        """Additions of what is not there, cut into batches and some of them packed; nobody waits to hear of them."""
         self._plan.extend(batches)
 
     def take_over(self, other: Sender) -> None:
@@ -162,7 +162,7 @@ class Sender:
     def _depart(self, now: float) -> None:
         """Send the next batch; while the switch is busy with it, pack the one after."""
         batch = self._plan.popleft()
-        flight = batch if isinstance(batch, Flight) else self._packed(batch)
+        flight = batch if isinstance(batch, Flight) else self.packed(batch)
         if flight is None:
             return
         self._send(flight.data)
@@ -173,11 +173,11 @@ class Sender:
         following = self._plan[0] if self._plan else None
         if isinstance(following, list) and only_flows(following):
             self._plan.popleft()
-            packed = self._packed(following)
+            packed = self.packed(following)
             if packed is not None:
                 self._plan.appendleft(packed)
 
-    def _packed(self, items: list[Item]) -> Flight | None:
+    def packed(self, items: list[Item]) -> Flight | None:
         """A batch as bytes. None if no item of it can be sent."""
         items, messages = self._encoded(items)
         if not items:

@@ -21,6 +21,7 @@ from controller.openflow.messages import Malformed, Refusal
 from controller.switch import events, validate
 from controller.switch.counting import Counting
 from controller.switch.filling import BUNDLE, WORTH, Filling
+from controller.switch.greeting import TABLES_XID
 from controller.switch.lanes import Lane, place_of
 from controller.switch.link import Link, Refused
 from controller.switch.osken import CONFIG, DEAD, MAIN, Channel
@@ -160,7 +161,7 @@ class Session:
         if self.state is State.STRANGE:
             return
         awaited = self.state is State.READING and self.reading is None and isinstance(changes, Difference)
-        if self.filling is not None:
+        if self.filling is not None and self.filling.begun:
             self.filling.defer(changes, seq)
         elif not (awaited and self._fill(changes, seq)):
             self.sender.merge(changes, seq)
@@ -170,11 +171,19 @@ class Session:
 
     def _fill(self, changes: Mapping[Key, Entry | None], seq: int) -> bool:
         """Have a switch that has come up empty filled by its lanes too, if there are some and it is worth it."""
-        lanes = self.home.lanes.of(self.place) if self._empty and self.sender.asked < 0 and len(changes) >= WORTH else []
-        if lanes:
-            self.filling = Filling(self.sender, lanes, self._sender_of, self._go, self._lost)
-            self.filling.begin(changes, seq)
-        return bool(lanes)
+        if self.filling is None or self.filling.changes is not changes or not self._empty:
+            self._let_go()
+            if self._empty:
+                self.foresee(changes)
+        if self.filling is not None:
+            self.filling.begin(seq)
+        return self.filling is not None
+
+    def foresee(self, changes: Mapping[Key, Entry | None]) -> None:
+        """The switch has nothing, or so it seems: these changes will probably be next. Have them ready, if that is worth it."""
+        lanes = self.home.lanes.of(self.place) if self.sender.asked < 0 and len(changes) >= WORTH else []
+        if lanes and self.filling is None and self.state in (State.STRANGE, State.READING):
+            self.filling = Filling(changes, self.sender, lanes, self._sender_of, self._go, self._lost)
 
     def _sender_of(self, lane: Lane) -> Sender:
         return Sender(self.switch_id, lane.link.send_now, self.home.post, lane.xids, limit=BUNDLE, readout=self.readout)
@@ -309,6 +318,8 @@ class Session:
         validate.body(whole, frame.MULTIPART_REPLY)
         if xid == self.ports.xid:
             self.ports.part(whole)
+        elif xid == TABLES_XID and wire.multipart_kind(whole) == (wire.TABLES, False) and not wire.read_flow_count(whole):
+            self.home.post(events.SwitchEmpty(self.switch_id))
 
     def _on_bundle(self, whole: bytes, xid: int) -> None:
         reply = wire.read_bundle_reply(whole)
@@ -377,7 +388,7 @@ class Session:
             self.counting.fail(refusal.text)
         elif self.readout.concerns(refusal.xid):
             self.readout.fail()
-        elif self._errors_to_log > 0:
+        elif self._errors_to_log > 0 and refusal.xid != TABLES_XID:
             self._errors_to_log -= 1
             LOG.warning("%s: it refused message %d: %s", self.switch_id, refusal.xid, refusal.text)
 

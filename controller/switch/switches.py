@@ -16,7 +16,7 @@ from controller.openflow.group import Entry, Key
 from controller.switch import osken
 from controller.switch.counting import Counters
 from controller.switch.events import Event, Impostor, PacketReceived, SwitchGone
-from controller.switch.greeting import Greeting
+from controller.switch.greeting import TABLES_XID, Greeting
 from controller.switch.lanes import Lanes
 from controller.switch.link import Link, Peer
 from controller.switch.loop import Loop
@@ -41,6 +41,7 @@ class Switches:
     def __init__(self, post: Callable[[Event], None], *, generation: int = 1, apps: Sequence[str] = (),
                  bundle: int = BUNDLE_MESSAGES, packets_each: int = EACH, certificates: Certificates | None = None,
                  clock: Callable[[], float] = time.monotonic) -> None:
+        self.questions = wire.table_stats_request(TABLES_XID)
         self.post, self.generation, self.bundle = post, generation, bundle
         self._certificates = certificates or Certificates({"switch": {}})
         self.loop = Loop(clock=clock)
@@ -108,6 +109,10 @@ class Switches:
         if touched is not None:
             touched.update(changes)
         self.loop.call(self._order, switch_id, Session.change, changes, seq)
+
+    def foresee(self, switch_id: str, changes: Mapping[Key, Entry | None]) -> None:
+        """Get ready what a switch will probably be told with the next change: this very object, if so."""
+        self.loop.call(self._order, switch_id, Session.foresee, changes)
 
     def send_packet(self, switch_id: str, actions: bytes, data: bytes, in_port: int = PORT_LOCAL) -> None:
         """Have a switch send a packet as the actions say. ValueError if it is longer than a message can be.

@@ -119,6 +119,8 @@ class Tables:
                 size = 48 + len(match) + len(body)
                 head = pack("HBBIIHHHHIQQQ", size, table, 0, 0, 0, priority, 0, 0, 0, 0, cookie, 0, 0)
                 entries.append(head + match + body)
+        elif kind == 3:
+            entries = [pack("IIQQ", table << 24, sum(key[0] == table for key in self.flows), 0, 0) for table in range(254)]
         elif kind == 7:
             entries = [pack("H", 8 + len(body) - 2) + body[:2] + pack("I", number) + body[2:]
                        for number, body in self.groups.items()]

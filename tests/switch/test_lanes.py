@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from controller.openflow import Entry, Flow, Key, match, output
-from controller.switch.events import SwitchDemoted, SwitchRefused, SwitchTwice
+from controller.switch.events import SwitchDemoted, SwitchEmpty, SwitchRefused, SwitchTwice
 from controller.switch.filling import WORTH
+from controller.switch.sync import Difference
 from controller.switch.tls import server_context
 from tests.kit.certificates import certificate
 from tests.kit.dummy_ovs import DummyOvs, dummy_ovs  # noqa: F401
@@ -245,3 +246,28 @@ def test_a_real_open_vswitch_is_filled_by_its_lanes_over_tcp_and_tls(
         assert bridge.held() == installed(much())
         now = [lane.link.bytes_out for lane in desk.switches.lanes.of(place)]
         assert all(after > before + 100_000 for before, after in zip(used, now, strict=True))
+
+
+def test_what_was_foreseen_of_a_switch_that_seems_empty_is_what_it_is_told_or_else_is_not(filled: Filled) -> None:
+    """Foreseen is more than is wanted in the end: nothing of it may be there."""
+    desk, empty = filled.desk, Difference()
+    empty.update({**much(), **later(3 * WORTH)})
+    handle = desk.handle
+
+    def foresee(event: object) -> None:
+        if isinstance(event, SwitchEmpty):
+            desk.switches.foresee(A, empty)
+        handle(event)
+
+    desk.handle = foresee                                   # type: ignore[method-assign]
+    filled.come()
+    desk.until(lambda: desk.seen(SwitchEmpty) and filled.whole())
+    assert all(lane.commits for lane in filled.lanes)
+
+
+def test_a_switch_that_only_seems_empty_is_made_right(filled: Filled) -> None:
+    filled.switch.tables.apply(flood(7, 3).add())
+    filled.switch.tables.apply(limit(1, 5).add())
+    filled.switch.tables.apply(limit(99, 5).add())
+    filled.come()
+    filled.desk.until(lambda: filled.desk.seen(SwitchEmpty) and filled.whole())

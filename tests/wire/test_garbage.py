@@ -36,6 +36,7 @@ READERS: list[tuple[int, Callable[[bytes], Any]]] = [
 MULTIPART: list[tuple[int, Callable[[bytes], Any]]] = [
     (stats.FLOWS, m.read_flow_stats), (stats.FLOWS, m.read_flows_held), (stats.GROUP_DESC, m.read_groups),
     (stats.METER_CONFIG, m.read_meters), (stats.METER_FEATURES, m.read_meter_features), (stats.PORT_DESC, m.read_ports),
+    (stats.TABLES, m.read_flow_count),
 ]
 LENGTHS = st.sampled_from([0, 1, 4, 7, 8, 16, 48, 56, 64, 72, 0xFFFF])
 PIECES = st.one_of(st.binary(max_size=80), LENGTHS.map(lambda n: n.to_bytes(2, "big")), st.just(bytes(8)),

@@ -54,6 +54,9 @@ def written(message: Any) -> bytes:
     (m.set_async(packet_in_reasons=7), osken.OFPSetAsync(DATAPATH,
                                                          [osken.OFPAsyncConfigPropReasons(kind, 8, mask) for kind,
                                                           mask in ((0, 0), (1, 7))])),
+    (m.set_async(packet_in_reasons=0, port_reasons=1, removal_reasons=4), osken.OFPSetAsync(DATAPATH, [
+        osken.OFPAsyncConfigPropReasons(kind, 8, mask) for kind, mask in ((0, 0), (1, 0), (3, 1), (5, 4))])),
+    (m.table_stats_request(), osken.OFPTableStatsRequest(DATAPATH, 0)),
     (m.packet_out(output(3), b"\x01\x02", 1), osken.OFPPacketOut(DATAPATH, 0xFFFFFFFF, 1,
                                                                  [osken.OFPActionOutput(3, 0)], b"\x01\x02")),
     (m.port_desc_request(), osken.OFPPortDescStatsRequest(DATAPATH)),

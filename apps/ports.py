@@ -44,6 +44,7 @@ def create(write: Any, document: dict[str, Any], asked: Mapping[str, Any], befor
     if document["security_groups"] is None:
         document["security_groups"] = _default_groups(write, document)
     document["extra_dhcp_opts"] = _merged_options((), document["extra_dhcp_opts"])
+    document["tags"] = tuple(sorted(set(document["tags"])))
     _check(write, document)
 
 

@@ -9,6 +9,7 @@ from controller.rows import as_dict
 
 RULES = {"bandwidth_limit": "bandwidth_limit_rule", "minimum_bandwidth": "minimum_bandwidth_rule", "packet_rate_limit": "packet_rate_limit_rule",
          "dscp_marking": "dscp_marking_rule"}
+UNSERVED = ("minimum_packet_rate",)              # Neutron's other types of rules
 
 
 def settle(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: Any) -> None:
@@ -70,12 +71,16 @@ def check_policy(write: Any, document: dict[str, Any], asked: Mapping[str, Any],
                                                   "another policy")
 
 
-def rule_types(model: Any) -> Iterator[dict[str, Any]]:
-    """The types of rules that are served, with the values that each attribute of one may have."""
+def rule_types(model: Any, wanted: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The types of rules that are served, with the values that each attribute of one may have; all types, if somebody wants
+    those."""
+    flags = {name: True in wanted[name] for name in ("all_supported", "all_rules") if name in wanted}
     for type, kind in RULES.items():
-        yield {"type": type, "drivers": [{"name": "hadron", "supported_parameters": [
+        yield {"type": type, **flags, "drivers": [{"name": "hadron", "supported_parameters": [
             _parameter(name, one.schema()) for name, one in model.resources[kind].attributes.items()
             if name not in ("id", "qos_policy_id")]}]}
+    if flags.get("all_rules") and not flags.get("all_supported"):
+        yield from ({"type": type, **flags, "drivers": []} for type in UNSERVED)
 
 
 def _parameter(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -188,6 +188,21 @@ def _pattern(pattern: str) -> Callable[[str], str]:
     return parse
 
 
+_LONGEST_TAG = 255
+
+
+def _tag(value: Any) -> str:
+    """A label. Commas stand between labels in filters."""
+    text = _line(value)
+    if not text:
+        raise Invalid("", "must be a string of at least one character")
+    if "," in text:
+        raise Invalid("", "must not hold commas")
+    if len(text) > _LONGEST_TAG:
+        raise Invalid("", f"must not be longer than {_LONGEST_TAG} characters")
+    return text
+
+
 def _json(value: Any, depth: int = 0) -> Any:
     """Any JSON object, at most eight levels deep."""
     if isinstance(value, str) and depth == 0:
@@ -221,6 +236,7 @@ _NO_TEXT: tuple = (1, True, [], {}, "a\0b", "\ud800")
 TYPES: dict[str, Type] = {kind.name: kind for kind in (
     _type("string", _text, "string", ("", "a", "é\n"), _NO_TEXT),
     _type("line", _line, "string", ("", "web 1"), (*_NO_TEXT, "a\nb", "a\rb")),
+    _type("tag", _tag, "string", ("warm", "a b"), (*_NO_TEXT, "", "a,b", "a\nb", "x" * 256)),
     _type("integer", _integer, "integer", (0, -1, "7"), ("x", "", 1.5, True, [], {}, 1 << 70)),
     _type("number", _number, "number", (0, 1.5), ("1", True, math.nan, [])),
     _type("boolean", _boolean, "boolean", (True, False, "true", "False", 1), (2, "maybe", "", [], 1.5)),

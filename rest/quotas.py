@@ -134,11 +134,11 @@ class Quotas:
 
 
 def _checks(asked: dict[str, Any]) -> bool:
-    """Whether a request wants its limits to be held against what is used."""
+    """Whether its limits are held against what is used: unless a request says otherwise."""
     for name in _HOW:
         if not isinstance(asked.get(name, False), bool):
             raise bad_request(f"{name}: must be true or false")
-    return bool(asked.get("check_limit", False)) and not asked.get("force", False)
+    return bool(asked.get("check_limit", True)) and not asked.get("force", False)
 
 
 def _of(project: str) -> dict[str, str]:

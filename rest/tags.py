@@ -6,11 +6,11 @@ same time lose nothing.
 from collections.abc import Sequence
 from typing import Any
 
-from controller.errors import Missing
+from controller.errors import Invalid, Missing
+from controller.types import TYPES
 from rest.errors import bad_request
 
 MOST = 50
-LONGEST = 255
 
 
 def read_list(body: Any) -> tuple[str, ...]:
@@ -25,12 +25,10 @@ def read_list(body: Any) -> tuple[str, ...]:
 def checked(tags: Sequence[Any]) -> tuple[str, ...]:
     """The tags in alphabetical order, as clients expect to read them, each once, or Refused (400)."""
     for number, tag in enumerate(tags):
-        if not isinstance(tag, str) or not tag:
-            raise bad_request(f"tags[{number}]: must be a string of at least one character")
-        if len(tag) > LONGEST:
-            raise bad_request(f"tags[{number}]: must not be longer than {LONGEST} characters")
-        if "," in tag or any(ord(c) < 32 or ord(c) == 127 for c in tag):
-            raise bad_request(f"tags[{number}]: must not hold commas or control characters")
+        try:
+            TYPES["tag"].read(tag)
+        except Invalid as wrong:
+            raise bad_request(f"tags[{number}]: {wrong.text}") from None
     whole = tuple(sorted(set(tags)))
     if len(whole) > MOST:
         raise bad_request(f"tags: must not be more than {MOST}")

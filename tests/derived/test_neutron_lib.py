@@ -73,6 +73,7 @@ REASONS: dict[tuple[str, str, str], str] = {
     ("port_binding", "project_id", "there"): "hidden in Neutron: it is the port's",
     ("local_ip_association", "project_id", "there"): "hidden in Neutron: it is the local IP's",
     ("local_ip_association", "local_ip_id", "post"): "taken in bodies if it is the one in the address",
+    ("port", "tags", "post"): "as the extension tag-ports-during-bulk-creation says, which names no attribute in neutron-lib",
     ("network", "subnets", "default"): "read-only; what there is",
     ("security_group_rule", "description", "put"): "rules cannot be changed: Neutron's API has no PUT for them",
     ("network", "provider:network_type", "put"): NO_RENUMBER,

@@ -267,6 +267,20 @@ def test_a_policys_tags_are_at_neutrons_address_too(client):
         assert client.ask("GET", wrong).status == 404
 
 
+def test_new_ports_have_tags_at_once(client, net):
+    body = {"ports": [{"network_id": net[0]["id"], "tags": tags} for tags in (["warm", "blue", "warm"], [])]}
+    made = client.ask("POST", "/v2.0/ports", body)
+    assert made.status == 201 and [one["tags"] for one in made.body["ports"]] == [["blue", "warm"], []]
+    warm = made.body["ports"][0]
+    assert [one["id"] for one in client.get("/v2.0/ports?tags=blue,warm")["ports"]] == [warm["id"]]
+    assert client.ask("PUT", f"/v2.0/ports/{warm['id']}/tags", {"tags": ["cold"]}).body == {"tags": ["cold"]}
+    for wrong in (["a,b"], [""], ["x" * 256], [7], "warm", [f"{number}" for number in range(51)]):
+        refused = client.ask("POST", "/v2.0/ports", {"port": {"network_id": net[0]["id"], "tags": wrong}})
+        assert refused.status == 400 and "tags" in refused.error["message"], wrong
+    assert client.ask("PUT", f"/v2.0/ports/{warm['id']}", {"port": {"tags": ["warm"]}}).status == 400
+    assert client.ask("POST", "/v2.0/networks", {"network": {"tags": ["warm"]}}).status == 400
+
+
 def test_several_tags_are_added_at_once(client, net):
     _, path = made(client, net, "port")
     client.ask("PUT", f"{path}/tags", {"tags": ["first"]})
@@ -389,6 +403,16 @@ def test_types_of_rules_say_what_they_may_say(client):
     assert said["max_kbps"]["parameter_values"] == {"start": 1, "end": 2147483647}
     assert set(said["direction"]["parameter_values"]) == {"egress", "ingress"}
     assert client.ask("GET", "/v2.0/qos/rule-types/nonsense").status == 404
+
+
+def test_types_of_rules_are_those_that_are_served_or_all(client):
+    served = [one["type"] for one in client.get("/v2.0/qos/rule-types")["rule_types"]]
+    assert [one["type"] for one in client.get("/v2.0/qos/rule-types?all_supported=true")["rule_types"]] == served
+    found = client.get("/v2.0/qos/rule-types?all_rules=true")["rule_types"]
+    assert {one["type"] for one in found} - set(served) == {"minimum_packet_rate"}
+    assert {one["type"] for one in found if not one["drivers"]} == {"minimum_packet_rate"}
+    assert [one["type"] for one in client.get("/v2.0/qos/rule-types?all_rules=false")["rule_types"]] == served
+    assert "all_rules" not in found[0]
 
 
 def test_a_rule_is_found_without_its_policy(client):

@@ -56,6 +56,16 @@ def test_a_limit_may_be_held_against_what_is_used(client):
     assert "check_limit" in client.ask("PUT", path, {"quota": {"check_limit": "yes"}}).error["message"]
 
 
+def test_a_limit_is_held_against_what_is_used_unless_it_is_forced(client):
+    client.create("network", project_id="unforced")
+    path = "/v2.0/quotas/unforced"
+    refused = client.ask("PUT", path, {"quota": {"network": 0, "port": 7}})
+    assert refused.status == 400 and "already used 1" in refused.error["message"]
+    assert client.get(path)["quota"]["port"] == 500
+    assert put(client, path, network=0, force=True)["network"] == 0
+    assert put(client, path, network=-1)["network"] == -1
+
+
 def test_flow_entries_are_a_quota_too_and_are_held_against_before_anything_is_written(client):
     network = client.create("network", project_id="flowing")
     details = client.get("/v2.0/quotas/flowing/details")["quota"]["flow"]

@@ -4,8 +4,8 @@
     opened                                    what is part of no connection
     allowed                                   what is new and allowed, before the other side has its say
 
-Only of ports that a log is about, through a meter for each: of the rest it is counted, and not told. What becomes of a packet
-does not depend on it. The entries are read over REST (`log_documents.entries`); `controller/journal.py` keeps them.
+Only of ports that a log is about, through a meter for each: of the rest it is counted, and not told; of ports that are watched it
+is only counted. What becomes of a packet does not depend on it. The entries are read over REST (`log_documents.entries`); `controller/journal.py` keeps them.
 """
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ from apps.pipeline import (
     OUT_RULES,
     RECEIVER,
     SENDER,
+    STATEFUL,
     STATELESS,
 )
 from apps.places import homes_of
 from apps.protocols import name_of
+from apps.watched import peers_of, where_watched
 from controller.app import AsSeen, Entry, answers, flows, query, tally
 from controller.openflow.actions import count, drop, tell
 from controller.openflow.group import Meter
@@ -68,29 +70,35 @@ def logs_of(world: Any, port_id: str) -> tuple[tuple[str, str], ...]:
                  (log.resource_id is None or log.resource_id in port.security_groups))
 
 
-def where_logged(world: Any, port: Any) -> tuple:
-    """Where a port is, if a log is about it."""
-    if not world.gathered(logged, port.project_id) or not world.ask(logs_of, port.id):
-        return ()
-    return homes_of(world, port)
+def where_told(world: Any, port: Any) -> tuple:
+    """Where a port is, if a log is about it, or it is watched."""
+    if world.gathered(logged, port.project_id) and world.ask(logs_of, port.id):
+        return homes_of(world, port)
+    return where_watched(world, port)
 
 
 # ---- what is told
 
-@flows(per="port", on=where_logged)
+@flows(per="port", on=where_told)
 def log(world: Any, port: Any) -> Any:
     events = {event for _, event in world.ask(logs_of, port.id)}
     meter_id = METERS["log"] + port.key
     told = tell(meter_id, HEADERS)
-    yield Meter(meter_id, pps=TOLD, burst=AT_ONCE)
-    if events & {DROP, ALL}:
-        stateless = world.ask(guard_of, port.id) == STATELESS
-        for table, level, fields, reason in (_free if stateless else _tracked)(port):
-            counted = count("dropped", "port", port.id, within=port.network_id, about=reason)
-            yield table, level, match(fields), (counted, told, drop(reason))
+    if events:
+        yield Meter(meter_id, pps=TOLD, burst=AT_ONCE)
+    if events & {DROP, ALL} or world.ask(peers_of, port.id) is not None:
+        yield from _refused(world, port, (told,) if events & {DROP, ALL} else ())
     if events & {ACCEPT, ALL}:
         yield ALLOWED, "logged", match({SENDER: port.key, RECEIVER: 0, "ct_state": NEW}), (told, FORWARD)
         yield ALLOWED, "logged", match({RECEIVER: port.key, "ct_state": NEW}), (told, COMMIT)
+
+
+def _refused(world: Any, port: Any, told: tuple[bytes, ...]) -> Any:
+    """Of what its groups refuse each packet is counted, and some are told of."""
+    refusals = {STATELESS: _free, STATEFUL: _tracked}.get(world.ask(guard_of, port.id))
+    for table, level, fields, reason in refusals(port) if refusals is not None else ():
+        counted = count("dropped", "port", port.id, within=port.network_id, about=reason)
+        yield table, level, match(fields), (counted, *told, drop(reason))
 
 
 NO_RULE_OUT, NO_RULE_IN = "no rule allows the port to say it", "no rule allows it to be said to the port"

@@ -7,8 +7,9 @@ frame with the port's MAC passes (ARP must name that MAC too).
 from apps.guards import LINK_LOCAL, has_subnets, pairs
 from apps.pipeline import ANSWER, GUARD, METERS, ND_GUARD, ND_TARGET, SENDER
 from apps.places import everywhere, homes_of
+from apps.watched import where_watched
 from controller.app import Alarm, FromPort, answers, flows
-from controller.openflow.actions import controller, drop, meter
+from controller.openflow.actions import controller, count, drop, meter
 from controller.openflow.group import Meter
 from controller.openflow.match import match, shape
 from controller.packet.claims import claimed
@@ -24,29 +25,55 @@ TOLD = 10                           # frames a second, of all ports of a switch,
 
 @flows(per="switch", on=everywhere)
 def stand(world, switch):
-    yield GUARD, "never", match(eth_type=IPV4, ip_proto=UDP, udp_src=67), (drop("a port may not be a DHCP server"),)
-    yield GUARD, "never", match(eth_type=IPV6, ip_proto=UDP, udp_src=547), (drop("a port may not be a DHCPv6 server"),)
+    yield SPOOFS
+    for table, level, fields, do in refusals():
+        yield table, level, match(fields), do
+    yield ND_GUARD, "own", match(SOLICITS, nd_sll=0), (ANSWER,)
+    yield ND_GUARD, "own", match(ADVERTISES, nd_tll=0), (ND_TARGET,)
+    yield ND_GUARD, "rest", match(), (ANSWER,)
+
+
+SOLICITS, ADVERTISES = ({"eth_type": IPV6, "ip_proto": ICMPV6, "icmpv6_type": kind} for kind in (SOLICITATION, ADVERTISEMENT))
+SPOOFS = Meter(METERS["spoofs"], pps=TOLD, burst=TOLD)
+TELL = meter(METERS["spoofs"]), controller()
+
+
+def refusals():
+    """What no port may say: table, level, what it is, and what is done with it."""
+    yield GUARD, "never", {"eth_type": IPV4, "ip_proto": UDP, "udp_src": 67}, (drop("a port may not be a DHCP server"),)
+    yield GUARD, "never", {"eth_type": IPV6, "ip_proto": UDP, "udp_src": 547}, (drop("a port may not be a DHCPv6 server"),)
     for message, name in ((134, "advertise a router"), (137, "redirect")):
-        yield GUARD, "never", match(eth_type=IPV6, ip_proto=ICMPV6, icmpv6_type=message), (drop(f"a port may not {name}"),)
+        yield GUARD, "never", {"eth_type": IPV6, "ip_proto": ICMPV6, "icmpv6_type": message}, (drop(f"a port may not {name}"),)
     # Behind options a first fragment may end before what the above look at (RFC 7112 forbids it). Open vSwitch then
     # shows 0, and protocol 0 if not even the options can be followed.
-    yield GUARD, "never", match(eth_type=IPV6, ip_proto=0), (drop("its headers are cut short"),)
+    short = drop("its headers are cut short")
+    yield GUARD, "never", {"eth_type": IPV6, "ip_proto": 0}, (short,)
     for hidden in ({"ip_proto": UDP, "udp_src": 0}, {"ip_proto": ICMPV6, "icmpv6_type": 0}):
-        yield GUARD, "never", match(hidden, eth_type=IPV6, ip_frag=FIRST_FRAGMENT), (drop("its headers are cut short"),)
-    yield Meter(METERS["spoofs"], pps=TOLD, burst=TOLD)
-    tell = meter(METERS["spoofs"]), controller()
-    yield GUARD, "arp", match(eth_type=ARP), (*tell, drop("ARP with an address that is not the port's"))
-    yield GUARD, "rest", match(), (drop("source address is not the port's"),)
-    asks, claims = ({"eth_type": IPV6, "ip_proto": ICMPV6, "icmpv6_type": kind}
-                    for kind in (SOLICITATION, ADVERTISEMENT))
-    for each in (asks, claims):
+        yield GUARD, "never", {"eth_type": IPV6, "ip_frag": FIRST_FRAGMENT, **hidden}, (short,)
+    yield GUARD, "arp", {"eth_type": ARP}, (*TELL, drop("ARP with an address that is not the port's"))
+    yield GUARD, "rest", {}, (drop("source address is not the port's"),)
+    for said in (SOLICITS, ADVERTISES):
         # What Open vSwitch cannot parse (an option twice, a wrong length) it shows as target `::`.
-        yield ND_GUARD, "never", match(each, nd_target="::"), (drop("malformed neighbour discovery"),)
-        yield ND_GUARD, "claim", match(each), (drop("neighbour discovery with a MAC that is not the port's"),)
-    yield ND_GUARD, "own", match(asks, nd_sll=0), (ANSWER,)
-    yield ND_GUARD, "own", match(claims, nd_tll=0), (ND_TARGET,)
-    yield ND_GUARD, "rest", match(), (ANSWER,)
-    yield ND_TARGET, "rest", match(), (*tell, drop("neighbour advertisement for an address that is not the port's"))
+        yield ND_GUARD, "never", {**said, "nd_target": "::"}, (drop("malformed neighbour discovery"),)
+        yield ND_GUARD, "claim", said, (drop("neighbour discovery with a MAC that is not the port's"),)
+    yield ND_TARGET, "rest", {}, (*TELL, drop("neighbour advertisement for an address that is not the port's"))
+
+
+@flows(per="port", on=where_watched)
+def count_refused(world, port):
+    """Of a port that is watched it is counted what it may not say, and why: just above the flows that refuse it to all."""
+    if not port.port_security_enabled:
+        return
+    yield SPOOFS
+    for table, level, fields, do in refusals():
+        counted = count("dropped", "port", port.id, within=port.network_id, about=do[-1].reason)
+        yield table, (level, 1), match({SENDER: port.key, **fields}), (counted, *do)
+
+
+@answers(of=count_refused)
+def name_it(world, port, frame):
+    """As of those that nobody watches."""
+    return tuple(forged(world, port, *claimed(frame)))
 
 
 @answers(of=stand)
@@ -58,10 +85,15 @@ def name_the_port(world, switch, frame):
         for seen in world.find("interface", "switch_id", switch.id):
             port = world.get("port", seen.port_id or holder(world, seen.id) or "") if seen.ofport == number else None
             if port is not None and port.port_security_enabled:
-                whose = [other.id for other in world.find("port", "network_id+ip_address", (port.network_id, ip)) if other.id != port.id]
-                yield Alarm("spoof", {"object": f"port {port.id}", "address": ip or mac, "because": (
-                    f"it is port {whose[0]}'s" if whose else "it is not the port's")})
+                yield from forged(world, port, mac, ip)
     return (FromPort(at),)
+
+
+def forged(world, port, mac, ip):
+    """A port says that it has an address; whose it is, if it is somebody's."""
+    whose = [other.id for other in world.find("port", "network_id+ip_address", (port.network_id, ip)) if other.id != port.id]
+    yield Alarm("spoof", {"object": f"port {port.id}", "address": ip or mac, "because": (
+        f"it is port {whose[0]}'s" if whose else "it is not the port's")})
 
 
 @flows(per="port", on=homes_of)

@@ -2,7 +2,7 @@
 
     tx    what a machine has sent into its port, before anything judges it
     rx    what was handed to a machine, after everything has judged it
-    dropped    what was refused of either, by reason, of ports that a log is about (`logs.py`)
+    dropped    what was refused of either, by reason, of ports that are watched or that a log is about (`logs.py`)
 
 The flows that count are others' (`count(...)` in `switching.py`, `limits.py`); `controller/stats.py` keeps what they count.
 A network has what all ports that it ever had were counted. What is told apart by addresses is counted of ports that are

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from apps.pipeline import COUNT_IN
+from apps.places import homes_of
 from controller.app import query
 from controller.errors import Invalid
 from controller.openflow.actions import count
@@ -29,6 +30,11 @@ def peers_of(world: Any, port_id: str) -> tuple[str, ...] | None:
     port = world.get("port", port_id)
     found = [*world.find("watch", "port_id", port_id), *(world.find("watch", "network_id", port.network_id) if port else ())]
     return tuple(sorted({block for watch in found for block in watch.peers})) if found else None
+
+
+def where_watched(world: Any, port: Any) -> tuple:
+    """Where a port is and may come to, if it is watched."""
+    return () if world.ask(peers_of, port.id) is None else homes_of(world, port)
 
 
 def account(port: Any, what: str, about: str = "") -> Any:

@@ -14,10 +14,10 @@ from typing import Any
 from apps.guards import first_judge, pairs
 from apps.limits import limits_of
 from apps.pipeline import COUNT_IN, COUNT_OUT, POLICE, RECEIVER, SENDER
-from apps.places import here, home, homes_of
+from apps.places import here, home
 from apps.protocols import PACKET
 from apps.seats import Seat, carried_by
-from apps.watched import account, peers_of
+from apps.watched import account, peers_of, where_watched
 from controller.app import flows
 from controller.openflow.actions import IN_PORT
 from controller.openflow.match import match
@@ -32,12 +32,7 @@ def watched_here(world: Any, port: Any) -> tuple:
     return () if world.ask(peers_of, port.id) is None else home(world, port)
 
 
-def watched(world: Any, port: Any) -> tuple:
-    """Where it is and may come to, if it is watched."""
-    return () if world.ask(peers_of, port.id) is None else homes_of(world, port)
-
-
-@flows(per="port", on=watched)
+@flows(per="port", on=where_watched)
 def count_sent(world: Any, port: Any) -> Any:
     onward = POLICE if world.ask(limits_of, port.id).sending else first_judge(world, port)
     for level, fields, about in _kinds(world, port, PACKET.source, PACKET.destination):

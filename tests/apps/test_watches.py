@@ -12,6 +12,8 @@ from controller.errors import Conflict, Invalid
 from controller.openflow.actions import Counted
 from controller.openflow.text import Names, match_parts
 from tests.apps.cases import HOSTS
+from tests.kit import frames
+from tests.kit.journey import answers
 from tests.kit.net import Net
 from tests.kit.talk import ACK, Said, broadcast, ping, tcp, to_unknown, udp
 from tests.kit.worlds import ADMIN, ANN, BOB, World, refused
@@ -119,6 +121,40 @@ def test_what_is_watched_is_watched_once_and_its_watch_goes_with_it() -> None:
     assert refused.value.type == "WatchExists"
     world.drop(port, ADMIN)
     assert not world.model.rows["watch"]
+
+
+# ---- what is dropped
+
+def test_what_a_watched_port_may_not_say_is_counted_with_why_and_told_of_as_of_others(net: Net) -> None:
+    network = net.network("red")
+    a, b = net.port("a", on="host1", network=network), net.port("b", on="host2", network=network)
+    forged = {"source address is not the port's": Said(a, frames.udp(a.mac, b.mac, "10.0.0.77", b.ip, 1, 2, b"x")),
+              "ARP with an address that is not the port's": Said(a, frames.arp_request(a.mac, "10.0.0.77", b.ip)),
+              "a port may not be a DHCP server": Said(a, frames.udp(a.mac, b.mac, a.ip, b.ip, 67, 68, b"x")),
+              "neighbour advertisement for an address that is not the port's": Said(a, frames.na(a.mac, "2001:db8::77", from_ip=a.ip6))}
+    watch(net, port_id=a.id)
+    for reason, said in forged.items():
+        assert counted(net, said) == {("a", "sent", ""): 1, ("a", "dropped", reason): 1} | {
+            key: 1 for key in counted(net, said) if key[2].endswith(" *")}, reason
+        net.send(said).reaches_nobody(reason)
+    (told,) = net.send(forged["ARP with an address that is not the port's"]).told
+    assert net.compiler.punts[told.cookie][0].name == "apps.port_security.count_refused"
+    (alarm,) = answers(net, net.send(forged["ARP with an address that is not the port's"]), forged["ARP with an address that is not the port's"].frame)
+    assert alarm.what == "spoof" and alarm.details["object"] == f"port {a.id}" and alarm.details["address"] == "10.0.0.77"
+    net.passes(udp(a, b))
+
+
+@HOSTS
+def test_what_the_groups_of_a_watched_port_refuse_is_counted_and_nobody_is_told(net: Net, there: str) -> None:
+    network, mute = net.network("red"), net.group("mute", egress=False)
+    a, b = net.port("a", on="host1", network=network, groups=[mute]), net.port("b", on=there, network=network)
+    watch(net, port_id=a.id)
+    into, out = udp(b, a), udp(a, b)
+    assert ("a", "dropped", "no rule allows it to be said to the port") in counted(net, into)
+    assert ("a", "dropped", "no rule allows the port to say it") in counted(net, out)
+    assert not net.send(into).told and not net.send(out).told and not net.send(into).punts
+    net.change(a, port_security_enabled=False, security_groups=[])
+    assert not [key for key in counted(net, into) if key[1] == "dropped"]
 
 
 # ---- what rules allow

@@ -19,12 +19,15 @@ from apps.pipeline import (
     COUNT_OUT,
     DELIVER,
     FORWARD,
+    GUARD,
     IN_TRACK,
     KEEP,
     LEAVE,
     METERING,
     NAT_OUT,
+    ND_GUARD,
     ND_REPLY,
+    ND_TARGET,
     PIPELINE,
     ROUTE,
     TUNNEL_PORT,
@@ -148,6 +151,8 @@ class Law:
         if flow.table in (COUNT_IN, COUNT_OUT):         # … and for each length of an own block and of a peer's
             levels |= {number + length for name, number in flow.table.levels.items() if name in ("peer", "twin")
                        for length in range(129 * 129)}
+        if flow.table in (GUARD, ND_GUARD, ND_TARGET):  # … and above refusals for those of whom they are counted
+            levels |= {number + 1 for number in levels}
         if flow.table in ONWARD:                        # … and above rules for what they have allowed
             levels |= {flow.table.levels[name] + above for name in ("rule", "remote") for above in (1, 2)}
         _must(flow.priority in levels, f"{flow.priority} is no level of {flow.table}")

@@ -12,6 +12,7 @@ from socket import AF_INET, SOCK_DGRAM
 import pytest
 
 from scenarios.sockets import socket_in
+from tests.kit import frames
 from tests.scenarios.site import Machine, Site, Wish, wait
 
 pytestmark = pytest.mark.root
@@ -116,6 +117,26 @@ def test_what_is_told_of_each_address_and_peer_is_exact_too(site: Site, pair: li
          "thirty requests of 98 bytes and their answers are not told of", PATIENCE)
     site.ask("DELETE", f"/v2.0/watches/{watch['id']}")
     meter.exact()
+
+
+def test_what_is_dropped_of_a_watched_port_is_exact_by_reason(site: Site) -> None:
+    network, group = site.network("shut"), site.group("shut", "web")
+    sender, receiver = site.machines(*(Wish(f"shut{host}", network, host, 40 + host, {"security_groups": [group]}) for host in (1, 2)))
+    for machine in (sender, receiver):
+        site.ask("POST", "/v2.0/watches", {"watch": {"port_id": machine.id, "project_id": "shut"}})
+
+    def told(machine: Machine) -> dict[str, tuple[int, int]]:
+        drops = site.ask("GET", f"/v2.0/ports/{machine.id}/statistics")["statistics"]["drops"]
+        return {one["reason"]: (one["packets"], one["bytes"]) for one in drops}
+
+    forged = frames.arp_request(sender.mac, "10.0.0.99", receiver.ip)
+    served = frames.udp(sender.mac, receiver.mac, sender.ip, receiver.ip, 67, 68, b"x" * 58)
+    refused = frames.udp(sender.mac, receiver.mac, sender.ip, receiver.ip, 4000, 5000, b"x" * 58)
+    sender.nic.send(*[forged] * 11, *[served] * 13, *[refused] * 17)
+    for machine, wanted in ((sender, {"ARP with an address that is not the port's": (11, 11 * len(forged)),
+                                      "a port may not be a DHCP server": (13, 1300)}),
+                            (receiver, {"no rule allows it to be said to the port": (17, 1700)})):
+        wait(lambda machine=machine, wanted=wanted: wanted.items() <= told(machine).items(), f"not {wanted}", PATIENCE)
 
 
 def test_what_a_rule_has_allowed_is_exact_over_a_restart_and_a_change_of_its_group(site: Site) -> None:

@@ -10,6 +10,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from apps.bandwidth import speed_of
+from apps.queues import promises
+from controller.world import Glance
+from topology.reservations import FREE
+
 MOST_NAMED = 5
 
 
@@ -46,7 +51,7 @@ def examine(fabric: Fabric, refused: Iterable[Mapping[str, Any]] = (), broken: I
     found = [Finding("bad", one["called"] or f"switch {one['switch']}", f"{one['host']} refuses its flow: {one['said']}",
                      f"hadron why '{one['text']}'") for one in refused]
     found += [Finding("bad", "rules", f"one failed: {text}", "hadron audit; the log has more") for text in broken]
-    found += [finding for check in (_hosts, _versions, _addresses, _switches, _interfaces, _ports, _uplinks, _connections,
+    found += [finding for check in (_hosts, _versions, _addresses, _switches, _interfaces, _ports, _uplinks, _promises, _connections,
                                  _certificates)
               for finding in check(fabric)]
     return sorted(_together(found), key=lambda one: (one.severity != "bad", one.about, one.text))
@@ -191,6 +196,23 @@ def _uplinks(fabric: Fabric) -> Iterator[Finding]:
             yield Finding("bad", f"host {_host(fabric, at.host_id if at else None)}",
                           f"has ports of network {network.name or network.id}, and no uplink to {' or '.join(wires)}: others do "
                           "not reach them", f"ovs-vsctl set Open_vSwitch . external_ids:hadron-bridge-mappings={wires[0]}:BRIDGE")
+
+
+def _promises(fabric: Fabric) -> Iterator[Finding]:
+    """Ports with a minimum whose host has no queue for it, or has promised more than there is."""
+    world = Glance(fabric.model)
+    for (switch, network), promised in sorted(world.ask(promises).items(), key=str):
+        at = fabric.model.get("switch", switch)
+        if at is None or not at.host_id or network == "":           # … which does not leave its host at all
+            continue
+        way = fabric.model.get("uplink", f"{at.host_id}/{network}") if network else fabric.model.get("host", at.host_id)
+        about, where = f"host {_host(fabric, at.host_id)}", f"of {network}" if network else "by which its tunnels leave"
+        if way is None or not way.queues:
+            yield Finding("note", about, f"has ports with a minimum, and no queues at the interface {where}: they have no more than others",
+                          "ovs-vsctl set Interface NAME external_ids:hadron-queues=true, on a bridge of Open vSwitch's")
+        elif sum(promised.values()) > (most := speed_of(world, way.speed)) * (1 - FREE):
+            yield Finding("note", about, f"promises {sum(promised.values())} kbit/s, and {way.queues} has {most}: each port gets a part",
+                          "move some of its ports to another host")
 
 
 def _connections(fabric: Fabric) -> Iterator[Finding]:

@@ -75,10 +75,9 @@ def paths_taken(mesh: Mesh, one: Machine, other: Machine, count: int) -> dict[in
 
 # ---- a rate beside noise
 
-def compete(one: Machine, other: Machine, loud: Machine, deaf: Machine, *, mbits: int = 6) -> tuple[int, int, int, int]:
-    """So many Mbit/s from one to the other, beside 40 of somebody else's: (lost, sent, lost of the others, sent of the
-    others)."""
-    noise, wanted = Stream(loud, deaf, 3600, size=1400), Stream(one, other, mbits * 125, size=1000)
+def compete(one: Machine, other: Machine, loud: Machine, deaf: Machine) -> tuple[int, int, int, int]:
+    """6 Mbit/s from one to the other, beside 40 of somebody else's: (lost, sent, lost of the others, sent of the others)."""
+    noise, wanted = Stream(loud, deaf, 3600, size=1400), Stream(one, other, 750, size=1000)
     noise.start()
     noise.wait(3600)
     wanted.start()

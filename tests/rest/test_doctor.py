@@ -74,9 +74,18 @@ FAULTS = {
         it.model.remove("interface", "one/tap"), it.homes.clear()),
     "bad: host one: has ports of network net, and no uplink to physnet1": lambda it: it.put(
         "network", "net", provider_network_type="flat", provider_physical_network="physnet1"),
+    "note: host one: has ports with a minimum, and no queues at the interface by which its tunnels leave": lambda it: promise(it, None),
+    "note: host one: promises 8000 kbit/s, and eth1 has 8000: each port gets a part": lambda it: promise(it, "eth1"),
     "bad: host one: its database is not connected": lambda it: it.peers.pop(0),
     "bad: host two: hadron-ip is nonsense": lambda it: setattr(it.peers[1], "problems", ("hadron-ip is nonsense",)),
 }
+
+
+def promise(clinic: Clinic, interface: str | None) -> None:
+    """The port has a minimum of all that its host sends."""
+    clinic.put("host", "one", queues=interface, speed=8)
+    clinic.put("minimum_bandwidth_rule", "rule", qos_policy_id="gold", min_kbps=8000, direction="egress")
+    clinic.put("port", PORT, qos_policy_id="gold", key=1)
 
 
 def test_a_host_that_reaches_the_physical_network_is_healthy() -> None:

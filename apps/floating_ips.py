@@ -10,6 +10,7 @@ from typing import Any
 
 from apps import addresses, dns_names
 from apps.addresses import FLOATING
+from apps.exits import exits
 from apps.networks import in_use
 from apps.router_ports import (
     BY_OWNER,
@@ -47,8 +48,10 @@ def create(write: Any, document: dict[str, Any], asked: Mapping[str, Any], befor
 def update(write: Any, document: dict[str, Any], asked: Mapping[str, Any], before: Any) -> None:
     if "port_id" in asked or asked.get("fixed_ip_address"):
         _associate(write, document, asked)
-    else:
-        document["fixed_ip_address"] = before.fixed_ip_address
+        return
+    document["fixed_ip_address"] = before.fixed_ip_address
+    if "router_id" in asked:
+        _associate(write, document, {**asked, "port_id": before.port_id, "fixed_ip_address": before.fixed_ip_address})
 
 
 def delete(write: Any, document: Mapping[str, Any], asked: Mapping[str, Any], before: Any) -> None:
@@ -92,6 +95,8 @@ def _associate(write: Any, document: dict[str, Any], asked: Mapping[str, Any]) -
     if document["port_id"] is None or asked.get("fixed_ip_address") and not asked.get("port_id"):
         if asked.get("fixed_ip_address"):
             raise _bad("fixed_ip_address cannot be specified without a port_id")
+        if asked.get("router_id"):
+            raise _bad("router_id cannot be specified without a port_id")
         document.update(_NONE)
         return
     port = write.get("port", document["port_id"])
@@ -103,8 +108,18 @@ def _associate(write: Any, document: dict[str, Any], asked: Mapping[str, Any]) -
                            f"Cannot associate floating IP {document['floating_ip_address']} ({document['id']}) with port "
                            f"{port.id} using fixed IP {fixed.ip_address}, as that fixed IP already has a floating IP on "
                            f"external network {document['floating_network_id']}.")
-    router_id = router_between(write, port, fixed, document["floating_network_id"])
-    document.update(fixed_ip_address=fixed.ip_address, router_id=router_id)
+    document.update(fixed_ip_address=fixed.ip_address, router_id=_router(write, document, asked.get("router_id"), port, fixed))
+
+
+def _router(write: Any, document: Mapping[str, Any], wanted: str | None, port: Any, fixed: Record) -> str:
+    """The router that is asked for, wherever the port is, as long as it leads to the address's network; else the one between."""
+    network_id = document["floating_network_id"]
+    if wanted is None:
+        return router_between(write, port, fixed, network_id)
+    if network_id not in {one.network_id for one in exits(write.get("router", wanted))}:
+        raise Conflict("FloatingIPRouterWithoutGateway", f"Router {wanted} has no gateway on external network {network_id}, of which "
+                                                         f"floating IP {document['floating_ip_address']} is.")
+    return wanted
 
 
 def _fixed(port: Any, address: str | None) -> Record:

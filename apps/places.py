@@ -258,6 +258,8 @@ def outlet_of(world, floating_id):
     machine = bearer(world, floating) if spread_out else None
     if machine and (shares_scope(world, machine.network_id, network.id) or len(standing_for(world, floating)) > 1):
         machine = None                   # it is reached by another address too: the gateway host has to follow both
+    if machine and machine.network_id not in world.gathered(joints, ("networks", router.id)):
+        machine = None                   # other routers are between: all that passes them comes by the gateway host
     seen = world.ask(plugged, machine.id) if machine else None
     if seen and world.ask(uplink_of, seen.switch_id, network.provider_physical_network):
         return seen.switch_id

@@ -26,7 +26,6 @@ UNSERVED: dict[str, str] = {
     "enable-default-route-bfd": "next hops outside are asked for by ARP, not by BFD",
     "expose-l3-conntrack-helper": "connection tracking has no helpers", "l3-conntrack-helper": "connection tracking has no helpers",
     "router-service-type": "what kind of router one is says its flavor",
-    "floating-ip-router-writable": "a floating IP's router follows from its port",
     "flow_classifier": "chains of services are not served", "sfc": "chains of services are not served",
     "fwaas_v2": FIREWALL, "standard-attr-fwaas-v2": FIREWALL,
     "l3-port-ip-change-not-allowed": "an interface of a router may get other addresses, unless the old ones are needed",

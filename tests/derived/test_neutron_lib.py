@@ -34,7 +34,7 @@ PLAIN = ("flavors", "service_profiles")                # without the standard at
 OTHERS = ("bgpvpn",)                                   # definitions whose parts have names of served ones
 # The last definition read wins where extensions widen one: those that make it settable come last.
 LATER = ("network_mtu_writable", "port_mac_address_regenerate", "uplink_status_propagation_updatable",
-         "subnet_segmentid_writable", "port_numa_affinity_policy_socket")
+         "subnet_segmentid_writable", "floatingip_router_writable", "port_numa_affinity_policy_socket")
 # neutron-lib has no definition of the security group API itself: this is Neutron's, from its API reference.
 _UUID, _TEXT = {"validate": {"type:uuid": None}}, {"validate": {"type:string": 255}}
 

@@ -192,6 +192,26 @@ def test_ranges_of_ports_are_forwarded(ann, outside):
         assert forward(ann, one, protocol="udp", internal_port_id=port["id"], **wrong).status == 400
 
 
+def test_a_floating_ip_names_its_router(ann, people, outside):
+    """The router of the port's subnet need not be the one that leads outside."""
+    inner = ann.create("router")
+    network = ann.create("network")
+    subnet = ann.create("subnet", network_id=network["id"], ip_version=4, cidr="10.20.0.0/24")
+    assert ann.ask("PUT", f"/v2.0/routers/{inner['id']}/add_router_interface", {"subnet_id": subnet["id"]}).status == 200
+    port, outer = ann.create("port", network_id=network["id"]), behind(ann, outside, "10.21.0.0/24")[0]
+    said = {"floating_network_id": outside["id"], "port_id": port["id"]}
+    for router, status, error in ((None, 404, "ExternalGatewayForFloatingIPNotFound"), (inner["id"], 409, "FloatingIPRouterWithoutGateway"),
+                                  (UNKNOWN, 404, "RouterNotFound"), (people["bob"].create("router")["id"], 404, "RouterNotFound")):
+        refused = ann.ask("POST", "/v2.0/floatingips", {"floatingip": {**said, **({"router_id": router} if router else {})}})
+        assert (refused.status, refused.error["type"]) == (status, error)
+    made = ann.create("floatingip", **said, router_id=outer["id"])
+    assert (made["router_id"], made["fixed_ip_address"]) == (outer["id"], port["fixed_ips"][0]["ip_address"])
+    freed = put(ann, "floatingips", made, port_id=None)
+    assert freed["router_id"] is None
+    assert put(ann, "floatingips", made, port_id=port["id"], router_id=outer["id"])["router_id"] == outer["id"]
+    assert put(ann, "floatingips", made, description="kept")["router_id"] == outer["id"]
+
+
 def test_a_floating_ip_says_what_it_forwards(ann, outside):
     router, port = behind(ann, outside)
     one = ann.create("floatingip", floating_network_id=outside["id"])

@@ -4,8 +4,9 @@ At an interface of which its host's administrator says external_ids:hadron-queue
 nobody's in particular, with a twentieth of what the interface carries, and others with what they have for sure:
 
     a wire to another switch          one for each circuit that passes, with its committed rate
-    an interface of a bridge          one for each port of this host that a policy promises a minimum, if its network is
-                                      carried by the bridge's physical network; by tunnels, if the bridge has none
+    an interface of a bridge          one for each port of this host that a policy promises a minimum, if its network, or that
+                                      of its floating IP, is carried by the bridge's physical network; by tunnels, if the
+                                      bridge has none
 
 What is not used is anybody's, of circuits first. Where a wire has no queues meters hold all else to what circuits leave
 (bandwidth.py).
@@ -61,11 +62,11 @@ def promises(world: Any) -> dict[tuple[str, str | None], dict[int, int]]:
     found: dict[tuple[str, str | None], dict[int, int]] = {}
     for rule in world.find("minimum_bandwidth_rule", "direction", "egress"):
         for port in _users(world, rule.qos_policy_id):
+            networks = {port.network_id, *(one.floating_network_id for one in world.find("floatingip", "port_id", port.id))}
             for switch in home(world, port):
-                way = _way(world, port.network_id, switch)
-                there = found.setdefault((switch, way), {})
-                number = queue_of(port)
-                there[number] = there.get(number, 0) + rule.min_kbps
+                for way in {_way(world, network, switch) for network in networks}:
+                    there = found.setdefault((switch, way), {})
+                    there[queue_of(port)] = there.get(queue_of(port), 0) + rule.min_kbps
     return found
 
 

@@ -203,10 +203,11 @@ def _promises(fabric: Fabric) -> Iterator[Finding]:
     world = Glance(fabric.model)
     for (switch, network), promised in sorted(world.ask(promises).items(), key=str):
         at = fabric.model.get("switch", switch)
-        if at is None or not at.host_id or network == "":           # … which does not leave its host at all
+        if at is None or network == "":                             # … which does not leave its host at all
             continue
-        way = fabric.model.get("uplink", f"{at.host_id}/{network}") if network else fabric.model.get("host", at.host_id)
-        about, where = f"host {_host(fabric, at.host_id)}", f"of {network}" if network else "by which its tunnels leave"
+        way = fabric.model.get("uplink", f"{at.host_id}/{network}") if network else fabric.model.get("host", at.host_id or "")
+        about = f"host {_host(fabric, at.host_id)}" if at.host_id else f"switch {switch}"
+        where = f"of {network}" if network else "by which its tunnels leave"
         if way is None or not way.queues:
             yield Finding("note", about, f"has ports with a minimum, and no queues at the interface {where}: they have no more than others",
                           "ovs-vsctl set Interface NAME external_ids:hadron-queues=true, on a bridge of Open vSwitch's")

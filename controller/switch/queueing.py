@@ -73,7 +73,8 @@ def _written(columns: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sweep(made: Plan, database: Database, kept: set[str]) -> None:
-    """Delete what is ours and is not wanted; a QoS comes off its port first."""
+    """Delete what is ours and is not wanted; a QoS comes off its port first. A Queue that others use stays."""
+    kept |= {uuid for row in database.tables["QoS"].values() if not owns(row) for uuid in row["queues"].values()}
     for table in ("QoS", "Queue"):
         for uuid, row in database.tables[table].items():
             if uuid in kept or not owns(row):

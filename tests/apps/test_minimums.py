@@ -9,6 +9,7 @@ import pytest
 from apps.queues import PORTS, queue_of, queues
 from controller.errors import Conflict, Invalid
 from tests.apps.test_qos import make
+from tests.kit.leading import Leading
 from tests.kit.net import Net, Port, Thing
 from tests.kit.talk import tcp
 from tests.kit.wires import vlan, wire
@@ -76,6 +77,19 @@ def test_a_network_s_policy_promises_to_each_of_its_ports_and_what_ends_leaves_n
     net.writer.delete(ADMIN, "minimum_bandwidth_rule", rule.id)
     net.settle()
     assert furnished(net) == {"eth1": {}, "eth2": {}} and waits(net, *ports[::-1]) == set()
+    net.check()
+
+
+def test_what_a_port_sends_outside_by_its_floating_address_waits_in_its_queue_there(net: Net) -> None:
+    gold, cloud = promise(net, 8000), Leading(net, wires=("host1", "host2"))
+    port = net.port("a", on="host1", network=cloud.inside, qos_policy_id=gold.id)
+    assert furnished(net) == {"eth1": {queue_of(port): 8000}, "eth2": {}}
+    floating = cloud.floating(port)
+    assert furnished(net) == {"eth1": {queue_of(port): 8000}, "eth2": {queue_of(port): 8000}}
+    uplink = net.model.get("uplink", "host1/physnet1")
+    assert (uplink.switch_id, uplink.ofport, queue_of(port)) in net.send(cloud.out(port)).reaches(cloud.away).queues
+    net.remove(floating)
+    assert furnished(net)["eth2"] == {}
     net.check()
 
 

@@ -64,6 +64,15 @@ def test_switches_and_ports_are_tables(hadron: Run) -> None:
     assert "10.0.0.2" in text and "web" in text and "host1" not in text and "WHERE" not in text
 
 
+def test_queues_are_told_below_the_switches(hadron: Run, cloud: Fabric) -> None:
+    wire = {"id": f"{SWITCHES['host1']}:900", "host_id": "host1-id", "switch_id": SWITCHES["host1"], "name": "wire", "ofport": 900,
+            "wire": True, "speed": 10, "queues": True}
+    cloud.learn("host1", ("interface", wire))
+    assert "queues of host1 wire, of 10000 kbit/s: 0: 500" in hadron("switches")[1]
+    cloud.learn("host1", removes=(("interface", wire["id"]),))
+    assert "queues" not in hadron("switches")[1]
+
+
 def test_stats_and_usage_tell_what_was_sent_and_received(hadron: Run, cloud: Fabric) -> None:
     statistics, port = cloud.hadron.statistics, cloud.made["web"]
     number = statistics.ledger.number(Series("port", port["id"], "sent", "", port["network_id"], "acme"))

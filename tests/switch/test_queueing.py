@@ -130,6 +130,18 @@ def test_what_somebody_else_has_made_is_left_alone_and_there_are_no_queues_of_ou
         assert count(host, "QoS") == 2
 
 
+def test_a_queue_of_ours_that_somebody_else_uses_stays_and_the_rest_goes_on(host):
+    with Hosts() as hosts:
+        under(hosts, host, REST, FIRST)
+        hosts.wait(lambda: held(host) == BOTH)
+        ours = json.loads(host.vsctl("--format=json", "--columns=queues", "list", "QoS"))["data"][0][0][1]
+        mine = next(one[1] for number, one in ours if number == 5)
+        host.vsctl("set", "Port", "other", "qos=@mine", "--", "--id=@mine", "create", "QoS", "type=linux-htb", f"queues:1={mine}")
+        want(hosts, host, REST)
+        hosts.wait(lambda: held(host) == {0: BOTH[0]})
+        assert count(host, "Queue") == 2 and count(host, "QoS") == 2
+
+
 def test_where_frames_leave_a_host_is_told_with_the_interface_that_has_queues(host):
     """eth1 is the one of br-phy, by which tunnels leave; another bridge is a physical network's."""
     host.vsctl("add-br", "br-ex", "--", "set", "Bridge", "br-ex", "datapath_type=netdev", "--", "del-port", "other", "--",

@@ -45,6 +45,7 @@ from controller.vigil import Vigil
 log = logging.getLogger("hadron.control")
 
 TURNS = 5                  # at most, of following changes that follow from changes
+PATIENCE = 1.0             # seconds after a start within which switches call again
 LATE = 3.0                 # seconds after which a tick says nothing about how long nothing was heard
 EXAMPLES = 20              # of each kind of wrong entry, kept from the last reading of a switch
 
@@ -90,6 +91,7 @@ class Control:
         self._early: set[str] = set()                                    # switches that are being read before the desk knows
         self._foreseen: dict[str, Difference] = {}                       # what switches that seem empty will be told
         self._next_audit: dict[str, float] = {}
+        self._afterwards: tuple[Callable[[], None], float] | None = None
         self._on: dict[type, Callable[[Any], None]] = {
             events.SwitchGreeted: self._greeted, events.SwitchEmpty: self._empty, events.SwitchGone: self._gone,
             events.SwitchRead: self._read, events.SwitchConfirmed: self._confirmed, events.SwitchRefused: self.refusals.refused,
@@ -172,6 +174,21 @@ class Control:
         self.keeping.take(rows, ())
         self.furnishing.take(rows, ())
         self.tidings.load()
+
+    def afterwards(self, work: Callable[[], None]) -> None:
+        """After a start: do this once all switches are in step again, or a while later, so that it keeps nobody waiting."""
+        self._afterwards = work, self.passed() + PATIENCE
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._afterwards is None:
+            return
+        work, latest = self._afterwards
+        known = self.model.rows["switch"]
+        if self.passed() > latest or all(id in self.standing and self.standing[id].in_step for id in known):
+            self._afterwards = None
+            self.compiler.world.enter()              # before somebody is waiting for it
+            work()
 
     def _send(self, delta: Any) -> None:
         sent = self.rollout.take(delta.changes, delta.late, self.passed())
@@ -334,6 +351,7 @@ class Control:
     # ---- time
     def _beat(self, _: Beat) -> None:
         """A part of a second has passed: say what must be said soon; see which ports have settled."""
+        self._go_on()
         self.announcements.beat()
         self.tidings.work()
         self.replies.follow_proved()
@@ -346,7 +364,6 @@ class Control:
         self.remembered.tick(tick.passed)
         if self.statistics is not None:
             self.statistics.tick(tick.now, [id for id, one in self.standing.items() if one.in_step])
-        self.compiler.world.enter()              # after a start: before somebody is waiting for it
         self.pace.tick()
         self.announcements.tick(tick.now)
         self.rollout.advance(self.passed())

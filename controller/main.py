@@ -223,7 +223,7 @@ class Hadron:
         self.desk.start()
         self.statistics.start()
         self._clock.start()
-        self.desk.call(self.ovsdb.start)             # once what switches have said meanwhile is dealt with
+        self.desk.call(self.control.afterwards, self.ovsdb.start)
         return self
 
     def _serve(self) -> None:

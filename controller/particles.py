@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,12 @@ def _kind(file: File, whole: Mapping[str, Any]) -> str:
     return f"{file.service}.{name}" if file.proton and name else name
 
 
+@lru_cache(64)
+def _parsed(text: str) -> Any:
+    """What YAML says; nobody changes it. What many files import is read once."""
+    return yaml.load(text, LOADER)
+
+
 class File:
     """One model file, read and checked for form."""
 
@@ -111,7 +118,7 @@ class File:
 
     def _read(self, path: Path) -> dict:
         try:
-            whole = yaml.load(path.read_text(), LOADER)
+            whole = _parsed(path.read_text())
         except OSError as wrong:
             raise self.bad("", f"cannot read {path}: {wrong.strerror}") from None
         except (yaml.YAMLError, UnicodeDecodeError) as wrong:

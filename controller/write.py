@@ -106,10 +106,12 @@ class Writer:
     def _number_what_lacks(self) -> None:
         with self._transaction(SYSTEM) as transaction:
             for kind, resource in self.resources.items():
-                for name in [one.name for one in resource.attributes.values() if one.number]:
+                for name, field in [(one.name, one.field) for one in resource.attributes.values() if one.number]:
                     for row in self.model.find(kind, "all", True):
+                        if getattr(row, field) is not None:
+                            continue
                         document = as_dict(transaction.get(kind, row[0]))
-                        if document[name] is None and transaction.number(kind, document, name) is not None:
+                        if transaction.number(kind, document, name) is not None:
                             transaction.draft.put(kind, self.model.make(kind, document))
 
     def _share_what_is_marked(self, marked: Iterable[tuple[str, Mapping[str, Any]]]) -> None:

@@ -218,9 +218,11 @@ def _configured() -> Iterator[None]:
 
 def _serve_by(wanted: Any) -> None:
     """Run it. Switches may call while the rest of the program is still being loaded."""
+    from controller.garbage import loading
     from controller.switch.loop import open_doors
     with open_doors((one.address, one.port) for one in (wanted.openflow, wanted.ovsdb)):
-        from controller.main import serve
+        with loading():
+            from controller.main import serve
         serve(wanted)
 
 

@@ -89,7 +89,9 @@ class OvsdbServer:
     def close(self) -> None:
         """End all connections. The hosts keep their bridges and flows."""
         self._loop.stop()
-        if self._thread.is_alive():
+        if self._thread.ident is None:
+            self._loop.run()                         # which closes what was opened, and no more
+        elif self._thread.is_alive():
             self._thread.join()
 
     def furnish(self, host_id: str, queues: tuple[PortQueues, ...]) -> None:

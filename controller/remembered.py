@@ -35,7 +35,7 @@ ONLY = ("apps.", "controller.", "topology.", "extra.")           # what a file m
 PLAIN = {("collections", "defaultdict"), ("collections", "OrderedDict"), ("copyreg", "__newobj__"), ("copyreg", "_reconstructor"),
          ("builtins", "object"), ("builtins", "dict"), ("builtins", "list"), ("builtins", "set"), ("builtins", "frozenset")}
 NEVER = float("inf")
-PACE = 20.0                 # writing takes at most this part of the time: 1/20
+PACE = 10.0                 # seconds between two writings for each second of computing that one takes
 SOONEST, LATEST = 10.0, 300.0        # seconds between two writings; after which it is not waited for quiet any more
 ROOM = 1.3                  # times what the process takes must be free: the child's pages become its own
 
@@ -161,7 +161,7 @@ class Remembered(Unremembered):
         self.path, self.compiler, self.model = Path(path), compiler, compiler.model
         self._new = self.path.with_name(f"{self.path.name}.new")
         self._landmarks, self._head = list(landmarks), MAGIC + fingerprint
-        self._child, self._began, self._next = 0, 0.0, NEVER
+        self._child, self._next = 0, NEVER
         self._since: float | None = None            # when the first change came that the file lacks
         self._busy = False                          # whether something has changed within this second
         self._due = False
@@ -209,7 +209,7 @@ class Remembered(Unremembered):
     def settle(self, passed: float) -> None:
         if not self._due:
             return
-        self._due, self._since, self._began = False, None, passed
+        self._due, self._since = False, None
         if not _room():
             self._next = passed + LATEST
             return
@@ -222,12 +222,12 @@ class Remembered(Unremembered):
 
     def _reap(self, passed: float) -> None:
         try:
-            done, status = os.waitpid(self._child, os.WNOHANG)
+            done, status, used = os.wait4(self._child, os.WNOHANG)
         except ChildProcessError:
-            done, status = self._child, 0
+            return
         if done:
             self._child = 0
-            self._next = passed + max(SOONEST, PACE * (passed - self._began))
+            self._next = passed + max(SOONEST, PACE * (used.ru_utime + used.ru_stime))
             if status:
                 log.warning("what the compiler knows could not be kept: %s", _text(self._new))
                 self._next = NEVER

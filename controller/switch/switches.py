@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import ssl
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -54,6 +55,7 @@ class Switches:
         self._changed: dict[str, set[Key]] = {}     # keys of orders since the last audit of a switch began
         self._manager: Any = None
         self._app: osken.HadronApp | None = None
+        self._started = threading.Event()
 
     # ---- life
 
@@ -69,7 +71,15 @@ class Switches:
 
     def start(self) -> None:
         """Start os-ken's applications, and with Hadron's own the thread that serves the switches."""
-        self._manager, self._app = osken.start_app(self.loop.run, self.loop.stop, self._apps)
+        try:
+            self._manager, self._app = osken.start_app(self._serve, self.loop.stop, self._apps)
+        finally:
+            self._started.set()
+
+    def _serve(self) -> None:
+        """In the switches' thread, which begins before `start` is done: some switches may wait at the door already."""
+        self._started.wait()
+        self.loop.run()
 
     def close(self) -> None:
         """Close all connections and end the thread."""

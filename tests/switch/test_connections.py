@@ -4,6 +4,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import queue
 import resource
 import socket
 import ssl
@@ -11,17 +12,21 @@ import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from controller.certificates import Certificates
+from controller.switch import osken
 from controller.switch.events import Impostor, SwitchConfirmed, SwitchGone, SwitchGreeted, SwitchTwice
+from controller.switch.loop import open_doors
+from controller.switch.switches import Switches
 from controller.switch.tls import server_context
 from tests.kit.certificates import Authority, Files, certificate
 from tests.kit.fake_switch import FakeSwitches, packet_in
 from tests.kit.fake_tables import pack, u32
 from tests.kit.raw_peer import HELLO, RawPeer, features, message
-from tests.switch.desk import Clock, Desk
+from tests.switch.desk import Clock, Desk, Mistakes
 from tests.switch.entries import entries, flow, flows, installed
 
 A, B = "00000000000000aa", "00000000000000bb"
@@ -42,6 +47,34 @@ def test_five_hundred_switches_that_connect_at_once_are_all_served() -> None:
             assert all(switch.connections == 1 for switch in fakes.switches.values())
             assert all(switch.held() == installed(flows(5)) for switch in fakes.switches.values())
         assert took < 10
+
+
+def test_switches_that_wait_at_the_door_are_served_once_all_has_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    held, start_app, came = Mistakes(), osken.start_app, threading.Event()
+    probe = socket.create_server(("127.0.0.1", 0))
+    address = probe.getsockname()[:2]
+    probe.close()
+
+    def slowly(*args: Any) -> Any:
+        found = start_app(*args)
+        came.wait(0.5)                      # its thread runs meanwhile, and must not take anybody in yet
+        return found
+
+    monkeypatch.setattr(osken, "start_app", slowly)
+    logging.getLogger("controller.switch").addHandler(held)
+    events: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    try:
+        with open_doors([address]), FakeSwitches(*address) as fakes:
+            fake = fakes.add(A)
+            while not fake.connections:
+                came.wait(0.01)
+            switches = Switches(lambda event: (events.put(event), came.set()))
+            assert switches.listen(*address) == address
+            with switches:
+                assert isinstance(events.get(timeout=15), SwitchGreeted) and fake.connections == 1
+    finally:
+        logging.getLogger("controller.switch").removeHandler(held)
+    assert held.found == []
 
 
 def test_a_connect_storm_fits_the_listen_queue() -> None:

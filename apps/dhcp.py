@@ -15,7 +15,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from apps import names
-from apps.dhcp_options import SWITCHED_OFF, Extra, extras
+from apps.dhcp_options import extras
+from apps.extra_options import SWITCHED_OFF, Extra
 from apps.pipeline import ANSWER, BACK, NETWORK
 from apps.places import ROUTER_PORTS, switches_of
 from apps.replies import arp_reply

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from apps import names
 from apps.dhcp6_options import extras, packed
-from apps.dhcp_options import SWITCHED_OFF, Extra
+from apps.extra_options import SWITCHED_OFF, Extra
 from apps.guards import own_macs
 from apps.servers import server_mac
 from controller.app import query

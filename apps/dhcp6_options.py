@@ -9,19 +9,9 @@ import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from ipaddress import IPv6Address
-from typing import Any
 
-from apps.dhcp_options import (
-    LONGEST_NAME,
-    LONGEST_VALUE,
-    SWITCH,
-    Extra,
-    domains,
-    is_line,
-    raw_bytes,
-    read_switch,
-    seconds,
-)
+from apps.dhcp_options import domains, raw_bytes, seconds
+from apps.extra_options import Found, Options
 from controller.packet import dhcp6, ipv6
 
 _SOONEST = 600                      # seconds: nobody asks for information more often (RFC 8415 §7.6, IRT_MINIMUM)
@@ -117,53 +107,23 @@ _OURS = {1: "client-id", 2: "server-id", 3: "ia-na", 4: "ia-ta", 5: "ia-addr", 6
 _NOT_TO_SET = {name: code for code, name in _OURS.items()}
 
 
-def check(name: str, value: Any) -> str | None:
-    """What is wrong with an extra DHCPv6 option, for whoever set it; None if it is right."""
-    try:
-        read(name, value)
-    except ValueError as error:
-        return str(error)
-    return None
-
-
-def read(name: str, value: Any) -> Extra | None:
-    """The option as it goes on the wire, or None if there is no value and so nothing to set. ValueError says why not."""
-    for what, text, longest in (("name", name, LONGEST_NAME), ("value", value, LONGEST_VALUE)):
-        if text is not None and not is_line(text, longest):
-            raise ValueError(f"{what}: must be one line of at most {longest} printable characters")
-    if name == SWITCH:
-        return read_switch(value)
-    code, reader = _find(name or "")
-    if value is None:
-        return None
-    if not value.strip():
-        raise ValueError(f"value: {name} must not be blank")
-    try:
-        return Extra(code, reader(value.strip()))
-    except ValueError as error:
-        raise ValueError(f"value: {value!r} is not right for {name}: {error}") from None
-
-
-def _find(name: str) -> tuple[int, Callable[[str], bytes]]:
+def _find(name: str) -> Found:
     """An option's code and what reads its value."""
     plain = name.removeprefix("option6:")
     if plain in KNOWN:
-        return KNOWN[plain]
+        return Found(*KNOWN[plain])
     code = int(plain) if re.fullmatch(r"[0-9]{1,5}", plain) else _NOT_TO_SET.get(plain)
     if code in _OURS:
         raise ValueError(f"name: option {code} ({_OURS[code]}) is the client's or the DHCPv6 server's own; "
                          "it cannot be set")
     if code is None or not 0 < code < 1 << 16:
         raise ValueError(f"name: {name!r} is no DHCPv6 option; use a name that dnsmasq knows, or a number")
-    return code, _BY_CODE.get(code, _guess)
+    return Found(code, _BY_CODE.get(code, _guess))
 
 
-@lru_cache(maxsize=8192)
-def extras(options: Iterable[Any]) -> tuple[Extra, ...]:
-    """The extra options of a port's `extra_dhcp_opts` that concern DHCPv6; those that cannot be read count for nothing."""
-    found = [read(option["opt_name"], option["opt_value"]) for option in options
-             if option.get("ip_version", 4) == 6 and not check(option["opt_name"], option["opt_value"])]
-    return tuple(extra for extra in found if extra)
+_OPTIONS = Options(_find, (6,))
+check, read = _OPTIONS.check, _OPTIONS.read
+extras = lru_cache(maxsize=8192)(_OPTIONS.of)
 
 
 def packed(texts: Iterable[str]) -> list[bytes]:

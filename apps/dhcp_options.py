@@ -6,27 +6,15 @@ also stands for an option. An unknown name is refused rather than accepted witho
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network
-from typing import Any, NamedTuple
 
+from apps.extra_options import Found, Options
 from controller.packet import dhcp_options as wire
 
-LONGEST_NAME, LONGEST_VALUE = 64, 255
-SWITCH = "dhcp_disabled"            # OVN's name: no DHCP for this port
 INFINITE = 0xFFFFFFFF
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-
-
-class Extra(NamedTuple):
-    """One extra option. No value: it is left out, whatever the subnet says."""
-    code: int
-    value: bytes | None
-    boots: bool | None = None       # True: only for iPXE, False: only for anything else (Ironic's tag:ipxe, tag:!ipxe)
-
-
-SWITCHED_OFF = Extra(0, None)
 
 
 # ---- values
@@ -169,51 +157,6 @@ _NOT_TO_SET = {name: code for code, name in _OURS.items()} | {"server-id": 54, "
 MAY_BE_BLANK = ("router", "classless-static-route", "ms-classless-static-route")
 
 
-def check(name: str, value: Any) -> str | None:
-    """What is wrong with an extra DHCP option, for whoever set it; None if it is right."""
-    try:
-        read(name, value)
-    except ValueError as error:
-        return str(error)
-    return None
-
-
-def read(name: str, value: Any) -> Extra | None:
-    """The option as it goes on the wire, or None if there is no value and so nothing to set. ValueError says why not.
-
-    A blank value takes the option away from what the port is told; only routes may be taken away, as in Neutron.
-    """
-    for what, text, longest in (("name", name, LONGEST_NAME), ("value", value, LONGEST_VALUE)):
-        if text is not None and not is_line(text, longest):
-            raise ValueError(f"{what}: must be one line of at most {longest} printable characters")
-    if name == SWITCH:
-        return read_switch(value)
-    plain, boots = _split_tag(name or "")
-    code, reader = _find(plain)
-    if value is None:
-        return None
-    if not value.strip():
-        if code not in {KNOWN[blank][0] for blank in MAY_BE_BLANK}:
-            raise ValueError(f"value: {name} must not be blank; only {', '.join(MAY_BE_BLANK)} may be")
-        return Extra(code, None, boots)
-    try:
-        return Extra(code, reader(value.strip()), boots)
-    except ValueError as error:
-        raise ValueError(f"value: {value!r} is not right for {name}: {error}") from None
-
-
-def is_line(text: Any, longest: int) -> bool:
-    return isinstance(text, str) and len(text) <= longest and (text.isprintable() or not text)
-
-
-def read_switch(value: str | None) -> Extra | None:
-    if value is None:
-        return None
-    if value.lower() not in ("true", "false"):
-        raise ValueError(f"value: {SWITCH} must be true or false")
-    return SWITCHED_OFF if value.lower() == "true" else None
-
-
 def _split_tag(name: str) -> tuple[str, bool | None]:
     found = re.match(r"tag:(!?)ipxe,", name)
     if found:
@@ -221,27 +164,20 @@ def _split_tag(name: str) -> tuple[str, bool | None]:
     return ("bootfile-name", False) if name == "bootfile-name-alt" else (name, None)
 
 
-def _find(name: str) -> tuple[int, Callable[[str], bytes]]:
+def _find(name: str) -> Found:
     """An option's code and what reads its value."""
+    name, boots = _split_tag(name)
     plain = name.removeprefix("option:")
     if plain in KNOWN:
-        return KNOWN[plain]
+        return Found(*KNOWN[plain], boots)
     code = int(plain) if re.fullmatch(r"[0-9]{1,3}", plain) else _NOT_TO_SET.get(plain)
     if code in _OURS:
         raise ValueError(f"name: option {code} ({_OURS[code]}) is the DHCP server's own; it cannot be set")
     if code is None or code > wire.NEXT_SERVER:
         raise ValueError(f"name: {name!r} is no DHCP option; use a name that dnsmasq knows, or a number from 1 to 254")
-    return code, _BY_CODE.get(code, _guess)
+    return Found(code, _BY_CODE.get(code, _guess), boots)
 
 
-@lru_cache(maxsize=8192)
-def extras(options: Iterable[Any]) -> tuple[Extra, ...]:
-    """The extra options of a port's `extra_dhcp_opts` that concern DHCPv4; those that cannot be read count for nothing.
-
-    They were checked when they were written: what cannot be read can only come from an older release's store.
-    """
-    found = []
-    for option in options:
-        if option.get("ip_version", 4) in (4, None) and not check(option["opt_name"], option["opt_value"]):
-            found.append(read(option["opt_name"], option["opt_value"]))
-    return tuple(extra for extra in found if extra)
+_OPTIONS = Options(_find, (4, None), ((name, KNOWN[name][0]) for name in MAY_BE_BLANK))
+check, read = _OPTIONS.check, _OPTIONS.read
+extras = lru_cache(maxsize=8192)(_OPTIONS.of)

@@ -25,7 +25,7 @@ from scapy.layers.dhcp6 import (
 from scapy.packet import Packet
 
 from apps.dhcp6_options import KNOWN, check, extras, read
-from apps.dhcp_options import SWITCHED_OFF
+from apps.extra_options import SWITCHED_OFF
 from controller.types import freeze
 from tests.kit.dhcp6 import option
 

@@ -122,6 +122,7 @@ KNOWN_TO_ALL = {
     "apps.prefixes",
     "apps.router_ports",
     "apps.dhcp_options",
+    "apps.extra_options",
     "apps.dns_names",
     "apps.dhcp6_options",
     "apps.security_group_defaults",

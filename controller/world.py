@@ -35,7 +35,22 @@ class Missing(Exception):
     """A rule needs a row that is not there (yet): it has no flows until the row appears."""
 
 
-class World:
+class Reading:
+    """What rules read: the world, a glance at it, or the world as it would be otherwise."""
+
+    def get(self, kind: str, id: str) -> Any:
+        """The row, or None."""
+        raise NotImplementedError
+
+    def need(self, kind: str, id: str | None) -> Any:
+        """The row; without it the asking rule has nothing to say (and is asked again when it appears)."""
+        row = self.get(kind, id) if id else None
+        if row is None:
+            raise Missing(kind, id)
+        return row
+
+
+class World(Reading):
     """The model as rules read it. Only `refresh`, `forget` and `drop` are for the compiler."""
 
     def __init__(self, model: Any, *, strict: bool = False) -> None:
@@ -61,13 +76,6 @@ class World:
         if self._reads is not None:
             self._reads.add((kind, id))
         return self._rows[kind].get(id)
-
-    def need(self, kind: str, id: str | None) -> Any:
-        """The row; without it the asking rule has nothing to say (and is asked again when it appears)."""
-        row = self.get(kind, id) if id else None
-        if row is None:
-            raise Missing(kind, id)
-        return row
 
     def find(self, kind: str, index: str, key: Any) -> list:
         """The rows under one key of an index, in order of their ids."""
@@ -304,7 +312,7 @@ class World:
 Question = Callable[..., Any]
 
 
-class Glance:
+class Glance(Reading):
     """Rows as rules read them, for one answer: nothing is noted or kept, so any thread may ask.
 
     They are a model's, or those of a write that is being decided.
@@ -319,12 +327,6 @@ class Glance:
 
     def get(self, kind: str, id: str) -> Any:
         return self._model.get(kind, id)
-
-    def need(self, kind: str, id: str | None) -> Any:
-        row = self._model.get(kind, id) if id else None
-        if row is None:
-            raise Missing(kind, id)
-        return row
 
     def find(self, kind: str, index: str, key: Any) -> list:
         return self._model.find(kind, index, key)

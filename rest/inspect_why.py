@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from controller.claims import units
 from controller.openflow.pipeline import Pipeline
 from controller.openflow.text import Names, match_parts
-from controller.world import Missing
+from controller.world import Missing, Reading
 from rest.errors import bad_request
 from rest.inspect_flows import Teller, Wanted
 from rest.inspect_objects import Known
@@ -95,7 +95,7 @@ def is_meant(key: Key, asked: Asked, pipeline: Pipeline) -> bool:
 
 # ---- reasons
 
-class Without:
+class Without(Reading):
     """The world as it would be without some rows: nothing remembered, nothing noted."""
 
     def __init__(self, world: Any, model: Any, hidden: frozenset[tuple[str, str]]) -> None:
@@ -105,13 +105,6 @@ class Without:
     def get(self, kind: str, id: str) -> Any:
         """The row, unless it is hidden."""
         return None if (kind, id) in self._hidden else self._model.get(kind, id)
-
-    def need(self, kind: str, id: str | None) -> Any:
-        """The row; Missing if there is none or it is hidden."""
-        row = self.get(kind, id) if id else None
-        if row is None:
-            raise Missing(kind, id)
-        return row
 
     def find(self, kind: str, index: str, key: Any) -> list:
         """The rows of an index that are not hidden."""

@@ -16,6 +16,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before any fixture makes the first network namespace."""
+    if os.geteuid() != 0 and item.get_closest_marker("root"):
+        pytest.skip("makes network namespaces")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Iterator[None]:
     """What a test said can be sent and printed: hostile bodies, and logs of them, hold halves of surrogate pairs."""

@@ -1,6 +1,5 @@
 """One cloud with Hadron for each module: it starts once, its tests make networks and groups of their own."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -12,11 +11,9 @@ KINDS = ("vxlan", "geneve", "gre")
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    """Two hosts and a Hadron that starts with an empty store."""
-    if os.geteuid() != 0:
-        pytest.skip("makes network namespaces")
-    with Site(hosts=2) as made:
+def site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    """Hosts, two unless the module says `HOSTS`, and a Hadron that starts with an empty store."""
+    with Site(hosts=getattr(request.module, "HOSTS", 2)) as made:
         yield made
 
 
@@ -26,8 +23,6 @@ def outside(request: pytest.FixtureRequest) -> Iterator[Outside]:
 
     A module may say more about it: `SITE`, Hadron's configuration; `SIX`, the external network has IPv6 too.
     """
-    if os.geteuid() != 0:
-        pytest.skip("makes network namespaces")
     said = request.module
     with Site(hosts=3, external=True, **getattr(said, "SITE", {})) as site, Outside(site, six=getattr(said, "SIX", False)) as made:
         made.serve(made.away.start, 80, "away")

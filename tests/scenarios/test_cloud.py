@@ -15,7 +15,7 @@ from scenarios.cloud import Cloud, Plug
 from scenarios.lease import NoLease
 from scenarios.namespace import CommandFailed
 
-pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="makes network namespaces")]
+pytestmark = pytest.mark.root
 ROOT = Path(__file__).parents[2]
 PORT_A, PORT_B = "aaaaaaaa-0000-4000-8000-000000000001", "bbbbbbbb-0000-4000-8000-000000000002"
 MAC_A, MAC_B = "fa:16:3e:00:00:0a", "fa:16:3e:00:00:0b"

@@ -17,7 +17,7 @@ from scenarios import leftovers, matrix
 from scenarios.vm import VM, Plug
 from tests.scenarios.site import wait
 
-pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="makes network namespaces")]
+pytestmark = pytest.mark.root
 ROOT = Path(__file__).parents[2]
 mininet = pytest.mark.skipif(not (importlib.util.find_spec("mininet") and shutil.which("mnexec")), reason="there is no Mininet")
 

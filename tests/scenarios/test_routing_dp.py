@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
@@ -18,6 +16,7 @@ from tests.scenarios.site import Machine, Site, wait
 from tests.scenarios.talk import REVIVAL, Conversation, ping, settles, tcp, udp
 
 pytestmark = pytest.mark.root
+HOSTS = 3
 BOTH = pytest.mark.parametrize("v", [4, 6], ids=["IPv4", "IPv6"])
 
 
@@ -39,14 +38,6 @@ class World(NamedTuple):
     b: Machine
     c: Machine
     d: Machine
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    if os.geteuid() != 0:
-        pytest.skip("makes network namespaces")
-    with Site(hosts=3) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ Against real ovsdb-server and ovs-vswitchd, each host in a namespace of its own.
 """
 
 import json
-import os
 import random
 
 import pytest
@@ -15,7 +14,7 @@ from scenarios.cloud import Cloud
 from tests.kit.certificates import certificate
 from tests.kit.hosts import Hosts
 
-pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="makes network namespaces")]
+pytestmark = pytest.mark.root
 PORT = "aaaaaaaa-0000-4000-8000-{:012d}"
 
 

@@ -4,7 +4,6 @@ Against real ovsdb-server and ovs-vswitchd.
 """
 
 import json
-import os
 
 import pytest
 
@@ -13,7 +12,7 @@ from scenarios.cloud import Cloud
 from scenarios.namespace import ip_batch
 from tests.kit.hosts import Hosts
 
-pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="makes network namespaces")]
+pytestmark = pytest.mark.root
 REST, FIRST, SECOND = Queue(0, 1_000, 7), Queue(5, 8_000), Queue(6, 4_000)
 
 

@@ -4,7 +4,6 @@ Against real ovsdb-server and ovs-vswitchd.
 """
 
 import json
-import os
 import time
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from scenarios.cloud import Cloud
 from tests.kit.hosts import Hosts
 
-pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="makes network namespaces")]
+pytestmark = pytest.mark.root
 
 
 @pytest.fixture(scope="module")

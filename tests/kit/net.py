@@ -17,48 +17,10 @@ import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import apps.access  # noqa: F401  each import declares rules
-import apps.address_groups  # noqa: F401
-import apps.address_scopes  # noqa: F401
-import apps.circuits  # noqa: F401
-import apps.claims  # noqa: F401
-import apps.dhcp  # noqa: F401
-import apps.extra_routes  # noqa: F401
-import apps.floating_nat  # noqa: F401
-import apps.gateway_hosts  # noqa: F401
-import apps.gateways  # noqa: F401
-import apps.hops  # noqa: F401
-import apps.local_ips  # noqa: F401
-import apps.logs  # noqa: F401
-import apps.metering  # noqa: F401
-import apps.multihoming  # noqa: F401
-import apps.multipath  # noqa: F401
-import apps.ndp_proxies  # noqa: F401
-import apps.neighbours  # noqa: F401
-import apps.path_policies  # noqa: F401
-import apps.port_bindings  # noqa: F401
-import apps.port_security  # noqa: F401
-import apps.provider_networks  # noqa: F401
-import apps.qos  # noqa: F401
-import apps.questions  # noqa: F401
-import apps.relays  # noqa: F401
-import apps.routing  # noqa: F401
-import apps.security_groups  # noqa: F401
-import apps.services  # noqa: F401
-import apps.switching  # noqa: F401
-import apps.transport  # noqa: F401
-import apps.trunks  # noqa: F401
-import apps.watches  # noqa: F401
-import apps.wire_advertisements  # noqa: F401
-import apps.wire_routers  # noqa: F401
-import topology.default_network  # noqa: F401
-import topology.discovery  # noqa: F401
-import topology.stations  # noqa: F401
+import tests.kit.rules  # noqa: F401  declares all rules
 from controller.app import RULES, TALLIES
 from controller.compile import Compiler
 from controller.model import Change, Model
-from controller.openflow.classify import Tables
-from controller.openflow.conntrack import Conntrack
 from controller.openflow.walk import heaviest
 from controller.policy import Context
 from controller.rows import plain
@@ -67,63 +29,13 @@ from controller.write import Writer
 from tests.kit import frames
 from tests.kit.journey import Journey, carry, carry_in
 from tests.kit.talk import Said, packet_of
+from tests.kit.things import Bridge, Port, Thing
 from tests.kit.wires import Outsider
 from tests.kit.worlds import core
 
 SUBNETS = ("10.0.0.0/24", "2001:db8::/64")
+__all__ = ["Net", "Port", "Thing"]
 QUOTAS = {"network": -1, "subnet": -1, "port": -1, "security_group": -1, "security_group_rule": -1}
-
-
-class Thing:
-    """A named object of the cloud; its attributes are those of its row as it is now."""
-
-    def __init__(self, net: Net, kind: str, id: str, name: str) -> None:
-        self.net, self.kind, self.id, self.name = net, kind, id, name
-
-    @property
-    def row(self) -> Any:
-        row = self.net.model.get(self.kind, self.id)
-        assert row is not None, f"{self.kind} {self.name} is gone"
-        return row
-
-    def __getattr__(self, attribute: str) -> Any:
-        return getattr(self.row, attribute)
-
-    def __repr__(self) -> str:
-        return self.name
-
-
-class Port(Thing):
-    """A port: its MAC, its first address of each IP version ("" if it has none) and its link-local address."""
-
-    @property
-    def mac(self) -> str:
-        return str(self.row.mac_address)
-
-    @property
-    def ip(self) -> str:
-        return next((fixed.ip_address for fixed in self.row.fixed_ips if ":" not in fixed.ip_address), "")
-
-    @property
-    def ip6(self) -> str:
-        return next((fixed.ip_address for fixed in self.row.fixed_ips if ":" in fixed.ip_address), "")
-
-
-class Bridge:
-    """A switch as it is after all that it was told, and its connection tracking."""
-
-    def __init__(self) -> None:
-        self.held: dict[tuple, Any] = {}
-        self.tables, self.conntrack = Tables(), Conntrack()
-
-    def take(self, told: Mapping[tuple, Any]) -> None:
-        for key, entry in told.items():
-            if entry is None:
-                self.held.pop(key, None)
-                self.tables.remove(key)
-            else:
-                self.held[key] = entry
-                self.tables.put(key, entry.cookie, entry.body, entry.why.reason if entry.why else "")
 
 
 class Net:

@@ -5,44 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import apps.access  # noqa: F401  each import declares rules
-import apps.address_groups  # noqa: F401
-import apps.address_scopes  # noqa: F401
-import apps.circuits  # noqa: F401
-import apps.claims  # noqa: F401
-import apps.dhcp  # noqa: F401
-import apps.extra_routes  # noqa: F401
-import apps.floating_nat  # noqa: F401
-import apps.gateway_hosts  # noqa: F401
-import apps.gateways  # noqa: F401
-import apps.hops  # noqa: F401
-import apps.local_ips  # noqa: F401
-import apps.logs  # noqa: F401
-import apps.metering  # noqa: F401
-import apps.multihoming  # noqa: F401
-import apps.multipath  # noqa: F401
-import apps.ndp_proxies  # noqa: F401
-import apps.neighbours  # noqa: F401
-import apps.path_policies  # noqa: F401
-import apps.port_bindings  # noqa: F401
-import apps.port_security  # noqa: F401
-import apps.provider_networks  # noqa: F401
-import apps.qos  # noqa: F401
-import apps.questions  # noqa: F401
-import apps.relays  # noqa: F401
-import apps.routes  # noqa: F401
-import apps.routing  # noqa: F401
-import apps.security_groups  # noqa: F401
-import apps.services  # noqa: F401
-import apps.switching  # noqa: F401
-import apps.transport  # noqa: F401
-import apps.trunks  # noqa: F401
-import apps.watches  # noqa: F401
-import apps.wire_advertisements  # noqa: F401
-import apps.wire_routers  # noqa: F401
-import topology.default_network  # noqa: F401
-import topology.discovery  # noqa: F401
-import topology.stations  # noqa: F401
+import tests.kit.rules  # noqa: F401  declares all rules
 from apps.pipeline import PIPELINE
 from apps.queues import queues
 from controller.app import RULES, TALLIES

@@ -1,7 +1,6 @@
-"""The walk, one thing at a time, each beside Open vSwitch: wrappings, groups, limits, conjunctions, traces."""
+"""The walk, one thing at a time, each beside Open vSwitch: wrappings, groups, limits, conjunctions."""
 from __future__ import annotations
 
-import re
 import struct
 import time
 
@@ -15,10 +14,8 @@ from controller.openflow import (
     Group,
     Meter,
     Pipeline,
-    Why,
     clone,
     conjunction,
-    controller,
     ct,
     dec_mpls_ttl,
     dec_ttl,
@@ -38,29 +35,22 @@ from controller.openflow import (
     set_field,
 )
 from controller.openflow.fields import ETH_MPLS
-from controller.openflow.packet_in import APPLY_ACTION, INVALID_TTL
-from controller.openflow.walk import Conntrack, Tables, walk
+from controller.openflow.packet_in import INVALID_TTL
+from controller.openflow.walk import walk
 from tests.kit import frames
 from tests.kit.dummy_ovs import DummyOvs
 from tests.kit.fields import fields
-from tests.wire.agreement import Pair, tracker
-from tests.wire.corpus import FIRST, LAST, NETWORK, PIPELINE, RECEIVER, SECOND, SENDER, THIRD
+from tests.wire.agreement import Pair
+from tests.wire.corpus import FIRST, LAST, NETWORK, RECEIVER, SECOND, THIRD
+from tests.wire.ends import HELLO, IP, IP6, X6, Y6, A, B, X, Y, pair_of
 
-A, B = "fa:16:3e:00:00:01", "fa:16:3e:00:00:02"
-X, Y = "10.0.0.1", "10.0.0.2"
-X6, Y6 = "fd00::1", "fd00::2"
-IP, IP6 = {"eth_type": 0x0800}, {"eth_type": 0x86DD}
-SYN, ACK, FIN, RST = frames.SYN, frames.ACK, frames.FIN, frames.RST
-HELLO = frames.udp(A, B, X, Y, 1000, 53)
 LONG = Pipeline()
 CHAIN = [LONG.table(n, f"t{n}", "?") for n in range(80)]
 
 
 @pytest.fixture(scope="module")
 def pair(dummy_ovs: DummyOvs) -> Pair:
-    bridge = dummy_ovs.add_bridge("br-one")
-    dummy_ovs.add_ports("br-one", {"o1": 1, "o2": 2, "o3": 3})
-    return Pair(dummy_ovs, bridge, "br-one", {1: "o1", 2: "o2", 3: "o3"})
+    return pair_of(dummy_ovs, "o")
 
 
 # ---- wrappings
@@ -108,7 +98,7 @@ def test_a_labelled_frame_goes_round_until_its_ttl_has_run_out(pair: Pair) -> No
         frame = HELLO[:12] + struct.pack("!HI", ETH_MPLS, 5 << 12 | 0x100 | left) + HELLO
         wrapped = {"eth_src": A, "eth_dst": B, "eth_type": ETH_MPLS, "mpls_label": 5, "mpls_bos": 1, "mpls_ttl": left}
         seen = walk(pair.tables, {**wrapped, "in_port": 2})
-        out = pair.ovs.send("o2", frame, "br-one")
+        out = pair.ovs.send("o2", frame, pair.name)
         assert seen.ports == [port for port in out if port == 3] == ([3] if left > 1 else [])
         assert [frame[17] for frame in out.get(3, ())] == ([left - 1] if left > 1 else [])
 
@@ -149,7 +139,7 @@ def test_arp_and_neighbour_discovery_are_answered_in_flows(pair: Pair) -> None:
     assert pair.agree(1, frames.arp_request(A, X, Y)).ports == [1]
     assert pair.last[1] == [frames.arp_reply(B, Y, A, X)]
     seen = walk(pair.tables, {**fields(frames.ns(A, X6, Y6)), "in_port": 1})
-    out, = pair.ovs.send("o1", frames.ns(A, X6, Y6), "br-one")[1]
+    out, = pair.ovs.send("o1", frames.ns(A, X6, Y6), pair.name)[1]
     answer = fields(out)
     assert (answer["icmpv6_type"], answer["nd_target"], answer["nd_tll"]) == (136,
         fields(frames.na(B, Y6, A, X6))["nd_target"], 0xFA163E000002)
@@ -176,7 +166,7 @@ def test_a_fast_failover_group_takes_the_first_port_that_is_up(pair: Pair) -> No
     assert [walk(held, packet, down=down).ports for down in ({2}, {3}, {2, 3})] == [[3], [2], []]
     try:        # the switch takes a moment to believe it
         deadline = time.monotonic() + 10
-        while list(pair.ovs.send("o1", HELLO, "br-one")) != [3]:
+        while list(pair.ovs.send("o1", HELLO, pair.name)) != [3]:
             assert time.monotonic() < deadline
     finally:
         pair.ovs.appctl("netdev-dummy/set-admin-state", "o2", "up")
@@ -198,7 +188,7 @@ def test_a_meter_that_is_exceeded_ends_the_packet_but_not_its_copies(pair: Pair)
                            Flow(SECOND, 5, match(), (meter(1), output(3)))]
     assert walk(inline, packet, exceeded={1}).ports == []
     pair.hold(inline)
-    assert [sorted(pair.ovs.send("o1", HELLO, "br-one")) for _ in range(2)] == [[2, 3], []]
+    assert [sorted(pair.ovs.send("o1", HELLO, pair.name)) for _ in range(2)] == [[2, 3], []]
 
 
 def test_a_ttl_that_runs_out_goes_to_the_controller_and_nowhere_else(pair: Pair) -> None:
@@ -300,81 +290,3 @@ def test_once_a_conjunction_is_met_its_flow_still_stands_among_the_plain_ones_by
                Flow(FIRST, 10, match(IP), (conjunction(5, 2, 2),)),
                Flow(FIRST, 3, match(conj_id=5), (output(2),)), Flow(FIRST, 9, match(eth_src=A), (output(3),))])
     assert pair.agree(1, HELLO).ports == [3]
-
-
-# ---- what a walk tells
-
-def test_a_walk_tells_the_way_table_by_table_and_why_a_packet_was_dropped() -> None:
-    held = [Flow(FIRST, 5, match(in_port=1), (set_field({NETWORK: 7, SENDER: 9}), SECOND),
-                 Why(1, "9f0e1d2c-3b4a-5968-7786-95a4b3c2d1e0", "admit")),
-            Flow(SECOND, 9, match({SENDER: 9, "eth_src": A}), (drop("not its own address"),), Why(2, "port", "guard"))]
-    seen = walk(held, {"in_port": 1, "eth_src": A, **IP, "ipv4_src": X}, pipeline=PIPELINE)
-    assert str(seen).splitlines() == [
-        "in_port=1, eth_src=fa:16:3e:00:00:01, eth_type=0x0800, ipv4_src=10.0.0.1",
-        f"first(0): priority 5, in_port=1, cookie {held[0].cookie:#x}",
-        "  set_field:0x7->NETWORK", "  set_field:0x9->SENDER",
-        f"second(10): priority 9, dl_src=fa:16:3e:00:00:01, SENDER=0x9, cookie {held[1].cookie:#x}",
-        "  drop: not its own address", "=> dropped: not its own address"]
-    assert seen.drops == ["not its own address"]
-
-
-def test_a_walk_takes_bytes_from_a_switch_as_well_as_entries() -> None:
-    held = [Flow(FIRST, 5, match(), (output(2),))]
-    for form in (held, {flow.key: flow for flow in held}, {flow.key: flow.body for flow in held},
-                 {flow.key: (flow.cookie, flow.body) for flow in held}, Tables(held)):
-        assert walk(form, {"in_port": 1}).ports == [2]
-
-
-def test_a_walk_names_flows_between_which_a_switch_may_choose() -> None:
-    one, other = Flow(FIRST, 5, match(in_port=1), (output(2),)), Flow(FIRST, 5, match(eth_src=A), (output(3),))
-    seen = walk([one, other], {"in_port": 1, "eth_src": A})
-    assert {key for pair_ in seen.ambiguous for key in pair_} == {one.key, other.key}
-    assert walk([one, other], {"in_port": 1}).ambiguous == []
-
-
-def test_what_goes_to_the_controller_keeps_its_registers() -> None:
-    flow = Flow(FIRST, 5, match(), (set_field({NETWORK: 7}), controller(128)), Why(3, "x", ""))
-    punt, = walk([flow], {"in_port": 1, **IP}).punted
-    assert (punt.cookie, punt.table, punt.reason, punt.max_len, punt.packet[NETWORK]) == (flow.cookie, 0,
-        APPLY_ACTION, 128, 7)
-
-
-def test_replaced_and_removed_entries_are_gone() -> None:
-    tables, flow = Tables([Group(1, "all", []), Meter(1, pps=5)]), Flow(FIRST, 5, match(), (output(2),))
-    for each in (flow, Flow(FIRST, 5, match(), (output(3),))):
-        tables.put(each.key, each.cookie, each.body)
-    assert walk(tables, {"in_port": 1}).ports == [3]
-    for key in (flow.key, ("group", 1), ("meter", 1), ("group", 1), (1, 1, match())):
-        tables.remove(key)
-    assert walk(tables, {"in_port": 1}).ports == []
-    assert not tables.groups
-    assert not tables.meters
-
-
-@pytest.mark.parametrize("do", [output(0xFFFFFFFB), bytes.fromhex("ffff001000002320000801020000000000")[:16],
-                                encap(0x10800)])
-def test_what_cannot_be_walked_says_so(do: bytes) -> None:
-    with pytest.raises(ValueError, match="walked|encap"):
-        walk([Flow(FIRST, 5, match(), (do,))], {"in_port": 1})
-
-
-def test_an_unknown_field_of_a_packet_is_refused() -> None:
-    with pytest.raises(ValueError, match="not a field"):
-        walk([], {"in_prot": 1})
-
-
-# ---- ofproto/trace
-
-def test_ofproto_trace_says_the_same(pair: Pair) -> None:
-    """Ports from the datapath actions that Open vSwitch reports; what is tracked counts as new."""
-    pair.hold([*tracker(), Flow(FIRST, 3, match(eth_type=0x0806), (output(2), output(3))),
-               Flow(FIRST, 2, match(eth_type=0x88CC), (drop("x"),))])
-    shown = pair.ovs.appctl("dpif/show")
-    datapath = {int(number): int(port) for port, number in re.findall(r"o\d (\d+)/(\d+):", shown)}
-    for frame in (HELLO, frames.tcp(A, B, X6, Y6, 1, 2), frames.arp_request(A, X, Y),
-                  frames.ethernet(A, B, 0x88CC, bytes(46))):
-        seen = walk(pair.tables, {**fields(frame), "in_port": 1}, conntrack=Conntrack())
-        said = pair.ovs.trace("br-one", "in_port=1", frame, ct_next=["trk,new"] if "zone" in str(seen) else [])
-        actions = ",".join(re.findall(r"Datapath actions: (.*)", said))
-        assert sorted(datapath[int(each)] for each in re.findall(r"(?<![\w(=:.])\d+(?![\w):./x])",
-                                                                 actions)) == seen.ports, said

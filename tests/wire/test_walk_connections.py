@@ -22,20 +22,12 @@ from tests.kit.dummy_ovs import DummyOvs
 from tests.kit.fields import fields
 from tests.wire.agreement import Pair, tracker
 from tests.wire.corpus import FIRST, LAST, NETWORK, SECOND
-
-A, B = "fa:16:3e:00:00:01", "fa:16:3e:00:00:02"
-X, Y = "10.0.0.1", "10.0.0.2"
-X6, Y6 = "fd00::1", "fd00::2"
-IP, IP6 = {"eth_type": 0x0800}, {"eth_type": 0x86DD}
-SYN, ACK, FIN, RST = frames.SYN, frames.ACK, frames.FIN, frames.RST
-HELLO = frames.udp(A, B, X, Y, 1000, 53)
+from tests.wire.ends import ACK, FIN, HELLO, IP, IP6, RST, SYN, X6, Y6, A, B, X, Y, pair_of
 
 
 @pytest.fixture(scope="module")
 def pair(dummy_ovs: DummyOvs) -> Pair:
-    bridge = dummy_ovs.add_bridge("br-ct")
-    dummy_ovs.add_ports("br-ct", {"c1": 1, "c2": 2, "c3": 3})
-    return Pair(dummy_ovs, bridge, "br-ct", {1: "c1", 2: "c2", 3: "c3"})
+    return pair_of(dummy_ovs, "c")
 
 
 def state(pair: Pair, port: int, frame: bytes, **more: Any) -> str:

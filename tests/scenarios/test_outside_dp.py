@@ -225,6 +225,32 @@ def fits(run: Any, address: str, size: int) -> str:
     return str(run(["ping", "-n", "-M", "do", "-s", str(size - head), "-c", "1", "-W", "2", address], check=False).stdout)
 
 
+def test_a_machine_behind_two_routers_has_a_floating_address_of_the_outer_one(outside):
+    """machine ─ inner router ─ transit ─ outer router ─ world: on whichever host the machine is."""
+    site = outside.site
+    outer, inner = (site.create("router", name=name, project_id="deep", **more) for name, more in (
+        ("outer", {"external_gateway_info": {"network_id": outside.world["id"]}}), ("inner", {})))
+    transit = site.network("transit", subnets=("10.9.0.0/24",))
+    (subnet,) = site.ask("GET", f"/v2.0/subnets?network_id={transit['id']}")["subnets"]
+    site.ask("PUT", f"/v2.0/routers/{outer['id']}/add_router_interface", {"subnet_id": subnet["id"]})
+    port = site.create("port", network_id=transit["id"], project_id="deep", fixed_ips=[{"ip_address": "10.9.0.2"}])
+    site.ask("PUT", f"/v2.0/routers/{inner['id']}/add_router_interface", {"port_id": port["id"]})
+    _, machines = outside.join(inner, "deep", 1, 2, 3, security_groups=[site.open_group("deep")])
+    for router, destination, hop in ((inner, "0.0.0.0/0", "10.9.0.1"), (outer, "10.0.0.0/24", "10.9.0.2")):
+        site.change("router", router["id"], routes=[{"destination": destination, "nexthop": hop}])
+    for machine in machines:
+        made = site.create("floatingip", floating_network_id=outside.world["id"], project_id="deep", port_id=machine.id,
+                           router_id=outer["id"])
+        address = made["floating_ip_address"]
+        wait(lambda address=address: outside.away.ping(address, 1), f"{machine} is not reached")
+        assert outside.away.ping(address, 3)
+        assert connect(machine.vm.run, "203.0.113.1", 80) == (1, f"away {address}")
+        outside.serve(machine.vm.start, 22, machine.name)
+        assert connect(outside.away.run, address, 22) == (1, f"{machine.name} 203.0.113.1")
+    site.change("router", outer["id"], routes=[])
+    assert not outside.away.ping(address, 1, wait=0.5)
+
+
 def test_who_sends_too_big_packets_hears_how_big_they_may_be_through_nat_too(outside):
     """From outside, of 1500 bytes, to a machine's network of 1450; and from there to one of 1300."""
     site = outside.site

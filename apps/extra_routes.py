@@ -1,13 +1,14 @@
 """Extra routes: further destinations of a router, each by one next hop or by several.
 
 Of the next hops to a destination those of the least distance that are up are used; each gets its share of the
-connections, by weight. A next hop is down if it is a port's address and the port takes no part in its network: its
-machine is off, or has moved away. If all are down, those of the least distance are used as if they were up.
+connections, by weight. A next hop is down if it is a port's address and the port takes no part in its network (its
+machine is off, or has moved away), or if somebody says so of the port (`data_plane_status`). If all are down, those of the
+least distance are used as if they were up.
 """
 from typing import NamedTuple
 
 from apps.pipeline import HOP, HOP6, NETWORK, NEXT_HOP, ROUTE, ROUTER
-from apps.places import plugged
+from apps.places import is_said_down, plugged
 from apps.routing import IPV4, IPV6, closeness, connected, measure, route, wherever
 from controller.app import flows, query
 from controller.openflow.actions import FORGET_IN_PORT, ct_clear, dec_ttl, group, resubmit, set_field
@@ -31,7 +32,7 @@ class Hop(NamedTuple):
 def is_up(world, network_id, address):
     """Whether an address may be sent to: it is nobody's that we know, or its port takes part in the network."""
     ports = world.find("port", "network_id+ip_address", (network_id, address))
-    return not ports or any(world.ask(plugged, port.id) for port in ports)
+    return not ports or any(world.ask(plugged, port.id) and not is_said_down(port) for port in ports)
 
 
 @query

@@ -30,7 +30,7 @@ from apps.pipeline import (
     STATELESS,
     UNGUARDED,
 )
-from apps.places import home, is_contested
+from apps.places import home, is_contested, is_said_down
 from apps.port_security import OWN_ARP, OWN_IPV4
 from apps.replies import arp_reply
 from apps.security_groups import membership
@@ -55,21 +55,22 @@ def at_port(world: Any, association: Any) -> tuple[str, ...]:
 
 @tally(per="local_ip_association")
 def standing(world: Any, association: Any) -> Any:
-    """The ports of a switch that an address of a network stands for there, the eldest first."""
+    """The ports of a switch that an address of a network may stand for there: one that is said to be down after all others,
+    and then the eldest first."""
     port, local = world.get("port", association.fixed_port_id), world.get("local_ip", association.local_ip_id)
     for switch in at_port(world, association) if local is not None else ():
-        yield (port.network_id, local.local_ip_address, switch), (port.key, association.id)
+        yield (port.network_id, local.local_ip_address, switch), (is_said_down(port), port.key, association.id)
 
 
 @query
 def stands(world: Any, association_id: str) -> bool:
-    """Whether it is this port that the address stands for on the port's host: of several there it is the eldest; and
-    whose own the address is needs nobody to stand for him."""
+    """Whether it is this port that the address stands for on the port's host; and whose own the address is needs nobody to
+    stand for him."""
     association = world.need("local_ip_association", association_id)
     local, port = world.need("local_ip", association.local_ip_id), world.need("port", association.fixed_port_id)
     if any(fixed.ip_address == local.local_ip_address for fixed in port.fixed_ips):
         return False
-    return any((port.key, association_id) == min(world.gathered(standing, (port.network_id, local.local_ip_address, switch)), default=())
+    return any(association_id == min(world.gathered(standing, (port.network_id, local.local_ip_address, switch)), default=("",))[-1]
                for switch in home(world, port))
 
 

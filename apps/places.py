@@ -29,6 +29,11 @@ def home(world, port):
     return (seen.switch_id,) if seen else ()
 
 
+def is_said_down(port):
+    """Whether somebody who watches the port's machine says that it does not work."""
+    return port.data_plane_status == "DOWN"
+
+
 def homes_of(world, port):
     """That switch, and those that are ready for it to come: for flows that know the port by its key."""
     return (*home(world, port), *(seat.switch_id for seat in awaited(world, port)))

@@ -20,7 +20,6 @@ UNSERVED: dict[str, str] = {
     "bgpvpn": BGP, "bgpvpn-routes-control": BGP, "bgpvpn-vni": BGP, "rbac-bgpvpn": BGP, "standard-attr-bgpvpn": BGP,
     "standard-attr-bgpvpn-network-association": BGP, "standard-attr-bgpvpn-port-association": BGP,
     "standard-attr-bgpvpn-router-association": BGP,
-    "data-plane-status": "Hadron sees the state of its data plane itself: a port's status is that",
     "dhcp_agent_scheduler": AGENTS, "l3-agent-scheduler-ha-chassis-priority": AGENTS,
     "dns-integration-domain-keywords": "a domain is a name, and holds no keywords",
     "enable-default-route-bfd": "next hops outside are asked for by ARP, not by BFD",

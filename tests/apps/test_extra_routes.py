@@ -81,6 +81,15 @@ def test_a_next_hop_that_is_down_gets_no_share(net: Net) -> None:
     assert not [entry for entry in net.flows("host1").values() if isinstance(entry, Group)]
 
 
+def test_a_next_hop_that_is_said_to_be_down_gets_no_share(net: Net) -> None:
+    cloud = Cloud(net)
+    cloud.routes(x={"weight": 200}, y={})
+    cloud.goes_to().reaches(cloud.x)
+    net.change(cloud.x, data_plane_status="DOWN")
+    cloud.goes_to().reaches(cloud.y)
+    assert not [entry for entry in net.flows("host1").values() if isinstance(entry, Group)]
+
+
 def test_an_address_that_is_nobodys_is_taken_to_be_up(net: Net) -> None:
     """It may be a machine behind a port without security, or one that shares an address."""
     cloud = Cloud(net)

@@ -194,6 +194,20 @@ def test_of_several_ports_of_a_host_the_eldest_is_it_until_it_goes(here: Here) -
     assert net.model.count("local_ip_association", "local_ip_id", here.row.id) == 1
 
 
+def test_one_that_is_said_to_be_down_stands_only_if_no_other_does(here: Here) -> None:
+    net, client, first = here.net, here.clients[1], here.ports[1]
+    second = net.port("second", on="host1", network=here.network)
+    here.stand(second, first)
+    net.change(first, data_plane_status="DOWN")
+    served(here, client, second)
+    net.change(second, data_plane_status="DOWN")
+    served(here, client, first, source_port=41000)
+    net.change(first, data_plane_status=None)
+    net.change(second, data_plane_status="ACTIVE")
+    net.check()
+    served(here, client, first, source_port=42000)
+
+
 def test_a_client_that_moves_meets_the_port_of_its_new_host(here: Here) -> None:
     here.stand(*here.ports.values())
     net, client = here.net, here.clients[1]

@@ -174,6 +174,7 @@ class Chance(Policing, Access, Carried, PlainSwitches, Linked, Local):
                 "project_id": ("acme", "other")[number % 2 if self.tame else self._below(2)],
                 "network_id": name("network", number % NETWORKS if self.tame else self._below(NETWORKS)),
                 "mac_address": f"fa:16:3e:00:00:{number:02x}",
+                "data_plane_status": self.random.choice((None, None, "ACTIVE", "DOWN")),
                 "zone": 2000 + number if number < STANDING else None,
                 "admin_state_up": self._maybe(0.9),
                 "qos_policy_id": self.some_policy(),

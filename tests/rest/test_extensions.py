@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from rest.extensions import EXTENSIONS
+from tests.kit.openstack import Openstack
 
 CHANGEABLE = ["network", "subnet", "port", "security_group", "router"]
 KINDS = {"network": "networks", "subnet": "subnets", "port": "ports", "router": "routers", "security_group": "security-groups",
@@ -265,6 +266,19 @@ def test_a_policys_tags_are_at_neutrons_address_too(client):
     assert client.ask("DELETE", f"{path}/blue").status == 204 and client.get(path) == {"tags": []}
     for wrong in (f"/v2.0/policies/{made['id']}", "/v2.0/policies", f"{path}/a/b", "/v2.0/speakers/x/tags"):
         assert client.ask("GET", wrong).status == 404
+
+
+def test_who_watches_says_that_a_port_is_down(api, client, net):
+    port = client.create("port", network_id=net[0]["id"], name="watched")
+    assert port["data_plane_status"] is None
+    command, path = Openstack.by_token(api.url), f"/v2.0/ports/{port['id']}"
+    command("port set --data-plane-status DOWN watched")
+    assert client.get(path)["port"]["data_plane_status"] == "DOWN"
+    assert command("port show watched")["data_plane_status"] == "DOWN"
+    command("port unset --data-plane-status watched")
+    assert client.get(path)["port"]["data_plane_status"] is None
+    assert client.ask("PUT", path, {"port": {"data_plane_status": "BROKEN"}}).status == 400
+    assert client.ask("POST", "/v2.0/ports", {"port": {"network_id": net[0]["id"], "data_plane_status": "DOWN"}}).status == 400
 
 
 def test_new_ports_have_tags_at_once(client, net):

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.bandwidth import shares
-from apps.queues import queues
+from apps.queues import PORTS, queues
 from controller.errors import Conflict
 from controller.openflow.group import Meter
+from controller.queues import LAST_QUEUE
 from tests.kit import frames
 from tests.kit.journey import Journey, carry
 from tests.kit.links import cut, lose, member, meshed
@@ -223,6 +224,10 @@ def test_queues_go_with_their_circuit_and_those_of_a_marked_port_stay() -> None:
     net.remove(made)
     assert furnished(net, 1) == {"s1-eth1": {0: 5_000}}
     net.check()
+
+
+def test_no_queue_of_a_circuit_is_ever_one_of_a_port() -> None:
+    assert cloud().model.resources["circuit"].attributes["key"].number["max"] < PORTS <= LAST_QUEUE
 
 
 def test_a_circuit_says_what_holds_its_rate() -> None:

@@ -25,16 +25,23 @@ def run(experiment: Callable[[Cloud, Hadron], int], **settings: Any) -> int:
 
 # ---- wires that break
 
+TRIES = 3               # where others keep the machine busy, a switch may be late to see what has happened
+
+
 class Cost(NamedTuple):
-    """Milliseconds for which frames were lost when a wire broke, and when it came back."""
+    """Milliseconds for which frames were lost when a wire broke, and frames that were lost when it came back."""
     cut: int
     mended: int
 
 
-def cut_each(mesh: Mesh, hadron: Hadron, machines: dict[int, Machine]) -> Iterator[tuple[int, int, Cost]]:
-    """Cut and mend one wire after another, under a thousand frames a second between the machines at its two ends."""
+def cut_each(mesh: Mesh, hadron: Hadron, machines: dict[int, Machine], most: int) -> Iterator[tuple[int, int, list[Cost]]]:
+    """Cut and mend one wire after another, under a thousand frames a second between the machines at its two ends: what that
+    cost each time. What costs more than so many milliseconds, or anything when it is mended, is tried again."""
     for one, _, other, _ in mesh.wires:
-        yield one, other, cost_of(mesh, hadron, one, other, machines)
+        costs = [cost_of(mesh, hadron, one, other, machines)]
+        while (costs[-1].cut >= most or costs[-1].mended) and len(costs) < TRIES:
+            costs.append(cost_of(mesh, hadron, one, other, machines))
+        yield one, other, costs
 
 
 def cost_of(mesh: Mesh, hadron: Hadron, one: int, other: int, machines: dict[int, Machine]) -> Cost:
@@ -52,7 +59,7 @@ def cost_of(mesh: Mesh, hadron: Hadron, one: int, other: int, machines: dict[int
     lost = stream.end()
     for machine in machines.values():
         machine.forget()
-    return Cost(sum(number < before for number in lost), sum(number >= before for number in lost))
+    return Cost(stream.lasted(number for number in lost if number < before), sum(number >= before for number in lost))
 
 
 # ---- connections over equal paths
@@ -75,6 +82,9 @@ def paths_taken(mesh: Mesh, one: Machine, other: Machine, count: int) -> dict[in
 
 # ---- a rate beside noise
 
+LITTLE, FULL = 0.02, 0.3        # parts of what is sent that may get lost of a circuit, and must of what fills the wires
+
+
 def compete(one: Machine, other: Machine, loud: Machine, deaf: Machine) -> tuple[int, int, int, int]:
     """6 Mbit/s from one to the other, beside 40 of somebody else's: (lost, sent, lost of the others, sent of the others)."""
     noise, wanted = Stream(loud, deaf, 3600, size=1400), Stream(one, other, 750, size=1000)
@@ -84,3 +94,18 @@ def compete(one: Machine, other: Machine, loud: Machine, deaf: Machine) -> tuple
     wanted.wait(3000)
     lost = wanted.end()
     return len(lost), wanted.sent, len(noise.end(0)), noise.sent
+
+
+def upheld(one: Machine, other: Machine, loud: Machine, deaf: Machine) -> tuple[bool, str]:
+    """Whether a circuit from one to the other loses next to nothing while the wires are full; and what got lost. Where others keep
+    the machine busy, wires are not always filled, and frames get lost in the machine: then it is tried again."""
+    said, good = "", False
+    for _ in range(TRIES):
+        lost, sent, drowned, others = compete(one, other, loud, deaf)
+        said, full = f"the circuit lost {lost} of {sent} frames, the network {drowned} of {others}", drowned > FULL * others
+        if good := full and lost < LITTLE * sent:
+            break
+        said += "" if full else ", whose wires were not full"
+        for machine in (other, deaf):
+            machine.forget()
+    return good, said

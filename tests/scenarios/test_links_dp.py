@@ -16,7 +16,7 @@ import pytest
 from scenarios.cloud import Cloud
 from scenarios.controller import Hadron
 from scenarios.mesh import EVERYBODY, Machine, Mesh, fat_tree
-from scenarios.meshed import compete, cost_of, cut_each, paths_taken
+from scenarios.meshed import cut_each, paths_taken, upheld
 
 
 def shapes() -> list[Any]:
@@ -77,8 +77,7 @@ def test_on_every_topology_members_hear_each_other_once_and_nobody_else(cloud: C
 @pytest.mark.parametrize(("protection", "most"), ((True, 50), (False, 1000)))
 def test_any_link_that_is_cut_costs_milliseconds_and_one_that_comes_back_nothing(
         cloud: Cloud, tmp_path: Path, protection: bool, most: int) -> None:
-    """1 000 frames a second over each link of a ring with a chord in turn. Where others keep the machine busy a switch may be
-    late to see what has happened: what costs too much is cut again, three times at most."""
+    """1 000 frames a second over each link of a ring with a chord in turn."""
     with serve(cloud, tmp_path, path_protection=protection) as hadron:
         mesh = Mesh(cloud.host(1), networkx.Graph([*networkx.cycle_graph(4).edges, (0, 2)]))
         mesh.wait_for_links(hadron)
@@ -86,13 +85,10 @@ def test_any_link_that_is_cut_costs_milliseconds_and_one_that_comes_back_nothing
         machines = {one.switch: one for one in mesh.plug_all(hadron, [(red, number) for number in mesh.names.values()])}
         mesh.wait_for_ports(hadron)
         mesh.wait_for_switches(hadron)
-        for one, other, cost in cut_each(mesh, hadron, machines):
-            costs = [cost.cut]
-            while costs[-1] >= most and len(costs) < 3:
-                costs.append(cost_of(mesh, hadron, one, other, machines).cut)
-            print(f"link {one} - {other}: {costs} ms when cut, {cost.mended} when mended")
-            assert costs[-1] < most, f"link {one} - {other}: {costs} ms"
-            assert cost.mended == 0, f"lost while link {one} - {other} came back"
+        for one, other, costs in cut_each(mesh, hadron, machines, most):
+            print(f"link {one} - {other}: {costs}")
+            assert costs[-1].cut < most, f"link {one} - {other}: {costs} ms"
+            assert costs[-1].mended == 0, f"lost while link {one} - {other} came back: {costs}"
         mesh.remove()
 
 
@@ -133,7 +129,7 @@ def test_a_committed_rate_holds_beside_everything_else_and_any_frame_crosses_a_c
         one.raw(*frames)
         crossed = [frame for frame in other.wait_raw(len(frames)) if b"first" not in frame]
         crossed += other.wait_raw(len(frames) - len(crossed))
-        lost, sent, drowned, others = compete(one, other, loud, deaf)
+        good, said = upheld(one, other, loud, deaf)
         places = [mesh.stand(switch).place for switch in (1, 3)]
         status, refused = hadron.request("POST", "/v2.0/circuits", {"circuit": {
             "committed_kbps": 12000, "a_switch_port": places[0], "z_switch_port": places[1]}})
@@ -141,7 +137,6 @@ def test_a_committed_rate_holds_beside_everything_else_and_any_frame_crosses_a_c
     label, = struct.unpack_from("!I", labelled, 14)
     assert label >> 12 & 1 << 19 and labelled[18:] == one.frame(other.mac, b"first")
     assert sorted(crossed) == sorted(frames)
-    print(f"{lost} of {sent} frames of the circuit lost, {drowned} of {others} of the others")
-    assert lost < 0.02 * sent
-    assert drowned > 0.3 * others, "the wires were not full: this has shown nothing"
+    print(said)
+    assert good, said
     assert status == 409 and f"link {1:016x}:1 to {2:016x}:1 has no room" in refused["NeutronError"]["message"]

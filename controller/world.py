@@ -334,6 +334,9 @@ class Glance(Reading):
     def setting(self, name: str) -> Any:
         return self._model.settings[name]
 
+    def known(self, question: Any, *args: Any) -> Any:
+        return None
+
     def ask(self, question: Any, *args: Any) -> Any:
         try:
             return question(self, *args)

@@ -263,8 +263,13 @@ def ends(world, link):
 @query
 def wires(world):
     """The wires of each switch that has any, between switches that have."""
+    once = world.known(wires) or {}
     found = {switch: held for switch in sorted(world.gathered(ends, "switches")) if (held := world.ask(adjacent, switch))}
     # While changes are taken in, a switch may have heard of a link, or of its end, a moment before its neighbour has.
-    known = {(wire.source, wire.port) for held in found.values() for wire in held}
-    return {switch: held if all((wire.target, wire.target_port) in known for wire in held) else tuple(
-        [wire for wire in held if wire.back in known]) for switch, held in found.items()}
+    changed = {switch for switch in {**once, **found} if once.get(switch) is not found.get(switch)}
+    near = changed.union(wire.target for switch in changed for wire in (*once.get(switch, ()), *found.get(switch, ())))
+    known = {wire.at for switch in near for wire in found.get(switch, ())}
+    for switch in near & found.keys():
+        held = tuple([wire for wire in found[switch] if wire.target not in near or wire.back in known])
+        found[switch] = held if len(held) < len(found[switch]) else found[switch]
+    return found

@@ -11,6 +11,7 @@ from controller.values import ip_number
 from tests.kit import frames
 from tests.kit.net import Net, Port
 from tests.kit.talk import multicast, ping, tcp, udp, unreachable
+from tests.kit.wires import Outsider, attach, vlan, wire
 from tests.kit.worlds import ADMIN
 
 SYN_ACK = frames.SYN | frames.ACK
@@ -268,6 +269,51 @@ def test_isolated_ports_do_not_reach_it_either(net: Net) -> None:
     net.settle()
     net.check()
     net.send(udp(here.clients[1], here)).reaches_nobody("ports of its network do not reach each other")
+
+
+def test_a_port_that_migrates_is_it_where_it_is_and_nowhere_else(here: Here) -> None:
+    """Its next host is ready for it, and sends to nobody yet what is for the host of its own."""
+    net, port = here.net, here.ports[1]
+    net.change(port, binding_host_id="host1")
+    net.plug(port, "host2")
+    (row,) = net.writer.create(ADMIN, "port_binding", [{"port_id": port.id, "host": "host2"}])
+    here.stand(port)
+    net.send(udp(here.clients[1], here)).reaches(port)
+    back = net.send(port, udp(port, here.clients[1], 40000, source_port=53).frame, on="host1").reaches(here.clients[1])
+    assert back.arrived["ipv4_src"] == ip_number(here.ip)
+    net.send(udp(here.clients[2], here)).reaches_nobody()
+    net.writer.act(ADMIN, "port_binding", row.id, "activate", {})
+    net.settle()
+    net.check()
+    net.send(udp(here.clients[1], here, source_port=41000)).reaches_nobody()
+    there = net.send(udp(here.clients[2], here, source_port=41000)).reaches(port)
+    assert not there.hops
+    net.send(port, udp(port, here.clients[2], 41000, source_port=53).frame, on="host2").reaches(here.clients[2])
+
+
+def test_it_works_in_a_vlan_and_nothing_is_said_on_the_wire(net: Net) -> None:
+    wire(net, "host1", "host2")
+    vlan(net, "red", 105, subnets=("10.0.0.0/24",))
+    here = Here(net)
+    desk = Outsider("desk", ip="10.0.0.200", vlan=105)
+    attach(net, desk)
+    here.stand(*here.ports.values())
+    for host, client in here.clients.items():
+        served(here, client, here.ports[host])
+        assert not net.send(udp(client, here)).wires
+    net.send(udp(desk, here)).reaches_nobody()
+
+
+@pytest.mark.parametrize("which", ("client", "port"))
+def test_a_sub_port_of_a_trunk_takes_part(net: Net, which: str) -> None:
+    here = Here(net)
+    parent = net.port("parent", on="host1", network=net.network("carrying", subnets=("10.8.0.0/24",)))
+    sub = net.port("sub", network=here.network)
+    net.trunk(parent, t100=sub)
+    port, client = (sub, here.clients[1]) if which == "port" else (here.ports[1], sub)
+    here.stand(port)
+    served(here, client, port)
+    served(here, client, port)
 
 
 def test_what_is_for_all_is_not_translated(here: Here) -> None:

@@ -61,6 +61,9 @@ def test_a_queue_holds_what_is_committed_on_a_full_wire_and_without_it_that_does
     assert f"rate {COMMITTED}Mbit ceil {WIRE}Mbit" in classes(mixed)[number] and f"rate 250Kbit ceil {WIRE}Mbit" in classes(mixed)[0]
     assert site.ask("GET", f"/v2.0/circuits/{circuit['id']}")["circuit"]["held_by"] == ["queues", "meters"]
     meet(near, far)
+    meet(loud, deaf)
+    held, others = lost(loud, deaf, WIRE - 1)
+    assert held <= 0.1 * others, "what a silent circuit does not use is anybody's; a meter would leave 3 of 5 Mbit/s"
     with flood(loud, deaf):
         drowned, sent = lost(near, far, COMMITTED)
         mix_up(mixed.host, "wire")

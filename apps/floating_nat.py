@@ -53,7 +53,7 @@ def translate(world, floating):
     router, network = outside(world, gate)
     ours, theirs = floating.fixed_ip_address, floating.floating_ip_address
     held, limits = holder(world, floating), world.ask(limits_outside, floating.id)
-    yield from meters(held, limits, "bits sent", "bits received")
+    yield from meters(world, held, limits, "bits sent", "bits received")
     if ours is None:                         # it forwards ports, one by one
         return
     yield NAT_IN, "own", match({ROUTER: router.key, NETWORK: network.key, "eth_type": IPV4, "ipv4_dst": theirs}), (

@@ -175,7 +175,7 @@ def translate_out(world, port):
     own = [fixed.ip_address for fixed in port.fixed_ips if family_of(fixed.ip_address) == IPV4]
     leaving: dict = {ROUTER: router.key, SENDER: port.key}
     limits = world.ask(limits_of_gateway, port.id)
-    yield from meters(port, limits, "bits sent", "bits received")
+    yield from meters(world, port, limits, "bits sent", "bits received")
     counting = counted(port, limits, "bits sent")
     remember = (ct(port.zone, commit=True),) if several(world, router) else ()
     as_before = (*counting, *remember, ct(port.zone, NEXT_HOP, nat=Nat("")))

@@ -11,9 +11,9 @@ from apps.exits import exit_to
 from apps.guards import is_held
 from apps.pipeline import ACCESS_IN, HAND_OVER, METERS
 from apps.places import home, homes_of
-from apps.watched import handed
+from apps.watched import handed, peers_of
 from controller.app import query
-from controller.openflow import Meter, meter
+from controller.openflow import Meter, count, meter
 
 SERVICE = "network:"             # owners of ports to which a network's policy does not apply, as in Neutron
 _SECONDS = 0.4                   # of the rate that may come at once: with 0.1, BBR got half of it, with 0.2 all of it
@@ -119,13 +119,15 @@ def limits_of_gateway(world: Any, port_id: str) -> Limits:
     return world.ask(limits_by, policy) if policy is not None else _NONE
 
 
-def meters(port: Any, limits: Limits, *whats: str) -> Iterator[Meter]:
-    """The meters of a port that its limits need, of these: `bits sent`, `packets received` and so on."""
+def meters(world: Any, port: Any, limits: Limits, *whats: str) -> Iterator[Meter]:
+    """The meters of a port that its limits need, of these: `bits sent`, `packets received` and so on. Of a port that is watched it is
+    counted what they drop."""
     for what in whats:
         limit = limits.of(what)
         if limit:
             rate: dict[str, Any] = {"kbps" if what.startswith("bits") else "pps": limit.rate}
-            yield Meter(METERS[what] + port.key, **rate, burst=limit.burst)
+            yield Meter(METERS[what] + port.key, **rate, burst=limit.burst, counts=None if world.ask(peers_of, port.id) is None else
+                        count("dropped", "port", port.id, within=port.network_id, about=f"more {what} than its limit"))
 
 
 def counted(port: Any, limits: Limits, what: str) -> tuple[Any, ...]:

@@ -33,7 +33,7 @@ def police(world: Any, port: Any) -> Any:
     limits = world.ask(limits_of, port.id)
     if not limits.sending:
         return
-    yield from meters(port, limits, "bits sent", "packets sent")
+    yield from meters(world, port, limits, "bits sent", "packets sent")
     bits = counted(port, limits, "bits sent")
     bits += (set_queue(queue_of(port)),) if limits.least else ()
     onward = first_judge(world, port)
@@ -52,7 +52,7 @@ def receive(world: Any, port: Any) -> Any:
 def handed_over(world: Any, port: Any, seen: Seat) -> Any:
     """What the port receives: its bits are counted by themselves where packets are counted, or rules asked, before."""
     limits = world.ask(limits_of, port.id)
-    yield from meters(port, limits, "bits received", "packets received")
+    yield from meters(world, port, limits, "bits received", "packets received")
     if limits.bits_received and limits.packets_received or world.ask(is_held, port.network_id):
         bits = counted(port, limits, "bits received")
         yield HAND_OVER, "port", match({RECEIVER: port.key}), (*bits, *handed(world, port, seen.out))

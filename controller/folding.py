@@ -91,6 +91,11 @@ class Folding:
         for place in places:
             self._leaving[switch].setdefault(place, deque()).append(self._drop(switch, place))
 
+    def ended(self, switch: str, places: Iterable[tuple[FlowKey, Whose]]) -> None:
+        """What is read there from now on is another's, or begins anew; nothing is said of what was."""
+        for place in places:
+            self._drop(switch, place)
+
     def saved(self) -> None:
         """What is dirty has been kept."""
         self.dirty = {}

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from controller.folding import Base, Delta, Folding, Place
-from controller.openflow.counters import FIRST_FLOW
+from controller.openflow.counters import FIRST_FLOW, METERS, meter_key
 from controller.openflow.flow import Flow, FlowKey
 from controller.store import StoreError
 from controller.store.ledger import HOUR, Ledger, Series
@@ -62,13 +62,26 @@ class Statistics:
         """A switch is told to hold these flows (None: no more): those that count do so for somebody."""
         owners, wanted = self._owners[switch], self._wanted[switch]
         for key, entry in [item for item in entries.items() if item[1].__class__ is not Flow or item[1].counts is not None]:
-            if entry is None:
+            if key[0] == "meter":
+                self._told_of_meter(switch, meter_key(key[1]), entry)
+            elif entry is None:
                 wanted.pop(key, None)
             elif entry.__class__ is Flow and entry.counts is not None:
                 of = entry.counts
                 owners[key, entry.cookie >> 24] = Series(of.kind, of.id, of.what, of.about, of.within, self._whose(of.kind, of.id))
                 wanted[key] = entry.cookie >> 24
                 self._switches.counted_tables.add(key[0])
+
+    def _told_of_meter(self, switch: str, key: FlowKey, meter: Any) -> None:
+        """What one has dropped since it was read last, when it goes or is to count for somebody else, is lost."""
+        owners, of = self._owners[switch], None if meter is None else meter.counts
+        series = None if of is None else Series(of.kind, of.id, of.what, of.about, of.within, self._whose(of.kind, of.id))
+        before = owners.pop((key, 0), None)
+        if before not in (None, series):
+            self._news.put(events.CountsEnded(switch, [(key, 0)]))
+        if series is not None:
+            owners[key, 0] = series
+            self._switches.counted_tables.add(METERS)
 
     def gone(self, switch: str) -> None:
         """The connection of a switch has ended."""
@@ -131,6 +144,8 @@ class Statistics:
             if self._wanted[piece.switch_id].get(key) != whose:
                 self._owners[piece.switch_id].pop((key, whose), None)
             return found
+        elif isinstance(piece, events.CountsEnded):
+            self._folding.ended(piece.switch_id, piece.places)
         else:
             self._folding.gone(piece.switch_id)
         return []

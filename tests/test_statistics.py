@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.folding import Base, Folding
-from controller.openflow.counters import FIRST_FLOW, Count, Removed
+from controller.folding import Base, Delta, Folding
+from controller.openflow.counters import FIRST_FLOW, Count, Removed, meter_key
 from controller.openflow.match import match
 from controller.store.ledger import Ledger, Series
 
@@ -196,3 +196,14 @@ def test_history_is_by_steps_and_adds_up_to_the_sum():
     ledger.forget(begin + 3 * 86400)
     assert not ledger.history(begin, begin + 180 * 60, 600, within="n")
     assert sum(one.packets for one in ledger.history(begin, begin + 3 * 3600, 3600, id="p")) == sum(range(180))
+
+
+def test_what_a_meter_has_dropped_is_nothing_to_the_next_of_its_number():
+    owner = {"p": 1}
+    folding = Folding(lambda place: owner.get("p"))
+    place = meter_key(7), 0
+    read = [FIRST_FLOW, meter_key(7)]
+    assert folding.counted("s", dict(zip(read, (Count(0, 0, 0, 1.0), Count(0, 10, 1000, 1.0)), strict=True)), 100.0) == [Delta(1, 10, 1000)]
+    folding.ended("s", [place])
+    owner["p"] = 2
+    assert folding.counted("s", dict(zip(read, (Count(0, 0, 0, 2.0), Count(0, 12, 1200, 1.0)), strict=True)), 101.0) == [Delta(2, 12, 1200)]

@@ -11,10 +11,12 @@ from typing import NamedTuple
 from controller.openflow.flow import TELL_REMOVAL, FlowKey
 from controller.openflow.frame import FLOW_REMOVED, Malformed, expect
 from controller.openflow.match import match
-from controller.openflow.stats import BODY, FLOWS, expect_part
+from controller.openflow.stats import BODY, FLOWS, METER_STATS, expect_part
 
 _FLOW = struct.Struct("!HBxIIH4xH4xQQQHH")
 FIRST_FLOW: FlowKey = (0, 0, match())           # what becomes of a packet that nothing in the first table knows
+METERS = 256                                    # stands for a table in the keys of what meters have dropped
+_METER, _BAND = struct.Struct("!IH10x16xII"), struct.Struct("!QQ")
 _REMOVED = struct.Struct("!QHBBII4xQQHH")
 
 
@@ -55,6 +57,28 @@ def read_counters(whole: bytes) -> dict[FlowKey, Count]:
         key = table, priority, whole[begin:last]
         if flags & TELL_REMOVAL or key == FIRST_FLOW:
             found[key] = Count(cookie, packets, octets, seconds + nanoseconds / 1e9)
+    return found
+
+
+def meter_key(number: int) -> FlowKey:
+    """Under which a meter's count is known among those of flows."""
+    return METERS, number, b""
+
+
+def read_meter_drops(whole: bytes) -> dict[FlowKey, Count]:
+    """What the meters in one multipart reply have dropped (cookie 0). Raises Malformed if it is unsound."""
+    end, at = expect_part(whole, METER_STATS), BODY
+    found: dict[FlowKey, Count] = {}
+    while at < end:
+        if end - at < _METER.size:
+            raise Malformed(f"{end - at} bytes after the last meter")
+        number, length, seconds, nanoseconds = _METER.unpack_from(whole, at)
+        if length < _METER.size or (length - _METER.size) % _BAND.size or at + length > end:
+            raise Malformed(f"a meter of {length} bytes where {end - at} are left")
+        bands = list(_BAND.iter_unpack(whole[at + _METER.size:at + length]))
+        found[meter_key(number)] = Count(0, sum(packets for packets, _ in bands), sum(octets for _, octets in bands),
+                                         seconds + nanoseconds / 1e9)
+        at += length
     return found
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from controller.openflow import decode
+from controller.openflow.actions import Counted
 from controller.openflow.flow import VERSION, Flow, FlowKey, Why, delete_flow
 
 GROUP_MOD, METER_MOD = 15, 29
@@ -97,13 +98,14 @@ class Meter:
     """A limit on packets (`pps`) or on kilobits (`kbps`) each second; what exceeds it is dropped.
 
     `burst` is the bucket's size in packets or kilobits; without it, one second's worth (what Open vSwitch then says).
+    `counts`: for whom account is kept of what is dropped; a meter that counts for somebody else is another.
     """
 
-    __slots__ = ("id", "pps", "kbps", "burst", "why", "key", "body")
+    __slots__ = ("id", "pps", "kbps", "burst", "why", "key", "body", "counts")
     cookie = stage = 0
 
     def __init__(self, id: int, *, pps: int | None = None, kbps: int | None = None, burst: int | None = None,
-                 why: Why | None = None) -> None:
+                 why: Why | None = None, counts: Counted | None = None) -> None:
         if (pps is None) == (kbps is None):
             raise ValueError("a meter has either pps or kbps")
         if not 0 < id <= 0xFFFF0000:
@@ -111,14 +113,14 @@ class Meter:
         for name, value in (("rate", pps if kbps is None else kbps), ("burst", 1 if burst is None else burst)):
             if not isinstance(value, int) or not 0 < value <= 0xFFFFFFFF:
                 raise ValueError(f"a meter's {name} is 1..{0xFFFFFFFF}, not {value}")
-        self.id, self.pps, self.kbps, self.burst, self.why = id, pps, kbps, burst, why
+        self.id, self.pps, self.kbps, self.burst, self.why, self.counts = id, pps, kbps, burst, why, counts
         self.key: MeterKey = ("meter", id)
         flags = (_KBPS if pps is None else _PPS) | (0 if burst is None else _BURST)
         rate = pps or kbps or 0
         self.body = struct.pack("!HHHII4x", flags, _DROP_BAND, 16, rate, rate if burst is None else burst)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Meter) and self.key == other.key and self.body == other.body
+        return isinstance(other, Meter) and self.key == other.key and self.body == other.body and self.counts == other.counts
 
     def __hash__(self) -> int:
         return hash(self.key)

@@ -18,7 +18,7 @@ from controller.openflow.group import GroupKey, MeterKey
 from controller.openflow.match import match
 from controller.openflow.ports import Port, read_port
 
-FLOWS, TABLES, GROUP_DESC, METER_CONFIG, METER_FEATURES, PORT_DESC = 1, 3, 7, 10, 11, 13
+FLOWS, TABLES, GROUP_DESC, METER_STATS, METER_CONFIG, METER_FEATURES, PORT_DESC = 1, 3, 7, 9, 10, 11, 13
 _MORE = 1
 BODY = HEADER_SIZE + 8         # where a multipart message's body begins
 _FLOW = struct.Struct("!HB9xHHH6xQ16xHH")
@@ -48,6 +48,11 @@ def table_stats_request(xid: int = 0) -> bytes:
 def group_desc_request(xid: int = 0) -> bytes:
     """Ask for all groups."""
     return _request(GROUP_DESC, b"", xid)
+
+
+def meter_stats_request(xid: int = 0) -> bytes:
+    """Ask what all meters have dropped."""
+    return _request(METER_STATS, struct.pack("!I4x", _ALL_METERS), xid)
 
 
 def meter_config_request(xid: int = 0) -> bytes:

@@ -124,6 +124,13 @@ class FlowsTakenOut(NamedTuple):
     places: Sequence[tuple[FlowKey, int]]
 
 
+class CountsEnded(NamedTuple):
+    """What counted at these places does so no more, and is not told of: (key, cookie without checksum) each."""
+
+    switch_id: str
+    places: Sequence[tuple[FlowKey, int]]
+
+
 class PortChanged(NamedTuple):
     """A port of a switch was seen or changed: `state` is "up", "down" or "gone"; `speed` in Mbit/s, if known."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from controller.openflow import stats
-from controller.openflow.counters import Count, read_counters, read_flow_removed
+from controller.openflow.counters import METERS, Count, read_counters, read_flow_removed, read_meter_drops
 from controller.openflow.flow import Flow, FlowKey, counting
 from controller.openflow.group import Entry, Key
 from controller.openflow.messages import Malformed
@@ -46,7 +46,8 @@ class Readout:
         tables = sorted(self._tables)
         first = xids(len(tables))
         self._open, self._since, self._found = set(range(first, first + len(tables))), now, {}
-        return b"".join(stats.flow_stats_request(first + place, table=table) for place, table in enumerate(tables))
+        return b"".join(stats.meter_stats_request(xid) if table == METERS else stats.flow_stats_request(xid, table=table)
+                        for xid, table in enumerate(tables, first))
 
     def concerns(self, xid: int) -> bool:
         """True if an answer with this number belongs here."""
@@ -54,7 +55,7 @@ class Readout:
 
     def part(self, whole: bytes, xid: int) -> None:
         """Take one multipart reply. Raises Malformed if it is unsound."""
-        found = read_counters(whole)
+        found = read_meter_drops(whole) if stats.multipart_kind(whole)[0] == stats.METER_STATS else read_counters(whole)
         self._found.update(found)
         if len(self._found) > ENTRY_LIMIT:
             raise Malformed(f"more than {ENTRY_LIMIT} flows")

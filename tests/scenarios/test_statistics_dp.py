@@ -139,6 +139,39 @@ def test_what_is_dropped_of_a_watched_port_is_exact_by_reason(site: Site) -> Non
         wait(lambda machine=machine, wanted=wanted: wanted.items() <= told(machine).items(), f"not {wanted}", PATIENCE)
 
 
+def test_what_a_limit_drops_is_exact_over_a_restart(site: Site) -> None:
+    network = site.network("slow")
+    sender, receiver = site.machines(Wish("slow1", network, 1, 51), Wish("slow2", network, 2, 52))
+    sender.mute()
+    policy = site.ask("POST", "/v2.0/qos/policies", {"policy": {"name": "slow"}})["policy"]["id"]
+    site.ask("POST", f"/v2.0/qos/policies/{policy}/packet_rate_limit_rules", {
+        "packet_rate_limit_rule": {"max_kpps": 1, "max_burst_kpps": 0, "direction": "egress"}})
+    site.change("port", sender.id, qos_policy_id=policy)
+    for machine in (sender, receiver):
+        site.ask("POST", "/v2.0/watches", {"watch": {"port_id": machine.id, "project_id": "slow"}})
+    frame = frames.udp(sender.mac, receiver.mac, sender.ip, receiver.ip, 4000, 5000, b"x" * 58)
+
+    def told(machine: Machine, way: str) -> int:
+        """Packets that it has sent from its IPv4 address, or has been handed there."""
+        found = site.ask("GET", f"/v2.0/ports/{machine.id}/statistics")["statistics"]["addresses"]
+        return sum(one[f"{way}_packets"] for one in found if one["address"] == machine.ip)
+
+    def dropped() -> int:
+        found = site.ask("GET", f"/v2.0/ports/{sender.id}/statistics")["statistics"]["drops"]
+        return sum(one["packets"] for one in found if one["reason"] == "more packets sent than its limit")
+
+    before = 0
+    for _ in range(2):
+        for _ in range(30):
+            sender.nic.send(*[frame] * 100)
+        wait(lambda before=before: told(sender, "tx") == told(receiver, "rx") + dropped() and dropped() > before + 100,
+             "what was sent is not what has come and what was dropped", PATIENCE)
+        before = dropped()
+        site.hadron.kill()
+        site.hadron.start()
+        wait(lambda: site.ask("GET", "/v2.0/agents?alive=true")["agents"], "no switch is back", PATIENCE)
+
+
 def test_what_a_rule_has_allowed_is_exact_over_a_restart_and_a_change_of_its_group(site: Site) -> None:
     network, group = site.network("ruled"), site.group("ruled", "web")
     rules = {kind: site.rule(group, protocol=kind, **said) for kind, said in (("icmp", {}), ("udp", {"remote_group_id": group}))}

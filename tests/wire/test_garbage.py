@@ -21,6 +21,7 @@ from controller.openflow import (
     text,
 )
 from controller.openflow import messages as m
+from controller.openflow.counters import read_meter_drops
 from controller.openflow.frame import Malformed
 from tests.wire.corpus import FIRST, flows
 
@@ -35,7 +36,7 @@ READERS: list[tuple[int, Callable[[bytes], Any]]] = [
 ]
 MULTIPART: list[tuple[int, Callable[[bytes], Any]]] = [
     (stats.FLOWS, m.read_flow_stats), (stats.FLOWS, m.read_flows_held), (stats.GROUP_DESC, m.read_groups),
-    (stats.METER_CONFIG, m.read_meters), (stats.METER_FEATURES, m.read_meter_features), (stats.PORT_DESC, m.read_ports),
+    (stats.METER_CONFIG, m.read_meters), (stats.METER_FEATURES, m.read_meter_features), (stats.METER_STATS, read_meter_drops), (stats.PORT_DESC, m.read_ports),
     (stats.TABLES, m.read_flow_count),
 ]
 LENGTHS = st.sampled_from([0, 1, 4, 7, 8, 16, 48, 56, 64, 72, 0xFFFF])

@@ -162,8 +162,11 @@ def test_what_a_limit_drops_is_exact_over_a_restart(site: Site) -> None:
 
     before = 0
     for _ in range(2):
-        for _ in range(30):
-            sender.nic.send(*[frame] * 100)
+        began = time.monotonic()
+        for sent in range(0, 3000, 20):                 # three times as many as may, and no more than the wire between hosts takes
+            while time.monotonic() < began + sent / 3000:
+                pass
+            sender.nic.send(*[frame] * 20)
         wait(lambda before=before: told(sender, "tx") == told(receiver, "rx") + dropped() and dropped() > before + 100,
              "what was sent is not what has come and what was dropped", PATIENCE)
         before = dropped()

@@ -37,7 +37,7 @@ from controller.store import StoreError
 from controller.switch import events
 from controller.switch.host_facts import HostFacts
 from controller.switch.sparing import Sparing
-from controller.switch.sync import Difference, difference, examples
+from controller.switch.sync import Difference, difference, examples, held
 from controller.switch_ports import SwitchPorts
 from controller.tidings import Tidings
 from controller.vigil import Vigil
@@ -227,7 +227,7 @@ class Control:
             self._strangers.warning(log, "switch %s (%s) is unknown: watched, never written", event.switch_id, event.address)
 
     def _empty(self, event: Any) -> None:
-        """It has come up empty: what it will be told is got ready while it is busy with its ports."""
+        """It has come up empty: that is what it can be filled with at once."""
         standing = self.standing.get(event.switch_id)
         if standing is not None and standing.asked and standing.first is None:
             self._foreseen[event.switch_id] = found = difference(self.compiler.desired(event.switch_id), {})
@@ -277,25 +277,27 @@ class Control:
         if event.switch_id not in self.model.rows["switch"]:
             standing.asked = standing.first is not None
             return
-        foreseen = self._foreseen.pop(event.switch_id, None) if not event.have else None
-        desired: Mapping[Any, Any] = self.compiler.desired(event.switch_id) if foreseen is None else foreseen
+        foreseen = self._foreseen.pop(event.switch_id, None)
+        as_foreseen = foreseen is not None and foreseen is event.coming and not event.have
+        desired: Mapping[Any, Any] = event.coming if as_foreseen else self.compiler.desired(event.switch_id)
         if standing.first is None:
             self.rollout.gone(event.switch_id, self.passed())          # it is told everything at once
-            if foreseen is None:
+            if not as_foreseen:
                 self._account(event.switch_id, desired)
             if self.statistics is not None:
                 self.statistics.begin(event.switch_id, self.now())
-        found = foreseen if foreseen is not None else difference(
-            desired, event.have, changed={*event.changed, *self.rollout.held_back(event.switch_id)})
+        have = {**event.have, **held(event.coming)} if event.coming else event.have
+        found = Difference() if as_foreseen else difference(
+            desired, have, changed={*event.changed, *self.rollout.held_back(event.switch_id)})
         for key in [key for key in found if (event.switch_id, key) in self.refusals.entries] if self.refusals.entries else ():
             del found[key]
         standing.audit = {"at": self.now(), "first": standing.first is None, "wanted": len(desired),
-                          "held": len(event.have), "alien": len(found.alien), "missing": len(found.missing),
+                          "held": len(event.have), "alien": len(found.alien), "missing": len(found.missing) + len(event.coming),
                           "altered": len(found.altered), "examples": examples(found, event.have, EXAMPLES)}
         self._next_audit[event.switch_id] = self.passed() + self.audit_interval
         if standing.first is None:
             standing.first = self.seq = self.seq + 1
-            log.info("switch %s: %d entries held, %d to change", event.switch_id, len(event.have), len(found))
+            log.info("switch %s: %d entries held, %d to change", event.switch_id, len(event.have), len(found) + len(event.coming))
         elif found:
             self.seq += 1
             self._alarm("drift", switch=event.switch_id, alien=len(found.alien), missing=len(found.missing),

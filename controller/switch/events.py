@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
+from types import MappingProxyType
 from typing import NamedTuple
 
 from controller.openflow.counters import Count, Removed
 from controller.openflow.flow import FlowKey
-from controller.openflow.group import Key
+from controller.openflow.group import Entry, Key
 from controller.openflow.messages import PacketIn
 
 Have = Mapping[Key, tuple[int, bytes]]      # what a switch holds: key -> (cookie, body)
@@ -60,7 +61,8 @@ class SwitchRead(NamedTuple):
 
     Answer it with change(switch_id, difference(...), seq), even if there is nothing to do: until then a read that is
     no audit holds back all changes. `changed`: keys that were asked to change since the read began (or were being
-    changed then), of which `have` may be older than the last order.
+    changed then), of which `have` may be older than the last order. `coming`: what it is being filled with already, as
+    foresee() has said; it is held against the difference like what it holds.
     """
 
     switch_id: str
@@ -68,6 +70,7 @@ class SwitchRead(NamedTuple):
     audit: bool
     seq_at_start: int
     changed: Set[Key] = frozenset()
+    coming: Mapping[Key, Entry | None] = MappingProxyType({})
 
 
 class SwitchConfirmed(NamedTuple):

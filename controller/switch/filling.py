@@ -7,7 +7,8 @@ it mostly its share of a round: by four connections a third of the time of one.
     2  flows of all tables but the first           no packet meets them yet: the first table drops all
     3  the first table, by the session alone       and what was asked meanwhile
 
-Each step waits for the end of the one before. If anything goes wrong, the session reads what the switch has, and goes on alone.
+Each step waits for the end of the one before. It may begin before the switch has been read, if it has no flow; what that
+finds is put right in the end. If anything goes wrong, the session reads what the switch has, and goes on alone.
 """
 
 from __future__ import annotations
@@ -22,22 +23,21 @@ from controller.switch.lanes import Lane
 from controller.switch.sender import Sender
 
 WORTH = 4000                # changes from which it is done this way
-BUNDLE = 2000               # changes in a bundle meanwhile: nothing is forwarded that a long commit could delay
 UNNUMBERED = -1             # what is confirmed to nobody: only the whole is
 
 Changes = dict[Key, Entry | None]
 
 
 class Filling:
-    """One filling with these changes, ready to begin. `make` gives a sender for a lane; `moved` is called when a lane has got
-    on, `failed` with the reason if it cannot be finished."""
+    """One filling with these changes. `make` gives a sender for a lane; `moved` is called when a lane has got on, `failed`
+    with the reason if it cannot be finished. It ends when it has heard by defer() which number is to be confirmed."""
 
     def __init__(self, changes: Mapping[Key, Entry | None], session: Sender, lanes: list[Lane],
                  make: Callable[[Lane], Sender], moved: Callable[[], None], failed: Callable[[str], None]) -> None:
-        self.changes, self.begun = changes, False
-        self._session, self._usual, self._lanes = session, session.limit, lanes
+        self.changes = changes
+        self._session, self._lanes = session, lanes
         self._senders = [session, *(lane.take(make(lane), moved, failed) for lane in lanes)]
-        self._steps: deque[list[list[Item] | Flight]] = deque()
+        self._steps: deque[list[Flight | list[Item]]] = deque()
         self._rest: Changes = {}            # what the session itself is to be told in the end
         self._seq = UNNUMBERED
         self._sort()
@@ -51,13 +51,9 @@ class Filling:
         meters, groups = of.pop("meter", []), of.pop("group", [])
         flows = [item for table in sorted(of, reverse=True) for item in of[table]]
         share = -(-len(meters) // len(self._senders))
-        for batches in ([groups] * bool(groups) + [*_cut(meters, share)], [*_cut(flows, BUNDLE)]):
-            packed: list[Flight | list[Item]] = [sender.packed(batch) or [] for sender, batch in zip(self._senders, batches, strict=False)]
-            self._steps.append([*packed, *batches[len(packed):]])
-
-    def begin(self, seq: int) -> None:
-        """It is what the switch is to be told, and has this number."""
-        self.begun, self._seq, self._session.limit = True, seq, BUNDLE
+        for batches in ([groups] * bool(groups) + [*_cut(meters, share)], [*_cut(flows, self._session.limit)]):
+            step: list[Flight | list[Item]] = [sender.packed(each) or [] for sender, each in zip(self._senders, batches, strict=False)]
+            self._steps.append([*step, *batches[len(step):]])
 
     def defer(self, changes: Mapping[Key, Entry | None], seq: int) -> None:
         """What is asked meanwhile comes last: the latest for a key wins."""
@@ -75,20 +71,24 @@ class Filling:
         """Begin the next step if one is done. False if all are, and the session is to go on alone."""
         while all(sender.idle and not sender.pending for sender in self._senders):
             if not self._steps:
-                for sender in self._senders[1:]:
-                    self._session.take_over(sender)
-                self.stop()
-                self._session.merge(self._rest, self._seq)
-                return False
+                return self._seq == UNNUMBERED or self._end()
             batches = self._steps.popleft()
             for place, sender in enumerate(self._senders):
                 sender.give(batches[place::len(self._senders)])
                 sender.go(now)
         return True
 
+    def _end(self) -> bool:
+        for sender in self._senders[1:]:
+            self._session.take_over(sender)
+        for lane in self._lanes:
+            lane.rest()
+        self._session.merge(self._rest, self._seq)
+        return False
+
     def stop(self) -> None:
-        """Let go of the lanes."""
-        self._session.limit = self._usual
+        """Forget it, whatever has become of it: the switch is read again."""
+        self._session.drop()
         for lane in self._lanes:
             lane.rest()
 

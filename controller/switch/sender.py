@@ -128,6 +128,11 @@ class Sender:
             else:
                 self._depart(now)
 
+    def drop(self) -> None:
+        """Forget what is on its way and what is planned: the switch is read again, and asked for what is wanted then."""
+        self.flight = None
+        self._plan.clear()
+
     def hold(self) -> None:
         """Forget what is on its way, keep what is asked: the switch is read again before anything is sent."""
         for key, entry in self._unsent():

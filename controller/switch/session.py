@@ -20,7 +20,7 @@ from controller.openflow.group import Entry, Key
 from controller.openflow.messages import Malformed, Refusal
 from controller.switch import events, validate
 from controller.switch.counting import Counting
-from controller.switch.filling import BUNDLE, WORTH, Filling
+from controller.switch.filling import UNNUMBERED, WORTH, Filling
 from controller.switch.greeting import TABLES_XID
 from controller.switch.lanes import Lane, place_of
 from controller.switch.link import Link, Refused
@@ -161,32 +161,31 @@ class Session:
         if self.state is State.STRANGE:
             return
         awaited = self.state is State.READING and self.reading is None and isinstance(changes, Difference)
-        if self.filling is not None and self.filling.begun:
-            self.filling.defer(changes, seq)
-        elif not (awaited and self._fill(changes, seq)):
+        if awaited and self._empty and self.filling is None and self._fill(changes):
+            changes = {}
+        if self.filling is not None:
+            self.filling.defer(changes, UNNUMBERED if self.state is State.READING and not awaited else seq)
+        else:
             self.sender.merge(changes, seq)
         if awaited:
             self._enter(State.FOLLOWING)
         self._go()
 
-    def _fill(self, changes: Mapping[Key, Entry | None], seq: int) -> bool:
+    def foresee(self, changes: Mapping[Key, Entry | None]) -> None:
+        """The switch has no flow: it is filled with this while it is still being read, if lanes are there and it is worth it."""
+        if self.state is State.READING and self.reading is not None and self.filling is None and self._fill(changes):
+            self._go()
+
+    def _fill(self, changes: Mapping[Key, Entry | None]) -> bool:
         """Have a switch that has come up empty filled by its lanes too, if there are some and it is worth it."""
-        if self.filling is None or self.filling.changes is not changes or not self._empty:
-            self._let_go()
-            if self._empty:
-                self.foresee(changes)
-        if self.filling is not None:
-            self.filling.begin(seq)
+        lanes = self.home.lanes.of(self.place) if self.sender.asked < 0 and len(changes) >= WORTH else []
+        if lanes and self.role != "slave":
+            self.filling = Filling(changes, self.sender, lanes, self._sender_of, self._go, self._lost)
         return self.filling is not None
 
-    def foresee(self, changes: Mapping[Key, Entry | None]) -> None:
-        """The switch has nothing, or so it seems: these changes will probably be next. Have them ready, if that is worth it."""
-        lanes = self.home.lanes.of(self.place) if self.sender.asked < 0 and len(changes) >= WORTH else []
-        if lanes and self.filling is None and self.state in (State.STRANGE, State.READING):
-            self.filling = Filling(changes, self.sender, lanes, self._sender_of, self._go, self._lost)
-
     def _sender_of(self, lane: Lane) -> Sender:
-        return Sender(self.switch_id, lane.link.send_now, self.home.post, lane.xids, limit=BUNDLE, readout=self.readout)
+        return Sender(self.switch_id, lane.link.send_now, self.home.post, lane.xids, limit=self.sender.limit,
+                      readout=self.readout)
 
     def _let_go(self) -> None:
         """What the lanes are about is not waited for any more."""
@@ -243,7 +242,12 @@ class Session:
 
     def _go(self) -> None:
         """Between two bundles: read if that was asked, else send what is next."""
-        if self.state not in (State.FOLLOWING, State.SENDING) or self.role == "slave":
+        if self.role == "slave" or self.state in (State.STRANGE, State.GONE):
+            return
+        if self.state is State.READING:
+            if self.filling is not None:
+                self.sender.go(self.home.loop.clock())
+                self.filling.go(self.home.loop.clock())
             return
         if self._reread and self.sender.flight is None and self.reading is None and self.filling is None:
             self._ask(audit=False)
@@ -274,9 +278,11 @@ class Session:
         self.reading = None
         if not reading.audit:
             self._empty = not reading.have
-            self.sender.learn(reading.have)
-            self.readout.learn(reading.have)
-        self.home.post(events.SwitchRead(self.switch_id, reading.have, reading.audit, reading.seq, reading.changed))
+            if self.filling is None:            # else what it has by now is known better
+                self.sender.learn(reading.have)
+                self.readout.learn(reading.have)
+        coming = self.filling.changes if self.filling is not None and not reading.audit else {}
+        self.home.post(events.SwitchRead(self.switch_id, reading.have, reading.audit, reading.seq, reading.changed, coming))
         if self._reread:
             self._go()
 

@@ -121,7 +121,7 @@ class Switches:
         self.loop.call(self._order, switch_id, Session.change, changes, seq)
 
     def foresee(self, switch_id: str, changes: Mapping[Key, Entry | None]) -> None:
-        """Get ready what a switch will probably be told with the next change: this very object, if so."""
+        """Fill a switch that is empty with this, before it has been read: `coming` says then that it is done."""
         self.loop.call(self._order, switch_id, Session.foresee, changes)
 
     def send_packet(self, switch_id: str, actions: bytes, data: bytes, in_port: int = PORT_LOCAL) -> None:

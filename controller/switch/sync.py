@@ -59,6 +59,11 @@ def difference(
     return found
 
 
+def held(entries: Mapping[Key, Entry | None]) -> dict[Key, tuple[int, bytes]]:
+    """What a switch will hold that is told to hold these entries."""
+    return {key: (entry.cookie, entry.body) for key, entry in entries.items() if entry is not None}
+
+
 def examples(found: Difference, have: Have, most: int) -> list[tuple[str, tuple, int, bytes]]:
     """Some of what a reading found wrong: (alien, missing or altered; key, and the cookie and body that are held)."""
     return [(what, key, *have.get(key, (0, b""))) for what in ("alien", "missing", "altered")

@@ -12,12 +12,13 @@ from controller.switch.events import (
     PacketReceived,
     PacketsWaiting,
     SwitchConfirmed,
+    SwitchEmpty,
     SwitchGone,
     SwitchGreeted,
     SwitchRead,
 )
 from controller.switch.switches import Switches
-from controller.switch.sync import Difference, difference
+from controller.switch.sync import Difference, difference, held
 
 PATIENCE = 15.0     # seconds that a test waits for something that should take far less
 
@@ -84,11 +85,14 @@ class Desk:
             self.present.add(event.switch_id)
             if event.switch_id in self.desired:
                 self.switches.read(event.switch_id)
+        elif isinstance(event, SwitchEmpty):
+            self.switches.foresee(event.switch_id, dict(self.desired.get(event.switch_id, {})))
         elif isinstance(event, SwitchGone):
             self.present.discard(event.switch_id)
             self.confirmed.pop(event.switch_id, None)
         elif isinstance(event, SwitchRead):
-            found = difference(self.desired[event.switch_id], event.have, changed=event.changed if event.audit else ())
+            have = {**event.have, **held(event.coming)}
+            found = difference(self.desired[event.switch_id], have, changed=event.changed if event.audit else ())
             self.differences.append((event.switch_id, found))
             self.seq += 1
             self.asked[event.switch_id] = self.seq

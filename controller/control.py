@@ -286,9 +286,9 @@ class Control:
                 self._account(event.switch_id, desired)
             if self.statistics is not None:
                 self.statistics.begin(event.switch_id, self.now())
-        have = {**event.have, **held(event.coming)} if event.coming else event.have
         found = Difference() if as_foreseen else difference(
-            desired, have, changed={*event.changed, *self.rollout.held_back(event.switch_id)})
+            desired, {**event.have, **held(event.coming)} if event.coming else event.have,
+            changed={*event.changed, *self.rollout.held_back(event.switch_id)})
         for key in [key for key in found if (event.switch_id, key) in self.refusals.entries] if self.refusals.entries else ():
             del found[key]
         standing.audit = {"at": self.now(), "first": standing.first is None, "wanted": len(desired),

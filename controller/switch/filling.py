@@ -7,14 +7,16 @@ it mostly its share of a round: by four connections a third of the time of one.
     2  flows of all tables but the first           no packet meets them yet: the first table drops all
     3  the first table, by the session alone       and what was asked meanwhile
 
-Each step waits for the end of the one before. It may begin before the switch has been read, if it has no flow; what that
-finds is put right in the end. If anything goes wrong, the session reads what the switch has, and goes on alone.
+Each connection is given a bundle of the usual size, to have something to do, and then one with all the rest of its share:
+a commit costs Open vSwitch a look at every port, and delays no packets while none pass. Each step waits for the end of the
+one before. It may begin before the switch has been read, if that has no flow; what the reading finds is put right in the
+end. If anything goes wrong, the session reads what the switch has, and goes on alone.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from controller.openflow.group import Entry, Key
@@ -50,8 +52,10 @@ class Filling:
         self._rest = dict(of.pop(0, ()))
         meters, groups = of.pop("meter", []), of.pop("group", [])
         flows = [item for table in sorted(of, reverse=True) for item in of[table]]
-        share = -(-len(meters) // len(self._senders))
-        for batches in ([groups] * bool(groups) + [*_cut(meters, share)], [*_cut(flows, self._session.limit)]):
+        several, usual = len(self._senders), self._session.limit
+        first, others = flows[:several * usual], flows[several * usual:]
+        for batches in ([groups] * bool(groups) + _shares(meters, several),
+                        _shares(first, several) + _shares(others, several)):
             step: list[Flight | list[Item]] = [sender.packed(each) or [] for sender, each in zip(self._senders, batches, strict=False)]
             self._steps.append([*step, *batches[len(step):]])
 
@@ -93,6 +97,6 @@ class Filling:
             lane.rest()
 
 
-def _cut(items: list[Item], size: int) -> Iterator[list[Item]]:
-    for at in range(0, len(items), size or 1):
-        yield items[at:at + size]
+def _shares(items: list[Item], several: int) -> list[list[Item]]:
+    size = -(-len(items) // several)
+    return [items[at:at + size] for at in range(0, len(items), size or 1)]

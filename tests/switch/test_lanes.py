@@ -105,7 +105,7 @@ def test_nothing_of_the_first_table_is_there_before_all_lanes_are_done(filled: F
     filled.lanes[1].faults.lose.append("commit")
     filled.come()
     everything = sum(key[0] == LATER.number for key in filled.desk.desired[A])
-    filled.desk.until(lambda: filled.held(LATER.number) == everything)
+    filled.desk.until(lambda: filled.held(LATER.number) > everything - 20)        # of which that lane has no more than 20 left
     filled.desk.answer_for(0.2)
     assert filled.held(0) == 0 and not filled.desk.settled(A)
     filled.lanes[1].disconnect()

@@ -14,21 +14,17 @@ from typing import Any
 
 import yaml
 
-from controller.attributes import attribute_of, check_rule
-from controller.checks import check_of
+from controller import object_words as words
+from controller.attributes import attribute_of
 from controller.errors import Refused
-from controller.hooks import hook
-from controller.resource import FLOWS, Action, Attribute, Beside, Check, Rendering, Resource, Resources, Share, View
+from controller.resource import FLOWS, Attribute, Resource, Resources
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)         # the one in C, where there is one: a tenth of the time
 _FILE_WORDS = {"file_version", "imports", "info", "objects", "settings"}
 _OBJECT_WORDS = {"api", "extends", "attributes", "policies", "checks", "quota", "columns", "indexes", "fact", "prepare",
                  "description", "attribute_per", "prepare_others", "actions", "renderings", "view", "shares", "besides", "initial", "flows", "part"}
-_ACTION_WORDS = {"call", "body", "wrapped", "description", "policy"}
-_RENDERING_WORDS = {"call", "formats", "asked", "description", "policy"}
 _API_WORDS = {"name", "plural_name", "parent", "parent_key", "path", "kind", "also", "named_by"}
 _ALSO_WORDS = {"name", "path"}
-_VERBS = ("create", "update", "delete")
 
 
 class BadModel(Refused):
@@ -135,12 +131,12 @@ class File:
         for name, one in whole["objects"].items():
             if not isinstance(one, dict):
                 raise BadModel(f"{path}: {name}: must be a mapping")
-            self._only(name, one, _OBJECT_WORDS)
-            self._only(f"{name}.api", one.get("api") or {}, _API_WORDS)
+            self.only(name, one, _OBJECT_WORDS)
+            self.only(f"{name}.api", one.get("api") or {}, _API_WORDS)
             objects[name] = one
         return objects
 
-    def _only(self, where: str, given: Mapping, words: set[str]) -> None:
+    def only(self, where: str, given: Mapping, words: set[str]) -> None:
         unknown = sorted(str(word) for word in given.keys() - words)
         if unknown:
             raise self.bad(where, f"{unknown[0]} is not a word of the model language")
@@ -190,25 +186,25 @@ class File:
         kinds = {other: one.get("_kind") or _kind(self, one) for other, one in objects.items() if "api" in one}
         attributes = {key: attribute_of(self, f"{name}.{key}", key, one, kinds) for key, one in given.items()}
         plural = api.get("plural_name", api["name"] + "s")
-        kind, checks = _kind(self, whole), self._checks(name, whole, attributes)
-        shares = self._shares(name, whole, attributes)
+        kind, checks = _kind(self, whole), words.checks(self, name, whole, attributes)
+        shares = words.shares(self, name, whole, attributes)
         attributes |= {one.mark: replace(attributes[one.mark], computed=one.with_all) for one in shares.values()
                        if not attributes[one.mark].stored}
         return Resource(
             kind=kind, name=api["name"], plural=plural, path=api.get("path", plural), service=self.service,
-            version=self.version, key=next(key for key, one in given.items() if _true(one.get("primary"))),
+            version=self.version, key=next(key for key, one in given.items() if words.is_true(one.get("primary"))),
             attributes=attributes, description=whole.get("description", ""), source=str(self.path), proton=self.proton,
-            policies=self._policies(name, whole), shares=shares,
+            policies=words.policies(self, name, whole), shares=shares,
             parent=self._parent(name, api, kinds), parent_key=api.get("parent_key"), also=self._also(name, api),
-            named_by=api.get("named_by"), besides=self._besides(name, whole), initial=tuple(whole.get("initial") or ()),
-            flows=self._flows(name, whole, attributes),
-            checks=checks, indexes=self._indexes(name, whole, attributes, checks),
+            named_by=api.get("named_by"), besides=words.besides(self, name, whole), initial=tuple(whole.get("initial") or ()),
+            flows=words.flows(self, name, whole, attributes),
+            checks=checks, indexes=words.indexes(self, name, whole, attributes, checks),
             columns=tuple(whole.get("columns") or ()), quota=whole.get("quota"), part=str(whole.get("part", "")),
-            fact=_true(whole.get("fact")) or "view" in whole, view=self._view(name, whole, kinds),
-            prepare=self._prepare(name, whole), prepare_others=self._prepare_others(name, whole),
-            actions={key: self._action(f"{name}.actions.{key}", key, one, kinds)
+            fact=words.is_true(whole.get("fact")) or "view" in whole, view=words.view(self, name, whole, kinds),
+            prepare=words.prepare(self, name, whole), prepare_others=words.prepare_others(self, name, whole),
+            actions={key: words.action(self, f"{name}.actions.{key}", key, one, kinds)
                      for key, one in (whole.get("actions") or {}).items()},
-            renderings={key: self._rendering(f"{name}.renderings.{key}", key, one, kinds)
+            renderings={key: words.rendering(self, f"{name}.renderings.{key}", key, one, kinds)
                         for key, one in (whole.get("renderings") or {}).items()},
             aliases={one.alias: key for key, one in attributes.items() if one.alias})
 
@@ -225,7 +221,7 @@ class File:
 
     @staticmethod
     def _key(given: Mapping[str, dict]) -> Any:
-        return next((key for key, one in given.items() if _true(one.get("primary"))), None)
+        return next((key for key, one in given.items() if words.is_true(one.get("primary"))), None)
 
     def _parent(self, name: str, api: dict, kinds: Mapping[str, str]) -> str | None:
         if not api.get("parent"):
@@ -242,114 +238,6 @@ class File:
             raise self.bad(f"{name}.api.also", "needs name and path: what its objects are called there, and where")
         return str(given["name"]), str(given["path"])
 
-    def _policies(self, name: str, whole: dict) -> dict[str, str]:
-        rules = {verb: _rule(given) for verb, given in whole["policies"].items()}
-        self._only(f"{name}.policies", rules, {*_VERBS, "get", "get_one", "list"})
-        for verb, rule in rules.items():
-            check_rule(self, f"{name}.policies.{verb}", rule)
-        if "get_one" in rules:
-            rules.setdefault("get", rules.pop("get_one"))
-        return rules
-
-    def _shares(self, name: str, whole: dict, attributes: Mapping[str, Attribute]) -> dict[str, Share]:
-        """What other projects may be allowed, by action; a list of actions is of those whose mark is `shared`."""
-        given = whole.get("shares") or {}
-        if isinstance(given, list):
-            given = dict.fromkeys(given, {"mark": "shared"})
-        for action, one in given.items():
-            where = f"{name}.shares.{action}"
-            self._only(where, one, {"mark", "used_by"})
-            mark = attributes.get(one.get("mark", ""))
-            if mark is None or mark.type.name != "boolean":
-                raise self.bad(where, "needs a mark, the boolean attribute that stands for it")
-        return {action: Share(action, one["mark"], tuple(one.get("used_by") or ())) for action, one in given.items()}
-
-    def _checks(self, name: str, whole: dict, attributes: Mapping[str, Attribute]) -> tuple[Check, ...]:
-        """Those of the object, after those that attributes imply by `unique: true` or `unique: other_attribute`."""
-        implied = [{"unique": [key] if one["unique"] is True else [one["unique"], key]}
-                   for key, one in whole["attributes"].items() if one.get("unique")]
-        return tuple(check_of(self, name, given, attributes) for given in [*implied, *whole["checks"]])
-
-    def _indexes(self, name: str, whole: dict, attributes: Mapping[str, Attribute],
-                 checks: tuple[Check, ...]) -> dict[str, tuple[str, ...]]:
-        indexes = {}
-        for index, paths in (whole.get("indexes") or {}).items():
-            for path in paths:
-                if path.partition(".")[0] not in attributes:
-                    raise self.bad(f"{name}.indexes.{index}", f"{path} is not an attribute")
-            indexes[index] = tuple(paths)
-        for check in checks:
-            needed = {"unique": check.given, "disjoint": [check.given[1]["over"]] if check.word == "disjoint" else []}
-            if needed.get(check.word):
-                indexes.setdefault("+".join(needed[check.word]), tuple(needed[check.word]))
-        return indexes
-
-    def _prepare(self, name: str, whole: dict) -> dict[str, Any]:
-        given = whole.get("prepare") or {}
-        if isinstance(given, str):
-            given = dict.fromkeys(_VERBS, given)
-        self._only(f"{name}.prepare", given, set(_VERBS))
-        return {verb: hook(self, f"{name}.prepare", path) for verb, path in given.items()}
-
-    def _prepare_others(self, name: str, whole: dict) -> dict[tuple[str, str], Any]:
-        where, found = f"{name}.prepare_others", {}
-        for kind, given in (whole.get("prepare_others") or {}).items():
-            found.update({(kind, verb): hook(self, where, path) for verb, path in given.items()})
-        return found
-
-    def _view(self, name: str, whole: dict, kinds: Mapping[str, str]) -> View | None:
-        given = whole.get("view")
-        if given is None:
-            return None
-        if not isinstance(given, dict) or not {"by"} <= given.keys() <= {"of", "by", "several", "narrow"} or given.get("of", "") not in ("", *kinds):
-            raise self.bad(f"{name}.view", "needs by, the Python that makes them, and perhaps of: the object each is of")
-        return View(kinds[given["of"]] if "of" in given else None, hook(self, f"{name}.view", given["by"]),
-                    _true(given.get("several")), _true(given.get("narrow")))
-
-    def _flows(self, name: str, whole: dict, attributes: Mapping[str, Attribute]) -> dict[str, int]:
-        given = whole.get("flows") or {}
-        given = {"own": given} if isinstance(given, int) else given
-        for part in given:
-            if part != "own" and part not in attributes:
-                raise self.bad(f"{name}.flows", f"{part} is not an attribute")
-        return dict(given)
-
-    def _besides(self, name: str, whole: dict) -> Beside | None:
-        given = whole.get("besides")
-        if given is None:
-            return None
-        if not isinstance(given, dict) or given.keys() != {"by", "error", "text"}:
-            raise self.bad(f"{name}.besides", "needs by, the Python that makes it, and error and text for who would change it")
-        return Beside(hook(self, f"{name}.besides", given["by"]), given["error"], given["text"])
-
-    def _action(self, where: str, name: str, given: Any, kinds: Mapping[str, str]) -> Action:
-        if not isinstance(given, dict) or "call" not in given:
-            raise self.bad(where, "an action is a mapping with call, and perhaps body, wrapped and description")
-        self._only(where, given, _ACTION_WORDS)
-        body = attribute_of(self, where, "body", {"type": "record", "fields": given.get("body") or {},
-                                                  "nullable": False}, kinds)
-        check_rule(self, where, given.get("policy", "admin"))
-        return Action(name=name, body=body, run=hook(self, where, given["call"]), wrapped=_true(given.get("wrapped")),
-                      description=str(given.get("description", "")), policy=str(given.get("policy", "")))
-
-    def _rendering(self, where: str, name: str, given: Any, kinds: Mapping[str, str]) -> Rendering:
-        if not isinstance(given, dict) or not {"call", "formats"} <= given.keys():
-            raise self.bad(where, "a rendering is a mapping with call and formats, and perhaps asked, policy and description")
-        self._only(where, given, _RENDERING_WORDS)
-        asked = attribute_of(self, where, "asked", {"type": "record", "fields": given.get("asked") or {},
-                                                    "nullable": False}, kinds)
-        check_rule(self, where, given.get("policy", "admin"))
-        return Rendering(name=name, formats=dict(given["formats"]), asked=asked, run=hook(self, where, given["call"]),
-                         description=str(given.get("description", "")), policy=str(given.get("policy", "")))
-
-
-def _true(given: object) -> bool:
-    return given is True or isinstance(given, str) and given.lower() == "true"
-
-
-def _rule(given: Any) -> str:
-    return str(given.get("role", "")) if isinstance(given, dict) else str(given)
-
 
 def _linked(resources: Resources) -> Resources:
     for one in resources.values():
@@ -357,7 +245,7 @@ def _linked(resources: Resources) -> Resources:
             for index, target in attribute.references:
                 resources.referrers.setdefault(target, []).append((one.kind, attribute, index))
         for (kind, verb), work in one.prepare_others.items():
-            if kind not in resources or verb not in (*_VERBS, *resources[kind].actions):
+            if kind not in resources or verb not in (*words.VERBS, *resources[kind].actions):
                 there = f"{kind} cannot {verb}" if kind in resources else f"there is no {kind}"
                 raise BadModel(f"{one.source}: {one.kind}.prepare_others: {there}")
             resources.others.setdefault((kind, verb), []).append(work)

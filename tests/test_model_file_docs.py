@@ -5,12 +5,12 @@ import re
 
 import pytest
 
-from controller import attributes, checks, particles
+from controller import attributes, checks, object_words, particles
 from controller.types import TYPES
 from tests.kit.worlds import ROOT
 
-WORDS = sorted({*particles._FILE_WORDS, *particles._OBJECT_WORDS, *particles._API_WORDS, *particles._ACTION_WORDS,
-                *particles._RENDERING_WORDS,
+WORDS = sorted({*particles._FILE_WORDS, *particles._OBJECT_WORDS, *particles._API_WORDS, *object_words._ACTION_WORDS,
+                *object_words._RENDERING_WORDS,
                 *attributes._WORDS, *attributes._POOL_WORDS, *checks._WORDS, *TYPES, "call", "list", "record", "enum"})
 
 

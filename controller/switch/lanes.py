@@ -18,6 +18,7 @@ from controller.switch.link import Link, Peer, Refused
 from controller.switch.loop import Loop
 from controller.switch.pulse import SILENCE_SECONDS
 from controller.switch.sender import BundleLost, BundleUnsupported, Sender
+from controller.switch.xids import Xids
 
 MOST = 8                    # lanes of one switch
 IDLE_SECONDS = 200.0        # silence after which a lane is closed: the switch asks whether we are there every minute
@@ -35,7 +36,7 @@ class Lane:
         self.sender: Sender | None = None
         self._moved: Callable[[], None] = lambda: None
         self._failed: Callable[[str], None] = lambda _: None
-        self._began, self._xid = 0.0, 0
+        self._began, self.xids = 0.0, Xids()
 
     # ---- what filling asks
 
@@ -49,12 +50,6 @@ class Lane:
         sender, self.sender = self.sender, None
         if sender is not None and sender.flight is not None:
             self.link.close("what was on its way is not waited for")
-
-    def xids(self, count: int) -> int:
-        """The first of `count` numbers of messages."""
-        first = self._xid + 1 if self._xid + count < 0x3FFFFFFF else 1
-        self._xid = first + count - 1
-        return first
 
     # ---- what the link tells
 

@@ -31,6 +31,7 @@ from controller.switch.reading import Reading
 from controller.switch.readout import Readout
 from controller.switch.sender import BundleLost, BundleUnsupported, Sender
 from controller.switch.sync import Difference
+from controller.switch.xids import Xids
 
 if TYPE_CHECKING:
     from controller.switch.switches import Switches
@@ -41,7 +42,6 @@ READ_SECONDS = 30.0         # between two parts of what is being read
 PACKET_OUT_LIMIT = 1 << 20  # bytes waiting for a switch beyond which packets to it are dropped
 LOSSES = 3                  # bundles in a row whose outcome may get lost before the connection is given up
 _LOGGED_ERRORS = 5          # errors that are written to the log between two ticks
-_FIRST_XID = 16             # the greeting has used some before
 _IS_SLAVE, _ROLE_REFUSED = (1, 10), 11
 
 
@@ -61,7 +61,7 @@ class Session:
     def __init__(self, home: Switches, link: Link, switch_id: str, certificate: str) -> None:
         self.home, self.link, self.switch_id, self.certificate = home, link, switch_id, certificate
         self.state, self.role = State.STRANGE, "none"
-        self._xid = _FIRST_XID
+        self.xids = Xids()
         self.channel: Channel = home.channel(self)
         self.readout = Readout(switch_id, home.counted_tables, home.post)
         self.sender = Sender(switch_id, link.send_now, home.post, self.xids, limit=home.bundle,
@@ -397,16 +397,6 @@ class Session:
         elif self._errors_to_log > 0 and refusal.xid != TABLES_XID:
             self._errors_to_log -= 1
             LOG.warning("%s: it refused message %d: %s", self.switch_id, refusal.xid, refusal.text)
-
-    # ---- small things
-
-    def xids(self, count: int) -> int:
-        """The first of `count` transaction numbers that follow each other; os-ken's begin at 0x40000000."""
-        first = self._xid + 1
-        if first + count > 0x3FFFFFFF:
-            first = 1
-        self._xid = first + count - 1
-        return first
 
 
 _JUDGED_BY_READER = frozenset({frame.MULTIPART_REPLY, frame.PACKET_IN, frame.ECHO_REQUEST, frame.ECHO_REPLY,

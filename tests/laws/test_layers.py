@@ -26,6 +26,8 @@ LAYERS = {
     "controller.types": 1,
     "controller.resource": 1,
     "controller.attributes": 1,
+    "controller.attribute": 1,
+    "controller.object_words": 1,
     "controller.checks": 1,
     "controller.particles": 1,
     "controller.openflow.*": 1,

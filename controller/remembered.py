@@ -209,7 +209,10 @@ class Remembered(Unremembered):
     def settle(self, passed: float) -> None:
         if not self._due:
             return
-        self._due, self._since = False, None
+        self._due = False
+        if self.compiler.world.broken:               # a restart is the chance to ask anew what has failed
+            return
+        self._since = None
         if not _room():
             self._next = passed + LATEST
             return
@@ -279,7 +282,10 @@ def _let_go_of_files() -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
         os.dup2(null, standard)
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    for held in os.listdir("/proc/self/fd"):
+        if int(held) > 2:
+            with suppress(OSError):              # the one of the list itself is closed already
+                os.close(int(held))
 
 
 def _room() -> bool:

@@ -145,11 +145,11 @@ class World(Reading):
     # ---- across restarts
     def keep(self) -> tuple:
         """All that is known."""
-        return self._answers, dict(self._counts), self.broken
+        return self._answers, dict(self._counts)
 
     def take_back(self, kept: tuple) -> None:
         """What `keep` gave, for a model with the rows of then: nothing has been asked yet."""
-        self._answers, counts, self.broken = kept
+        self._answers, counts = kept
         self._counts = defaultdict(dict, counts)
         self._new = list(self._answers)
 

@@ -66,11 +66,10 @@ def bind(cloud: Cloud, hadron: Hadron, found: dict[str, Any], count: int) -> lis
 def restart_controller(hadron: Hadron, ports: list[dict[str, Any]]) -> dict[str, Any]:
     """The controller is killed and started: right after all that was bound; once it has written down what it knows; and so
     that a client changes a port as soon as somebody answers."""
+    began, answers = time.time(), hadron.directory / "hadron.db.answers"
     found = {"at_once": restarted(hadron)}
-    answers = hadron.directory / "hadron.db.answers"
-    until(answers.exists)
-    found["settled"] = restarted(hadron)
-    found["answers_mb"] = round(answers.stat().st_size / 1e6, 1)
+    until(lambda: answers.exists() and answers.stat().st_mtime > began, pause=0.2)
+    found |= {"settled": restarted(hadron), "answers_mb": round(answers.stat().st_size / 1e6, 1)}
     found["with_a_change"] = restarted(hadron, lambda: hadron.request(
         "PUT", f"/v2.0/ports/{ports[0]['id']}", {"port": {"admin_state_up": False}}))
     return found

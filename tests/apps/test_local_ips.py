@@ -9,49 +9,13 @@ import pytest
 
 from controller.values import ip_number
 from tests.kit import frames
-from tests.kit.net import Net, Port
+from tests.kit.local_ips import Here, served
+from tests.kit.net import Net
 from tests.kit.talk import multicast, ping, tcp, udp, unreachable
 from tests.kit.wires import Outsider, attach, vlan, wire
 from tests.kit.worlds import ADMIN
 
 SYN_ACK = frames.SYN | frames.ACK
-
-
-class Here:
-    """A local IP of the network, and a port on each host for which it stands there; a client on each."""
-
-    def __init__(self, net: Net, *, groups: Any = None, mode: str = "translate", **more: Any) -> None:
-        self.net, self.more = net, more if groups is None else {**more, "groups": groups}
-        self.network = net.things.get(("network", "red")) or net.network("red", subnets=("10.0.0.0/24",))
-        (self.row,) = net.writer.create(ADMIN, "local_ip", [
-            {"network_id": self.network.id, "project_id": self.network.project_id, "ip_mode": mode}])
-        net.settle()
-        self.ip = self.row.local_ip_address
-        self.mac = net.model.get("port", self.row.local_port_id).mac_address
-        self.clients = {host: net.port(f"client{host}", on=f"host{host}", network=self.network, **self.more) for host in (1, 2)}
-        self.ports = {host: net.port(f"serving{host}", on=f"host{host}", network=self.network, **self.more) for host in (1, 2)}
-
-    def stand(self, *ports: Port) -> list[Any]:
-        made = [self.net.writer.create(ADMIN, "local_ip_association", [{"local_ip_id": self.row.id, "fixed_port_id": port.id}])[0]
-                for port in ports]
-        self.net.settle()
-        self.net.check()
-        return made
-
-    def asked(self, client: Port) -> Any:
-        return self.net.send(client, frames.arp_request(client.mac, client.ip, self.ip))
-
-
-def served(here: Here, client: Port, port: Port, *, shown: str = "", source_port: int = 40000) -> None:
-    """A client speaks with the address, the port answers, and the client hears the address."""
-    __tracebackhide__ = True
-    there = here.net.send(udp(client, here, source_port=source_port)).reaches(port)
-    assert there.arrived["ipv4_dst"] == ip_number(shown or port.ip) and there.arrived["ipv4_src"] == ip_number(client.ip)
-    assert not there.hops
-    answering = SimpleNamespace(mac=port.mac, ip=shown or port.ip, name=port.name)
-    answer = udp(answering, client, source_port, source_port=53)
-    back = here.net.send(port, answer.frame).reaches(client)
-    assert back.arrived["ipv4_src"] == ip_number(here.ip) and not back.hops
 
 
 @pytest.fixture
@@ -320,53 +284,6 @@ def test_what_is_for_all_is_not_translated(here: Here) -> None:
     here.stand(*here.ports.values())
     everybody = [*here.clients.values(), *here.ports.values()]
     here.net.send(multicast(here.ports[1])).reaches(*(one for one in everybody if one is not here.ports[1]))
-
-
-# ---- passthrough
-
-def test_passed_through_the_packet_keeps_the_address(net: Net) -> None:
-    here = Here(net, mode="passthrough")
-    here.stand(*here.ports.values())
-    for host, client in here.clients.items():
-        here.asked(client).answered(arp_sha=here.mac)
-        served(here, client, here.ports[host], shown=here.ip)
-
-
-def test_passed_through_groups_see_the_address_and_whose_it_is_here(net: Net) -> None:
-    by_address, by_group, serving = (net.group(name, egress=False) for name in ("by_address", "by_group", "serving"))
-    here = Here(net, mode="passthrough")
-    net.rule(by_address, "egress", "udp", remote=f"{here.ip}/32")
-    net.rule(by_group, "egress", "udp", remote=serving)
-    net.rule(serving, "ingress", "udp")
-    port = net.port("serves", on="host1", network=here.network, groups=[serving])
-    one, other = (net.port(group.name, on="host1", network=here.network, groups=[group]) for group in (by_address, by_group))
-    net.send(udp(one, here)).reaches_nobody()
-    here.stand(port)
-    served(here, one, port, shown=here.ip)
-    served(here, other, port, shown=here.ip)
-    net.send(udp(one, port)).reaches_nobody()
-    net.send(tcp(other, here)).reaches_nobody()
-
-
-def test_who_has_the_address_itself_is_heard_on_its_host_only(net: Net) -> None:
-    here = Here(net, mode="passthrough")
-    here.stand(here.ports[1])
-    port, near, far = here.ports[1], here.clients[1], here.clients[2]
-    itself = SimpleNamespace(mac=port.mac, ip=here.ip, name=port.name)
-    net.send(port, udp(itself, near).frame).reaches(near)
-    net.send(port, udp(itself, far).frame).reaches_nobody("a local IP does not leave its host")
-    net.send(port, frames.arp_request(port.mac, here.ip, near.ip)).answered(arp_spa=near.ip)
-    net.send(port, frames.arp_request(port.mac, here.ip, here.ip)).reaches_nobody("a local IP is not announced")
-    net.send(port, frames.arp_request(port.mac, "0.0.0.0", here.ip)).reaches_nobody("a local IP is not announced")
-    net.send(port, frames.arp_request(port.mac, here.ip, "10.0.0.250")).reaches_nobody("a local IP is not heard of on other hosts")
-    net.send(here.ports[2], udp(SimpleNamespace(mac=here.ports[2].mac, ip=here.ip), near).frame).reaches_nobody()
-
-
-def test_a_port_with_a_pair_for_the_address_has_it_anyway(net: Net) -> None:
-    here = Here(net, mode="passthrough")
-    net.change(here.ports[1], allowed_address_pairs=[{"ip_address": here.ip}])
-    here.stand(here.ports[1])
-    served(here, here.clients[1], here.ports[1], shown=here.ip)
 
 
 def test_it_costs_flows_on_the_hosts_of_its_ports_only(here: Here) -> None:

@@ -91,6 +91,7 @@ def test_on_each_host_the_address_is_the_machine_of_that_host(site: Site, twins:
     with tunnelled(hosts[0]) as one, tunnelled(hosts[1]) as other:
         for number, asking in twins.asking.items():
             serving = twins.serving[number]
+            wait(lambda asking=asking: asking.vm.ping(twins.ip, 1), f"{asking} is not answered", 30)
             assert asking.vm.ping(twins.ip, 3)
             assert connect(asking.vm.run, twins.ip, 80, count=5) == (5, f"{serving.name} {asking.ip}")
             assert twins.heard(asking) == f"{serving.name} 1"
@@ -119,7 +120,7 @@ def test_where_it_stands_for_nobody_nobody_answers_until_it_stands_again(twins: 
     assert not asking.vm.ping(twins.ip, 1, wait=0.5)
     assert connect(twins.asking[1].vm.run, twins.ip, 80) == (1, f"{twins.serving[1].name} {twins.asking[1].ip}")
     twins.stand(serving)
-    assert asking.vm.ping(twins.ip, 2)
+    wait(lambda: asking.vm.ping(twins.ip, 1), "it does not stand for the machine again", 30)
 
 
 def test_one_that_goes_takes_its_association_along(site: Site, twins: Twins) -> None:

@@ -12,15 +12,32 @@ from __future__ import annotations
 from typing import Any
 
 from apps.access_rules import FAMILY
-from apps.pipeline import ACCESS_IN, ACCESS_OUT, ANSWER, ENTER, GUARD, GUARDS, HAND_OVER, ISOLATE, NETWORK, UNGUARDED
+from apps.guards import is_held
+from apps.pipeline import (
+    ACCESS_IN,
+    ACCESS_OUT,
+    ANSWER,
+    DENIED,
+    ENTER,
+    GUARD,
+    GUARDS,
+    HAND_OVER,
+    ISOLATE,
+    NETWORK,
+    RECEIVER,
+    SENDER,
+    UNGUARDED,
+)
 from apps.places import GATEWAY_PORT, ROUTER_PORTS, everywhere, switches_of
 from apps.protocols import PACKET, conversations, exists_in
 from apps.uplinks import wire_at
+from apps.watched import watched_in, where_watched
 from controller.app import flows, query, spread
-from controller.openflow.actions import drop
+from controller.openflow.actions import count, drop
 from controller.openflow.match import match
 
 APP = 51
+REFUSED = "an access rule denies it"
 # What a machine says to take part in a network: of DHCP, neighbour discovery and multicast listener discovery.
 PARTAKING: tuple[dict[str, Any], ...] = (
     {"eth_type": 0x800, "ip_proto": 17, "udp_src": 68, "udp_dst": 67},
@@ -37,6 +54,7 @@ def stand(world: Any, switch: Any) -> Any:
     yield ENTER, "rest", match(), (GUARD,)
     yield ACCESS_IN, "rest", match(), (ISOLATE,)
     yield ISOLATE, "rest", match(), (HAND_OVER,)
+    yield DENIED, "rest", match(), (drop(REFUSED),)
 
 
 def held_at(world: Any, rule: Any) -> Any:
@@ -51,7 +69,7 @@ def judge(world: Any, rule: Any) -> Any:
         if rule.direction in (None, "egress" if outward else "ingress"):
             for fields in packets_of(world, rule, outward):
                 yield table, ("rule", rule.priority), match({NETWORK: network.key, **fields}), (
-                    (onward,) if rule.action == "allow" else (drop("an access rule denies it"),))
+                    (onward,) if rule.action == "allow" else (DENIED,) if world.gathered(watched_in, network.id) else (drop(REFUSED),))
 
 
 def packets_of(world: Any, rule: Any, outward: bool) -> Any:
@@ -69,6 +87,20 @@ def packets_of(world: Any, rule: Any, outward: bool) -> Any:
             if rule.remote_ip_prefix and not rule.remote_ip_prefix.endswith("/0"):
                 fields[other[family]] = rule.remote_ip_prefix
             yield from ({**fields, **talk} for talk in conversations(rule, family, PACKET))
+
+
+def where_held(world: Any, port: Any) -> Any:
+    """Where a port is and may come to, if it is watched on a network of which access lists say something."""
+    return where_watched(world, port) if world.ask(is_held, port.network_id) else ()
+
+
+@flows(per="port", on=where_held)
+def count_denied(world: Any, port: Any) -> Any:
+    """What it may not say, as long as there is no receiver, or may not be told."""
+    counted = count("dropped", "port", port.id, within=port.network_id, about=REFUSED)
+    ways: tuple[dict[str, Any], ...] = {SENDER: port.key, RECEIVER: 0}, {RECEIVER: port.key}
+    for fields in ways:
+        yield DENIED, "port", match(fields), (counted, drop(REFUSED))
 
 
 # ---- isolation

@@ -145,6 +145,9 @@ HAND_OVER = table(
 COUNT_IN = table(
     64, "count_in", "For a port that is watched: who speaks with which address?",
     levels={"twin": 30000, "twin_rest": 29000, "peer": 1000})
+DENIED = table(
+    65, "denied", "Access lists refuse it: is that counted for somebody who is watched?",
+    levels={"port": 100})
 PATHS = table(
     66, "paths", "Over which of several paths does it go to the switch that it is for?",
     levels={"never": 300, "policy": 200, "several": 100})

@@ -1,12 +1,12 @@
 """Who is watched: of which ports it is counted which of their addresses speak with whom, and what flows say to count."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from apps.pipeline import COUNT_IN
 from apps.places import homes_of
-from controller.app import query
+from controller.app import query, tally
 from controller.errors import Invalid
 from controller.openflow.actions import count
 
@@ -30,6 +30,15 @@ def peers_of(world: Any, port_id: str) -> tuple[str, ...] | None:
     port = world.get("port", port_id)
     found = [*world.find("watch", "port_id", port_id), *(world.find("watch", "network_id", port.network_id) if port else ())]
     return tuple(sorted({block for watch in found for block in watch.peers})) if found else None
+
+
+@tally(per="watch")
+def watched_in(world: Any, watch: Any) -> Iterator[tuple[str, str]]:
+    """Networks gather the watches that are about them or about ports of theirs."""
+    port = world.get("port", watch.port_id) if watch.port_id else None
+    network_id = watch.network_id or (port.network_id if port is not None else None)
+    if network_id:
+        yield network_id, watch.id
 
 
 def where_watched(world: Any, port: Any) -> tuple:

@@ -157,6 +157,24 @@ def test_what_the_groups_of_a_watched_port_refuse_is_counted_and_nobody_is_told(
     assert not [key for key in counted(net, into) if key[1] == "dropped"]
 
 
+@HOSTS
+@pytest.mark.parametrize("direction", ["egress", "ingress", None])
+def test_what_access_lists_refuse_a_watched_port_is_counted_for_it(net: Net, there: str, direction: str | None) -> None:
+    network = net.network("red")
+    a, b = net.port("a", on="host1", network=network), net.port("b", on=there, network=network)
+    net.writer.create(ADMIN, "access_rule", [{"network_id": network.id, "priority": 7, "protocol": "udp", "direction": direction}])
+    net.settle()
+    unwatched = dict(net.flows("host1"))
+    whose = b if direction == "ingress" else a
+    made = watch(net, port_id=whose.id)
+    assert [key for key in counted(net, udp(a, b)) if key[1] == "dropped"] == [(whose.name, "dropped", "an access rule denies it")]
+    net.send(udp(a, b)).reaches_nobody("an access rule denies it")
+    net.passes(tcp(a, b))
+    net.writer.delete(ADMIN, "watch", made.id)
+    net.settle()
+    assert net.flows("host1") == unwatched
+
+
 # ---- what rules allow
 
 @HOSTS

@@ -125,6 +125,7 @@ def _access() -> Iterator[tuple[str, Document]]:
     yield "port_isolation", _owned("port_isolation", 1, network_id=_id("network", 2))
     for port in (1, 4):
         yield "watch", _owned("watch", port, port_id=_id("port", port), network_id=None, peers=["10.0.0.0/8"])
+    yield "watch", _owned("watch", 10, network_id=_id("network", 2), peers=[])
     for group in (1, 2):
         yield "watch", _owned("watch", 10 + group, security_group_id=_id("security_group", group), peers=[])
     for port in (1, 3):

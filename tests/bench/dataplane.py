@@ -3,23 +3,17 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from scenarios.cloud import Cloud, Plug
 from scenarios.controller import Hadron
 from scenarios.vm import VM
 from tests.bench.many import NORMAL, make_network, wait_active
-from tests.bench.turns import Effort, compare
+from tests.bench.turns import Effort, beside
 
 
 def run(*, quick: bool = False) -> dict[str, Any]:
-    effort = Effort(2, 1, 300, 5) if quick else Effort(6, 4, 3000, 30)
-    with tempfile.TemporaryDirectory() as directory, Cloud(hosts=1) as cloud, \
-            Hadron(Path(directory), address=cloud.controller_address) as hadron:
-        cloud.set_manager()
-        return compare({"guarded": guarded(cloud, hadron), "normal": plain(cloud)}, "guarded", effort)
+    return beside("guarded", guarded, plain, Effort(2, 1, 300, 5) if quick else Effort(6, 4, 3000, 30))
 
 
 def guarded(cloud: Cloud, hadron: Hadron) -> tuple[VM, VM]:

@@ -6,16 +6,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 from scenarios.cloud import Cloud, Plug
 from scenarios.controller import Hadron
 from scenarios.vm import VM
 from tests.bench.many import NORMAL, wait_active
-from tests.bench.turns import Effort, address_of, compare
+from tests.bench.turns import Effort, address_of, beside
 
 SIZES = (100, 1_000, 10_000)
 SWITCHES = 10
@@ -29,11 +27,7 @@ def run(*, quick: bool = False) -> dict[str, Any]:
 # ---- packets
 
 def packets(quick: bool) -> dict[str, Any]:
-    effort = Effort(1, 1, 200, 5) if quick else Effort(4, 4, 2000, 30)
-    with tempfile.TemporaryDirectory() as directory, Cloud(hosts=1) as cloud, \
-            Hadron(Path(directory), address=cloud.controller_address) as hadron:
-        cloud.set_manager()
-        return compare({"routed": routed(cloud, hadron), "normal": plain(cloud)}, "routed", effort)
+    return beside("routed", routed, plain, Effort(1, 1, 200, 5) if quick else Effort(4, 4, 2000, 30))
 
 
 def routed(cloud: Cloud, hadron: Hadron) -> tuple[VM, VM]:

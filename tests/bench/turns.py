@@ -11,9 +11,13 @@ import json
 import os
 import statistics
 import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from scenarios.cloud import Cloud
+from scenarios.controller import Hadron
 from scenarios.vm import VM
 
 TALKER = Path(__file__).parent / "talker.py"
@@ -26,6 +30,14 @@ class Effort(NamedTuple):
     seconds: int            # of each stream
     connections: int
     firsts: int
+
+
+def beside(subject: str, ours: Callable[[Cloud, Hadron], Pair], plain: Callable[[Cloud], Pair], effort: Effort) -> dict[str, Any]:
+    """A pair of machines under a Hadron of its own, compared with one beside it on the same host."""
+    with tempfile.TemporaryDirectory() as directory, Cloud(hosts=1) as cloud, \
+            Hadron(Path(directory), address=cloud.controller_address) as hadron:
+        cloud.set_manager()
+        return compare({subject: ours(cloud, hadron), "normal": plain(cloud)}, subject, effort)
 
 
 def compare(pairs: dict[str, Pair], subject: str, effort: Effort) -> dict[str, Any]:

@@ -8,16 +8,9 @@ import time
 
 import pytest
 
-from scenarios.cloud import Cloud
 from tests.kit.hosts import Hosts
 
 pytestmark = pytest.mark.root
-
-
-@pytest.fixture(scope="module")
-def cloud():
-    with Cloud(hosts=1) as made:
-        yield made
 
 
 @pytest.fixture

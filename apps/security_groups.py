@@ -53,7 +53,7 @@ from apps.pipeline import (
 from apps.places import everywhere, home, homes_of, switches_of
 from apps.protocols import OPENING, PACKET, conversations
 from apps.realms import realm
-from controller.app import flows, query, spread, tally
+from controller.app import Lingers, flows, query, spread, tally
 from controller.openflow.actions import conjunction, count, ct, drop, resubmit, set_field
 from controller.openflow.match import match
 from controller.values import eui64
@@ -198,7 +198,16 @@ def used(world, group):
     return {switch for switch, *_ in world.gathered(users, group.id)}
 
 
-@flows(per="security_group", on=used, each=True)
+def unasked(world, group_id, switch, keys):
+    """The entries of combinations of groups in which no port on the switch is any more."""
+    asked = [match({GROUPS: world.ask(groups_key, together)}) for together, _ in world.gathered(users, (group_id, switch))]
+    parts = [one[4:int.from_bytes(one[2:4])] for one in asked]
+    return [key for key in keys if not any(part in key[2] for part in parts)]
+
+
+# What a packet's way through connection tracking remembers is which groups were asked for: so those must be there still
+# when Open vSwitch credits what has passed before its port went into others.
+@flows(per="security_group", on=used, each=True, lingers=Lingers(unasked, ("security_group", "security_group_rule", "address_group")))
 def allow(world, group, switch):
     """Rules that need no remote group stand alone; the others are clause 2 of the remote group's conjunction."""
     for together, guard in sorted(world.gathered(users, (group.id, switch))):

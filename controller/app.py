@@ -6,6 +6,7 @@
     @flows(…, each=True)            … with flows of their own on every switch: rule(world, row, switch)
     @only(is_interface)             above the function of a rule, a tally, a saying or `on`: the others have nothing to do with it
     @flows(…, staged=True)          … that hang together across switches: the new before the old goes
+    @flows(…, lingers=Lingers(…))   … some of which stay for a while when they are no more
     @answers(of=rule)               what a packet that the rule's flows sent to us is answered with: frames, back to
                                     where it came from; (port or actions, frame), elsewhere; Fact(kind, document), what
                                     it teaches; Heard(frame, service, mtu), a TCP segment for a service; Ask(of, what,
@@ -34,7 +35,7 @@ from controller.openflow.flow import Flow, Why, cookie_of
 from controller.queues import PortQueues, Queue
 from controller.world import Missing
 
-__all__ = ["APPS", "FADING", "KEPT", "RULES", "SAYINGS", "TALLIES", "Alarm", "AsSeen", "Ask", "Entry", "Fact", "FromPort", "Heard", "Missing",
+__all__ = ["APPS", "FADING", "KEPT", "RULES", "SAYINGS", "TALLIES", "Alarm", "AsSeen", "Ask", "Entry", "Fact", "FromPort", "Heard", "Lingers", "Missing",
            "PortQueues", "Queue", "Resume", "Rule", "Said", "Sealed", "Service", "TELLERS", "Unseal", "answers", "every", "fades", "flows", "furnishes", "keeps", "only",
            "query", "spread", "tally", "tells"]
 
@@ -119,12 +120,23 @@ def _where(per: str, on: Callable) -> _Where:
 NO_FLOWS: Mapping[tuple, Any] = MappingProxyType({})
 
 
+class Lingers(NamedTuple):
+    """Which entries of a rule stay for a while when they are no more: those of which nothing leads to any, so that they do
+    nothing but have counted for them, and for what comes behind them, what has passed until now.
+
+    `which(world, id, switch, keys)` gives them; `made_of` are the kinds of rows that say what they do: with a change of
+    one of these all go at once.
+    """
+    which: Callable[[Any, str, str, Iterable[tuple]], Iterable[tuple]]
+    made_of: tuple[str, ...]
+
+
 class Rule:
     """One rule of an app: what flows an object means (`make`), and apart from that where (`where`)."""
     role, nothing = "flows", NO_FLOWS
 
-    def __init__(self, make: Callable, per: str, on: Callable, each: bool, staged: bool = False) -> None:
-        self.make, self.per, self.each, self.staged = make, per, each, staged
+    def __init__(self, make: Callable, per: str, on: Callable, each: bool, staged: bool = False, lingers: Lingers | None = None) -> None:
+        self.make, self.per, self.each, self.staged, self.lingers = make, per, each, staged, lingers
         self.name = f"{make.__module__}.{make.__name__}"
         self.app = _app_number(make.__module__)
         self.where = _where(per, on)
@@ -175,14 +187,15 @@ def _app_number(module: str) -> int:
     return number
 
 
-def flows(per: str, on: Callable, *, each: bool = False, staged: bool = False) -> Callable[[Callable], Rule]:
+def flows(per: str, on: Callable, *, each: bool = False, staged: bool = False,
+          lingers: Lingers | None = None) -> Callable[[Callable], Rule]:
     """Declare a rule: for each object of kind `per`, these flows, on these switches.
 
     `staged`: they hang together across switches. A change takes out what is no more only after all switches have what
     is new, and that in the order of the flows' stages, each confirmed before the next.
     """
     def declare(make: Callable) -> Rule:
-        RULES.append(Rule(make, per, on, each, staged))
+        RULES.append(Rule(make, per, on, each, staged, lingers))
         return RULES[-1]
     return declare
 

@@ -26,6 +26,13 @@ NO_ENTRIES: Mapping[Key, Any] = {}
 NOTHING: tuple[Mapping[Key, Any], Spread] = NO_ENTRIES, NOWHERE
 
 
+class Lingering(NamedTuple):
+    """Entries (switch, key) that are no more, but may stay for a while, as nothing leads to them; and whether those that
+    stayed before must go now: what they were made of has changed, and something might lead to them again."""
+    keys: set[tuple[str, Key]]
+    ends: bool
+
+
 class Delta(NamedTuple):
     """What an update means: per switch the keys with the entry now wanted (None: gone), and per object its switches.
 
@@ -36,6 +43,7 @@ class Delta(NamedTuple):
     concerned: dict[tuple[str, str], set[str]]
     news: dict[Unit, None]
     late: set[Key]
+    lingering: Lingering
 
 
 class Compiler:
@@ -48,8 +56,11 @@ class Compiler:
         self._wheres_of: defaultdict[str, dict[Any, dict[Any, None]]] = defaultdict(dict)   # by which rows they concern
         self._rules_at: defaultdict[Any, list] = defaultdict(list)     # question where -> the rules that ask it
         self._choosy: defaultdict[str, list] = defaultdict(list)       # rules for some objects of a kind only
+        self._ends_lingering: set[str] = set()
         for rule in rules:
             self.rules_of[rule.per].append(rule)
+            if rule.lingers is not None:
+                self._ends_lingering.update(rule.lingers.made_of)
             if rule.only is not None:
                 self._choosy[rule.per].append(rule)
             self._wheres_of[rule.per].setdefault(rule.where.concerns, {})[rule.where] = None
@@ -81,7 +92,8 @@ class Compiler:
                 answered[asked[0].role][asked] = None
         if not tell:
             self.counted.clear()
-        delta = Delta(defaultdict(dict), defaultdict(set), news, set())
+        ends = any(touched and kind in self._ends_lingering for kind, *_, touched in changes)
+        delta = Delta(defaultdict(dict), defaultdict(set), news, set(), Lingering(set(), ends))
         for asked in moved:
             self._move(asked, delta if tell else None)
         for unit in altered:
@@ -189,6 +201,9 @@ class Compiler:
         before, after = was.switches(), now.switches()
         if rule.staged:
             delta.late.update(old if before - after else [key for key in changed if key not in new])
+        if rule.lingers is not None:
+            delta.lingering.keys.update((switch, key) for switch in before for key in rule.lingers.which(
+                self.world, args[0], switch, old if switch not in after else [key for key in changed if key not in new]))
         concerned: set[str] = set()
         for keys, switches, had, has in ((changed, before & after, old, new), (new, after - before, NO_ENTRIES, new),
                                          (old, before - after, old, NO_ENTRIES)):

@@ -144,7 +144,7 @@ class Control:
                 self.tidings.may_differ(("port", row.port_id) for row in (before, after) if row is not None and row.port_id)
             elif kind == "loss":
                 self._look_again(id)
-        if delta.changes:
+        if delta.changes or delta.lingering.ends:
             self._send(delta)
         if self.announcements.urgent:
             self._hearing.update({switch: self.seq for switch in delta.changes
@@ -191,7 +191,7 @@ class Control:
             work()
 
     def _send(self, delta: Any) -> None:
-        sent = self.rollout.take(delta.changes, delta.late, self.passed())
+        sent = self.rollout.take(delta.changes, delta.late, self.passed(), delta.lingering)
         self.confirmations.sent(delta.concerned, sent)
 
     def _change(self, changes: Mapping[str, Mapping[tuple, Any]]) -> dict[str, int]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from controller.rollout import LAST, SECONDS, Rollout
+from controller.compile import Lingering
+from controller.rollout import LAST, LINGER, SECONDS, Rollout
 
 
 class Entry(NamedTuple):
@@ -78,3 +79,32 @@ def test_what_is_held_back_is_known_so_that_nobody_takes_it_for_missing() -> Non
     told = Told()
     told.rollout.take({"a": {1: Entry("x", 1), 2: Entry("y", 2), 3: None}}, {3}, 0)
     assert sorted(told.rollout.held_back("a")) == [2, 3] and LAST > 1 << 20
+
+
+def test_what_nothing_leads_to_stays_for_a_while_and_nobody_waits_for_it() -> None:
+    told = Told()
+    told.rollout.take({"a": {1: Entry("x"), 2: None, 3: None}}, set(), 0, Lingering({("a", 2)}, False))
+    assert told.sent == [[("a", 1, "x"), ("a", 3, None)]] and not told.rollout.waiting
+    assert list(told.rollout.held_back("a")) == [2], "an audit does not take it for a stranger's"
+    told.rollout.advance(LINGER / 2)
+    assert len(told.sent) == 1
+    told.rollout.advance(LINGER)
+    assert told.sent[1:] == [[("a", 2, None)]] and list(told.rollout.held_back("a")) == []
+    told.rollout.advance(2 * LINGER)
+    assert len(told.sent) == 2
+
+
+def test_what_lingers_is_kept_if_it_is_wanted_again_and_forgotten_with_its_switch() -> None:
+    told = Told()
+    told.rollout.take({"a": {1: None, 2: None}, "b": {1: None}}, set(), 0, Lingering({("a", 1), ("a", 2), ("b", 1)}, False))
+    told.rollout.take({"a": {1: Entry("again")}}, set(), 1)
+    told.rollout.gone("b", 1)
+    told.rollout.advance(LINGER)
+    assert told.sent == [[("a", 1, "again")], [("a", 2, None)]]
+
+
+def test_what_lingers_goes_at_once_when_what_it_was_made_of_changes() -> None:
+    told = Told()
+    told.rollout.take({"a": {1: None}}, set(), 0, Lingering({("a", 1)}, False))
+    told.rollout.take({}, set(), 1, Lingering(set(), True))
+    assert told.sent == [[("a", 1, None)]]

@@ -18,6 +18,7 @@ _FLOW_MOD = struct.Struct("!BBHIQQBBHHHIIIHH")
 _ADD, _DELETE_STRICT = 0, 4
 _ANY = 0xFFFFFFFF
 TELL_REMOVAL = 1            # a flag of flows: say what they have counted when they go
+_RESET_COUNTS = 4
 _COUNTS = 0x800000          # in a cookie's checksum: so one without that flag is another flow
 _CACHE = 16384            # what is wanted again is wanted soon
 _SMALL = 512                # bytes of a body that may be wanted again; long ones are lists that are each their own
@@ -161,12 +162,13 @@ class Flow:
         """The conjunction actions, if the body consists of nothing else; otherwise none."""
         return conjunctions(self.body)
 
-    def add(self) -> bytes:
-        """The message that adds the flow or replaces the one under its key (xid 0)."""
+    def add(self, *, anew: bool = False) -> bytes:
+        """The message that adds the flow or replaces the one under its key (xid 0), whose counters it takes over unless it
+        begins `anew`."""
         table, priority, fields = self.key
         body = self.body
         return _FLOW_MOD.pack(VERSION, FLOW_MOD, 48 + len(fields) + len(body), 0, self.cookie, 0, table, _ADD, 0, 0,
-                              priority, _ANY, _ANY, _ANY, TELL_REMOVAL if self.counts else 0, 0) + fields + body
+                              priority, _ANY, _ANY, _ANY, (TELL_REMOVAL if self.counts else 0) | (_RESET_COUNTS if anew else 0), 0) + fields + body
 
 
 def counting(cookie: int, body: bytes) -> bool:

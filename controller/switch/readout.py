@@ -39,6 +39,10 @@ class Readout:
         before = self._counting.get(key)        # type: ignore[arg-type]
         return before is not None and before != _whose(entry)
 
+    def begins(self, key: Key, entry: Entry) -> bool:
+        """Whether counting begins with this entry: a flow that may be under its key has counted for nobody."""
+        return key not in self._counting and _whose(entry) is not None
+
     def ask(self, xids: Callable[[int], int], now: float) -> bytes:
         """The questions of a round; nothing while one is on its way."""
         if self._open and now - self._since < PATIENCE:

@@ -222,6 +222,8 @@ class Sender:
             return delete(key)
         if key in self._present:
             return entry.modify()       # type: ignore[union-attr]
+        if self._readout.begins(key, entry):
+            return entry.add(anew=True)     # type: ignore[call-arg]
         return delete(key) + entry.add() if self._readout.ends(key, entry) else entry.add()
 
     # ---- answers

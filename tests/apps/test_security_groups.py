@@ -342,3 +342,34 @@ def test_groups_with_one_digest_do_not_get_each_others_rules(monkeypatch: pytest
     net.remove(first)                                   # another may get its number now
     net.passes(tcp(client, second, 443))
     net.send(tcp(client, second, 80)).reaches_nobody()
+
+
+# ---- rules that stay for a while, so that what they let pass is counted
+
+def lingering(net: Net, change: Callable[[], object]) -> tuple[set, bool]:
+    """What stays for a while after a change, and whether what stayed before goes at once."""
+    found: list = []
+    update = net.compiler.update
+
+    def noted(*given: object, **more: object) -> object:
+        delta = update(*given, **more)
+        found.append(delta.lingering)
+        return delta
+    net.compiler.update = noted                 # type: ignore[method-assign, assignment]
+    change()
+    net.settle()
+    net.compiler.update = update                # type: ignore[method-assign]
+    return {key for one in found for key in one.keys}, any(one.ends for one in found)
+
+
+def test_rules_of_groups_that_no_port_is_in_any_more_linger_and_no_others(net: Net) -> None:
+    one, other = net.group("one"), net.group("other")
+    rule = net.rule(one, "ingress", "tcp", 80)
+    net.rule(other, "ingress", "tcp", 80)
+    first, second = net.port("first", on="host1", groups=[one]), net.port("second", on="host1", groups=[one])
+    assert lingering(net, lambda: net.change(first, security_groups=[other.id])) == (set(), False), "second is still in it"
+    stays, ends = lingering(net, lambda: net.change(second, security_groups=[other.id]))
+    assert {switch for switch, _ in stays} == {net.switch_on("host1")} and not ends
+    assert any(key[0] == IN_RULES.number for _, key in stays)
+    net.change(first, security_groups=[one.id])
+    assert lingering(net, lambda: net.remove(rule)) == (set(), True), "a rule that goes has no effect from then on"

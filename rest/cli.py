@@ -9,13 +9,12 @@ import getpass
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rest import cli_answers, cli_events, cli_log, cli_stats, cli_topology
+from rest import cli_answers, cli_config, cli_events, cli_log, cli_stats, cli_topology
 from rest.cli_client import Client, Failed
 from rest.cli_pipeline import ascii_only, dot, drawing
 from rest.cli_show import Page
@@ -26,10 +25,11 @@ FINE, FOUND, WRONG = 0, 1, 2
 _EPILOG = """\
 environment:
   HADRON_URL     where to ask; default http://127.0.0.1:9696
-  HADRON_TOKEN   on whose behalf; a project sees its own, an administrator everything
+  HADRON_TOKEN   on whose behalf; a project sees its own, an administrator all
   HADRON_CONFIG  configuration file of `hadron serve`
 
-exit status: 0 all is well, 1 something was found or failed, 2 the command was wrong
+exit status:
+  0 all is well; 1 something was found or failed; 2 the command was wrong
 
 `hadron COMMAND --help` says more about each."""
 
@@ -94,7 +94,7 @@ def parser() -> argparse.ArgumentParser:
         return made
 
     _serve(add("serve", serve, "run the controller"))
-    _policy(add("policy", policy, "every rule of who may do what", "As YAML for a policy file (`policy:` of the "
+    cli_config.words(add("policy", cli_config.policy, "every rule of who may do what", "As YAML for a policy file (`policy:` of the "
                 "configuration), in which any of them may be said anew; marked are those that are."))
     add("password", password, "hash a password for the configuration", "Asks for it twice, or reads a line where the input "
         "is not a terminal. What is printed goes under auth.users.")
@@ -172,10 +172,6 @@ def _pipeline(one: argparse.ArgumentParser) -> None:
     one.add_argument("--config", metavar="FILE", help="configuration that names more apps")
 
 
-def _policy(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--config", metavar="FILE", default=os.environ.get("HADRON_CONFIG"), help="YAML (HADRON_CONFIG)")
-
-
 def _audit(one: argparse.ArgumentParser) -> None:
     one.add_argument("--switch", metavar="ID|HOST", help="only this one")
     one.add_argument("--recompute", action="store_const", const="true",
@@ -201,20 +197,10 @@ def _serve(one: argparse.ArgumentParser) -> None:
                      "this network, so that `mn --controller remote` works with any topology; adopts all switches")
     one.add_argument("--auth", choices=["none"], help="whoever reaches the loopback address is administrator")
     one.add_argument("--settings", action="store_true", help="list all that the configuration can set, and end")
+    one.add_argument("--json", action="store_true", help="list it as JSON")
 
 
 # ---- commands
-
-@contextmanager
-def _configured() -> Iterator[None]:
-    """What is wrong with the configuration, a model file or an app is said in a line."""
-    from controller.config import BadConfig
-    from controller.errors import Refused
-    try:
-        yield
-    except (BadConfig, Refused, ValueError, ImportError) as error:
-        raise Failed(str(error), WRONG) from None
-
 
 def _serve_by(wanted: Any) -> None:
     """Run it. Switches may call while the rest of the program is still being loaded."""
@@ -228,7 +214,7 @@ def _serve_by(wanted: Any) -> None:
 
 def serve(arguments: argparse.Namespace) -> int:
     """`hadron serve`."""
-    with _configured():
+    with cli_config.configured():
         from controller import config
         from controller.store import StoreError
         given: dict[str, Any] = {name: getattr(arguments, name) for name in ("store", "adopt", "default_network", *(one[0] for one in _LISTENERS))}
@@ -236,26 +222,11 @@ def serve(arguments: argparse.Namespace) -> int:
         wanted = config.load(arguments.config, plain=arguments.plain or (), **given)
         if arguments.settings:
             from controller.main import load_apps
-            return _settings(load_apps(wanted.apps), config.entries())
+            return cli_config.settings(load_apps(wanted.apps), config.entries(), as_json=arguments.json)
         try:
             _serve_by(wanted)
         except (OSError, StoreError) as error:
             raise Failed(f"cannot start: {error}") from None
-    return FINE
-
-
-def policy(arguments: argparse.Namespace) -> int:
-    """`hadron policy`."""
-    with _configured():
-        from controller import config
-        from controller.main import load_apps
-        from controller.model import Model
-        from controller.policy import Policy
-        wanted = config.load(arguments.config)
-        resources, said = load_apps(wanted.apps), config.policy_rules(wanted)
-        texts = Policy(resources, Model(resources), said).texts
-    for name in sorted(texts):
-        print(f"{json.dumps(name)}: {json.dumps(texts[name])}{'      # of the policy file' if name in said else ''}")
     return FINE
 
 
@@ -271,17 +242,6 @@ def password(arguments: argparse.Namespace) -> int:
     if not said or len(said) > passwords.LONGEST:
         raise Failed(f"a password has 1 to {passwords.LONGEST} characters", WRONG)
     print(passwords.hashed(said))
-    return FINE
-
-
-def _settings(resources: Any, entries: Iterable[tuple[str, Any, str]]) -> int:
-    page = Page()
-    page.table(("ENTRY", "DEFAULT", "MEANING"), [
-        (name, f"{default.address}:{default.port}" if hasattr(default, "port") else json.dumps(default, default=list), meaning)
-        for name, default, meaning in entries])
-    page.line()
-    page.table(("SETTING", "DEFAULT", "MEANING"), [
-        (name, json.dumps(one.default, default=list), one.description) for name, one in sorted(resources.settings.items())])
     return FINE
 
 
@@ -320,7 +280,7 @@ def pipeline(arguments: argparse.Namespace) -> int:
     if arguments.url:
         found = _client(arguments).get("pipeline")
     else:
-        with _configured():
+        with cli_config.configured():
             from controller import config
             from controller.main import load_apps
             from rest.inspect_pipeline import drawn

@@ -30,8 +30,11 @@ def events(arguments: argparse.Namespace, client: Client, page: Page) -> int:
                 raise Failed(data["message"])
             if verb == "begin":
                 continue
-            page.line(json.dumps({"id": id, "event": verb, **data}) if arguments.json else
-                      f"{id}  {verb:12} {data['resource']} {data['id']}  {_more(verb, data)}".rstrip())
+            if arguments.json:
+                page.line(json.dumps({"id": id, "event": verb, **data}))
+            else:
+                page.text(f"{id}  {verb:8}{' ' if len(verb) > 7 else ''}{data['resource']} {data['id']}  {_more(verb, data)}".rstrip(),
+                          indent="    ", first="")
             page.out.flush()
             left = left - 1 if left else left
             if left == 0:

@@ -14,6 +14,7 @@ FINE = 0
 
 def words(one: argparse.ArgumentParser) -> None:
     """What `hadron stats` takes."""
+    one.usage = "%(prog)s [options] --port NAME|ID\n       (or --network, --group, --rule, --label)"
     of = one.add_mutually_exclusive_group(required=True)
     of.add_argument("--port", metavar="NAME|ID", help="what this port has sent and received")
     of.add_argument("--network", metavar="NAME|ID", help="what all ports of this network have")

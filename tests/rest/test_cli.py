@@ -44,7 +44,8 @@ def hadron(cloud: Fabric, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
 
 
 QUESTIONS = [("switches",), ("ports",), ("ports", "--host", "host1"), ("flows", "--port", "web"), ("flows", "--switch", "host1"),
-             ("flows", "--switch", "host2", "--drops"), ("audit",), ("alarms",), ("doctor",), ("pipeline",)]
+             ("flows", "--switch", "host2", "--drops"), ("audit",), ("alarms",), ("doctor",), ("pipeline",),
+             ("stats", "--port", "web"), ("usage",), ("topology",), ("what-if", "--host", "host1"), ("policy",)]
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=" ".join)
@@ -254,7 +255,23 @@ def test_rules_are_listed_as_a_policy_file_and_those_of_one_are_marked(hadron: R
         assert status == 2 and not text and "Traceback" not in complaint and ("create_net" in complaint or "by name" in complaint)
 
 
+def test_rules_as_json_and_as_a_policy_file_say_the_same_in_80_columns(hadron: Run) -> None:
+    _, text, _ = hadron("policy")
+    rules = json.loads(hadron("policy", "--json")[1])["policy"]
+    assert yaml.safe_load(text) == {name: one["rule"] for name, one in rules.items()} == yaml.safe_load(hadron("policy", "--wide")[1])
+    assert max(map(len, text.splitlines())) <= 80 and not any(one["of_the_file"] for one in rules.values())
+
+
+@pytest.mark.parametrize("command", ["", *next(iter(one.choices for one in cli.parser()._actions if one.choices))])
+def test_the_help_of_every_command_says_what_it_is_in_80_columns(hadron: Run, command: str) -> None:
+    status, text, _ = hadron(*filter(None, [command]), "--help")
+    assert status == 0 and max(map(len, text.splitlines())) <= 80
+    assert "--json" in text or command in ("", "password"), "its answer can be read by programs"
+
+
 def test_all_that_can_be_configured_is_listed(hadron: Run) -> None:
+    listed = json.loads(hadron("serve", "--settings", "--json")[1])
+    assert set(listed["entries"]) == {name for name, *_ in entries()} and listed["settings"]["underlay_mtu"]["meaning"]
     status, text, _ = hadron("serve", "--settings")
     assert {name for name, _, meaning in entries() if meaning} <= set(text.split())
     assert status == 0 and "underlay_mtu" in text and max(map(len, text.splitlines())) <= 80

@@ -43,7 +43,7 @@ class Replies:
         self.later = Later(model, compiler.world, switches.send_packet, means or Means(monotonic, bytes(16), nobody))
         self.packets: Counter = Counter()                                # object -> packets sent to us, in all
         self._recent: Counter = Counter()
-        self._gathered: dict[bytes, Callable[[], None]] = {}             # what was proved, to be followed together
+        self._gathered: dict[tuple, Callable[[], None]] = {}             # what was proved, to be followed together
         self._gather_until = 0.0
         self._took: defaultdict[tuple, deque[float]] = defaultdict(lambda: deque(maxlen=SAMPLES))
 
@@ -108,15 +108,15 @@ class Replies:
         samples.append(max(0.0, took - sum(to_us) / 2))
         self.pace.answered(late=samples[-1] > min(samples) + WAITED or samples[-1] > LATEST / 2)
         took = min(samples)
-        self._gathered[answer.about] = lambda: self._carry_out(event, answer.then(round(took * 1e6)), whose)
+        self._gathered[answer.about, event.switch_id, event.packet.in_port] = lambda: self._carry_out(event, answer.then(round(took * 1e6)), whose)
         self.follow_proved()
 
     def worked(self, seconds: float) -> None:
         """So long it took to follow what was learned. If that is long, what is proved from now on is gathered for as long: to
         follow a thousand links at once takes hardly longer than ten.
         """
-        if seconds > LONG:
-            self._gather_until = max(self._gather_until, self._passed() + min(seconds, LONGEST))
+        if seconds > LONG and not self._gathered:               # what is gathered already does not wait for longer
+            self._gather_until = self._passed() + min(seconds, LONGEST)
 
     @property
     def gathering(self) -> bool:

@@ -85,6 +85,8 @@ def test_what_is_proved_while_paths_take_long_is_gathered_and_followed_together(
     for port in (1, 2):
         site.wires.join(a, port, b, port)
     site.net.until(lambda: len(replies._gathered) == 4)
+    clock[0] = 2.9
+    site.net.hadron.desk.call(replies.worked, 3.0)                  # again, and so on: they wait for no longer
     assert not site.links()
     b.unport(2)                                                     # it goes before it is known
     site.net.until(lambda: site.net.hadron.model.get("interface", f"{dpid(2)}:2") is None)

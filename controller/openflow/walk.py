@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from controller.openflow import decode, packets
 from controller.openflow.actions import PORT_CONTROLLER, PORT_IN_PORT, PORT_LOCAL
@@ -18,59 +18,17 @@ from controller.openflow.buckets import Bucket, action_set
 from controller.openflow.classify import Rule, Tables
 from controller.openflow.conntrack import Conntrack, clear
 from controller.openflow.fields import ETH_IPV4, ETH_IPV6, ETH_MPLS, ETH_MPLS_MULTICAST
-from controller.openflow.flow import FlowKey
 from controller.openflow.group import Entry
 from controller.openflow.packet_in import APPLY_ACTION, GROUP, INVALID_TTL
 from controller.openflow.packets import Packet
 from controller.openflow.pipeline import Pipeline
 from controller.openflow.text import CT_STATES, Names, action_text, match_parts, port_text
+from controller.openflow.walked import Punt, Sent, Walk
 
 _DEEPEST = 64           # resubmits backwards and groups within each other (Open vSwitch's MAX_DEPTH)
 _MOST_RESUBMITS = 4096  # in all (its MAX_RESUBMITS)
 _MOST_ROUNDS = 6        # times a packet may come back from connection tracking (the userspace's MAX_RECIRC_DEPTH)
 _HIGHEST_PORT = 0xFFFFFF00
-
-
-class Sent(NamedTuple):
-    """A packet that left through a port."""
-
-    port: int
-    packet: Packet
-    queue: int = 0
-
-
-class Punt(NamedTuple):
-    """A packet that went to the controller, with registers and all; `reason` as in packet_in. `refused`: it is only told
-    of, and dropped."""
-
-    cookie: int
-    table: int
-    reason: int
-    max_len: int
-    packet: Packet
-    refused: bool = False
-
-
-class Walk:
-    """What became of a packet: `sent`, `punted`, why it was dropped where a flow says so, and the way it took.
-
-    `ambiguous` names pairs of flows of one priority that both match: a switch may take either.
-    """
-
-    def __init__(self) -> None:
-        self.sent: list[Sent] = []
-        self.punted: list[Punt] = []
-        self.drops: list[str] = []
-        self.lines: list[str] = []
-        self.ambiguous: list[tuple[FlowKey, FlowKey]] = []
-
-    @property
-    def ports(self) -> list[int]:
-        """The ports it left through, sorted."""
-        return sorted(each.port for each in self.sent)
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines)
 
 
 Choice = Callable[[int, tuple[Bucket, ...]], int]
@@ -178,35 +136,20 @@ class _Walker:
                 self.output(port, max_len, rule, packet, depth, reason)
             case decode.Tell(meter, max_len):
                 self.tell(meter, max_len, rule, packet, depth, reason)
-            case decode.SetField(field, value, mask):
-                if packets.has(packet, field):
-                    packets.write(packet, field, value, mask)
-            case decode.Move(source, source_bit, target, target_bit, bits):
-                if packets.has(packet, source) and packets.has(packet, target):
-                    value = packets.read(packet, source, source_bit, bits)
-                    packets.write(packet, target, value << target_bit, (1 << bits) - 1 << target_bit)
-            case decode.Larger(size, field, bit):
-                packets.write(packet, field, (packet.get("length", 0) > size) << bit, 1 << bit)
             case decode.Track():
                 self.track(action, packet, depth)
-            case decode.Untrack():
-                clear(packet)
             case decode.Clone(then):
                 self.clone(then, rule, packet, depth)
             case decode.Resubmit(table):
                 self.resubmit(table, rule, packet, depth)
             case decode.ToGroup(number):
                 self.group(number, rule, packet, depth)
-            case decode.SetQueue(number):
-                packet["queue"] = number
-            case decode.Encap(kind):
-                packets.encap(packet, kind)
-            case decode.Decap():
-                packets.decap(packet)
             case decode.Plain(name, argument):
                 return self.plain(name, argument, rule, packet, depth)
             case decode.Unknown() | decode.Conjunction():
                 raise ValueError(f"{action_text(action, self.names)} cannot be walked")
+            case _:
+                _rewrite(action, packet)
         return True
 
     def clone(self, then: tuple[decode.Action, ...], rule: Rule, packet: Packet, depth: int) -> None:
@@ -350,6 +293,28 @@ class _Walker:
 _HIDDEN = frozenset({*(f"{protocol}_{end}" for protocol in ("tcp", "udp", "sctp") for end in ("src", "dst")),
                      "icmpv4_type", "icmpv4_code", "icmpv6_type", "icmpv6_code"})
 _FIRST_FRAGMENT = 1
+
+
+def _rewrite(action: decode.Action, packet: Packet) -> None:
+    """Carry out an action that changes nothing but the packet."""
+    match action:
+        case decode.SetField(field, value, mask):
+            if packets.has(packet, field):
+                packets.write(packet, field, value, mask)
+        case decode.Move(source, source_bit, target, target_bit, bits):
+            if packets.has(packet, source) and packets.has(packet, target):
+                value = packets.read(packet, source, source_bit, bits)
+                packets.write(packet, target, value << target_bit, (1 << bits) - 1 << target_bit)
+        case decode.Larger(size, field, bit):
+            packets.write(packet, field, (packet.get("length", 0) > size) << bit, 1 << bit)
+        case decode.Untrack():
+            clear(packet)
+        case decode.SetQueue(number):
+            packet["queue"] = number
+        case decode.Encap(kind):
+            packets.encap(packet, kind)
+        case decode.Decap():
+            packets.decap(packet)
 
 
 def _shown(packet: Packet) -> Packet:

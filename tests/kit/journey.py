@@ -11,7 +11,8 @@ from controller.openflow import decode, packets
 from controller.openflow.actions import PORT_CONTROLLER, PORT_LOCAL
 from controller.openflow.fields import FIELDS, number
 from controller.openflow.packets import HEADERS
-from controller.openflow.walk import Punt, walk
+from controller.openflow.walk import walk
+from controller.openflow.walked import Punt
 from tests.kit import frames
 from tests.kit.wires import PRESENT, Outsider, across, uplink_at
 from topology.binding import holder

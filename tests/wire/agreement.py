@@ -6,7 +6,8 @@ from typing import Any
 
 from controller.openflow import Flow, ct, delete, match, move, output, text
 from controller.openflow.actions import PORT_CONTROLLER
-from controller.openflow.walk import Conntrack, Tables, Walk, walk
+from controller.openflow.walk import Conntrack, Tables, walk
+from controller.openflow.walked import Walk
 from tests.kit.dummy_ovs import Bridge, DummyOvs
 from tests.kit.fields import fields
 from tests.wire.corpus import FIRST, PIPELINE, SECOND

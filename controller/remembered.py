@@ -16,6 +16,7 @@ import os
 import pickle
 import signal
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -108,25 +109,29 @@ class _Unpickler(pickle.Unpickler):
         return super().find_class(module, name)
 
 
+def _proof(digest: bytes, key: bytes) -> bytes:
+    return hashlib.blake2b(digest, key=key, digest_size=MARK).digest()
+
+
 class _Proving:
     """Writes to a descriptor, and proves at the end that nothing of it was changed."""
 
     def __init__(self, descriptor: int, head: bytes, key: bytes, parent: int) -> None:
-        self._descriptor, self._parent = descriptor, parent
-        self._proof = hashlib.blake2b(key=key, digest_size=MARK)
+        self._descriptor, self._parent, self._key = descriptor, parent, key
+        self._digest = hashlib.blake2b()
         self.write(head)
 
     def write(self, data: Any) -> int:
         if self._parent and os.getppid() != self._parent:
             raise InterruptedError("nobody waits for it any more")
-        self._proof.update(data)
+        self._digest.update(data)
         left = memoryview(data)
         while left:
             left = left[os.write(self._descriptor, left):]
         return len(data)
 
     def end(self) -> None:
-        os.write(self._descriptor, self._proof.digest())
+        os.write(self._descriptor, _proof(self._digest.digest(), self._key))
 
 
 class Unremembered:
@@ -163,20 +168,30 @@ class Remembered(Unremembered):
         self._landmarks, self._head = list(landmarks), MAGIC + fingerprint
         self._child, self._next = 0, NEVER
         self._since: float | None = None            # when the first change came that the file lacks
+        self._fetched, self._digest = b"", b""
+        self._fetching = threading.Thread(target=self._fetch, name="answers", daemon=True)
+        self._fetching.start()
         self._busy = False                          # whether something has changed within this second
         self._due = False
 
     # ---- reading
+    def _fetch(self) -> None:
+        """In a thread: disk and digest need no lock of Python's, and the store is loaded meanwhile."""
+        with suppress(OSError):
+            data = self.path.read_bytes()
+            if data.startswith(self._head):
+                self._fetched, self._digest = data, hashlib.blake2b(memoryview(data)[:-MARK]).digest()
+            else:
+                log.info("%s: of another version: all is compiled anew", self.path)
+
     def take_back(self) -> Rows | None:
         began = time.monotonic()
-        try:
-            data = self.path.read_bytes()
-        except OSError:
+        self._fetching.join()
+        data, self._fetched = self._fetched, b""
+        if not data:
             return None
-        end = len(data) - MARK
-        proof = hashlib.blake2b(memoryview(data)[:max(end, 0)], key=self.key, digest_size=MARK).digest()
-        if not data.startswith(self._head) or data[end:] != proof:
-            log.info("%s: of another version or store, or damaged: all is compiled anew", self.path)
+        if data[-MARK:] != _proof(self._digest, self.key):
+            log.info("%s: of another store, or damaged: all is compiled anew", self.path)
             return None
         file = io.BytesIO(data)
         file.seek(len(self._head))

@@ -15,7 +15,7 @@ from apps.pipeline import PIPELINE
 from controller import main
 from controller.app import RULES, TALLIES, declared
 from controller.compile import Compiler
-from controller.remembered import MAGIC, MARK, Remembered, fingerprint
+from controller.remembered import MAGIC, MARK, Remembered, _proof, fingerprint
 from tests.kit.worlds import World, two_tenants
 
 VERSION = b"v" * MARK
@@ -78,7 +78,7 @@ class Evil:
 def test_it_can_name_nothing_that_is_not_hadrons_own(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     data = MAGIC + VERSION + pickle.dumps(Evil())
-    (tmp_path / "answers").write_bytes(data + hashlib.blake2b(data, key=b"secret", digest_size=MARK).digest())
+    (tmp_path / "answers").write_bytes(data + _proof(hashlib.blake2b(data).digest(), b"secret"))
     assert remembered(tmp_path / "answers", world).take_back() is None
     assert not (tmp_path / "evil").exists()
 

@@ -84,7 +84,7 @@ def restarted(hadron: Hadron, change: Callable[[], Any] = lambda: None) -> dict[
     serving = time.monotonic() - began
     change()
     changed = time.monotonic() - began
-    found = until(lambda: len(in_step(hadron)) == HOSTS and in_step(hadron))
+    found = until(lambda: len(in_step(hadron)) == HOSTS and in_step(hadron), pause=0.05)
     took, used = time.monotonic() - began, hadron.computed()
     entries = sum(one["last_read"][what] for one in found for what in ("alien", "missing", "altered"))
     return {"serving_s": round(serving, 2), "change_answered_s": round(changed, 2), "in_step_s": round(took, 2),

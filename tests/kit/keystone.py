@@ -30,7 +30,8 @@ class Keystone:
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.admin = self.token("admin", {"project": {"name": "admin", "domain": {"id": "default"}}})
-        self.ids: dict[str, str] = {}
+        self.ids: dict[str, str] = {}           # of projects
+        self.users: dict[str, str] = {}
         self.roles = {one["name"]: one["id"] for one in self.ask("GET", "/roles")["roles"]}
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
@@ -52,6 +53,13 @@ class Keystone:
             auth["scope"] = {"project": {"id": scope}} if isinstance(scope, str) else scope
         return str(self._ask("POST", "/auth/tokens", {"auth": auth}, {})[1]["X-Subject-Token"])
 
+    def network(self, url: str) -> None:
+        """The network service is there."""
+        service = self.ask("POST", "/services", {"service": {"type": "network", "name": "hadron"}})["service"]["id"]
+        for interface in ("public", "internal", "admin"):
+            self.ask("POST", "/endpoints", {"endpoint": {
+                "service_id": service, "interface": interface, "region_id": "RegionOne", "url": url}})
+
     def project(self, name: str) -> str:
         """A new project; its id."""
         made = self.ask("POST", "/projects", {"project": {"name": name, "domain_id": "default"}})
@@ -60,13 +68,19 @@ class Keystone:
 
     def user(self, name: str, role: str, project: str | None = None) -> str:
         """A user, new or not, with a role in a project, or in the system; the id."""
-        if name not in self.ids:
+        if name not in self.users:
             made = self.ask("POST", "/users", {"user": {"name": name, "domain_id": "default",
                                                         "password": PASSWORD.format(name)}})
-            self.ids[name] = made["user"]["id"]
+            self.users[name] = made["user"]["id"]
         where = f"/projects/{project}" if project else "/system"
-        self.ask("PUT", f"{where}/users/{self.ids[name]}/roles/{self.roles[role]}")
-        return self.ids[name]
+        self.ask("PUT", f"{where}/users/{self.users[name]}/roles/{self.roles[role]}")
+        return self.users[name]
+
+
+def options(url: str) -> dict[str, str]:
+    """What Hadron's configuration says of a Keystone, where it is the user hadron of project services."""
+    return {"auth_url": url, "username": "hadron", "password": PASSWORD.format("hadron"),
+            "project_name": "services", "user_domain_id": "default", "project_domain_id": "default"}
 
 
 @contextmanager

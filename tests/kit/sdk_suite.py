@@ -56,21 +56,21 @@ def names() -> list[str]:
 
 
 def clouds(auth_url: str, password: str) -> dict[str, Any]:
-    """The configuration of clients (clouds.yaml) that the tests want; everybody has the same password."""
+    """The configuration of clients (clouds.yaml) that the tests want; `password` is everybody's, with {} for the name."""
     found = {}
     for cloud, (user, project) in CLOUDS.items():
         scope = {"project_name": project, "project_domain_id": "default"} if project else {"system_scope": "all"}
         found[cloud] = {"region_name": "RegionOne", "auth": {
-            "auth_url": auth_url, "username": user, "password": password, "user_domain_id": "default", **scope}}
+            "auth_url": auth_url, "username": user, "password": password.format(user), "user_domain_id": "default", **scope}}
     return {"clouds": found}
 
 
-def run(folder: Path, auth_url: str, password: str, *only: str) -> dict[str, list[str]]:
-    """[outcome, why] by test; `only` names modules, classes or tests."""
+def run(folder: Path, auth_url: str, password: str, *only: str, user: str = "devstack") -> dict[str, list[str]]:
+    """[outcome, why] by test; `only` names modules, classes or tests; `user` is the cloud of who is no operator."""
     config, told = folder / "clouds.yaml", folder / "outcomes.json"
     config.write_text(yaml.safe_dump(clouds(auth_url, password)))
     environment = {**{name: value for name, value in os.environ.items() if not name.startswith("OS_")},
-                   "OS_CLIENT_CONFIG_FILE": str(config), "OS_TEST_TIMEOUT": "120", "OS_LOG_CAPTURE": "1",
+                   "OS_CLIENT_CONFIG_FILE": str(config), "OPENSTACKSDK_DEMO_CLOUD": user, "OS_TEST_TIMEOUT": "120", "OS_LOG_CAPTURE": "1",
                    "PYTHONWARNINGS": "ignore"}
     done = subprocess.run([sys.executable, "-m", "tests.kit.sdk_suite", str(told), *only], cwd=ROOT, env=environment,
                           capture_output=True, text=True, timeout=280)

@@ -34,10 +34,10 @@ class Devstack:
 
 @contextmanager
 def devstack(**more: Any) -> Iterator[Devstack]:
-    """One of one host, to which WIRES lead; `more` is configuration."""
+    """One of one host, to which WIRES lead; `more` is configuration. With `auth` in it, somebody else says who is who."""
     users = [{"name": name, "password": hashed(PASSWORD, CHEAP), **entry} for name, entry in _ROLES.items()]
-    with fabric(identity="127.0.0.1:0", auth={"mode": "identity", "users": users},
-                **{"settings": SETTINGS, **more}) as running:
+    own = {} if "auth" in more else {"identity": "127.0.0.1:0", "auth": {"mode": "identity", "users": users}}
+    with fabric(**{"settings": SETTINGS, **own, **more}) as running:
         running.host("host1")
         for number, wire in enumerate(WIRES, 1):
             running.learn("host1", ("uplink", {

@@ -20,11 +20,6 @@ needs_keystone = pytest.mark.skipif(not keystone.there(), reason="`make test` in
 ROLES = ("admin", "manager", "member", "reader")
 
 
-def options(url: str) -> dict:
-    return {"auth_url": url, "username": "hadron", "password": keystone.PASSWORD.format("hadron"),
-            "project_name": "services", "user_domain_id": "default", "project_domain_id": "default"}
-
-
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A Keystone with a user for each role in project red, and one for the system; Hadron believes it."""
@@ -36,7 +31,7 @@ def place(tmp_path_factory):
         real.user("bluebob", "member", real.project("blue"))
         real.user("auditor", "reader")
         config = read({"store": "memory", "rest": "127.0.0.1:0", "openflow": "127.0.0.1:0", "ovsdb": "127.0.0.1:0",
-                       "auth": {"mode": "keystone", "keystone": options(real.url), "cache_seconds": 0}})
+                       "auth": {"mode": "keystone", "keystone": keystone.options(real.url), "cache_seconds": 0}})
         with contextlib.closing(Hadron(config).start()) as hadron:
             yield real, hadron
 
@@ -111,7 +106,7 @@ def test_a_revoked_token_a_lost_role_and_a_disabled_user_are_out_at_once(place):
 def test_an_expired_token_is_out_even_if_it_was_remembered(place, tmp_path):
     """A token that Keystone gave an hour ago, as its database would have it: made with its own key, in the past."""
     real, hadron = place
-    config = {"mode": "keystone", "keystone": options(real.url), "cache_seconds": 300}
+    config = {"mode": "keystone", "keystone": keystone.options(real.url), "cache_seconds": 300}
     remembering = authenticator(config, address="127.0.0.1")
     token = real.token("red-member", real.ids["red"])
 
@@ -135,10 +130,7 @@ def test_an_expired_token_is_out_even_if_it_was_remembered(place, tmp_path):
 @needs_keystone
 def test_the_command_finds_hadron_in_keystones_catalog(place):
     real, hadron = place
-    service = real.ask("POST", "/services", {"service": {"type": "network", "name": "hadron"}})["service"]["id"]
-    for interface in ("public", "internal", "admin"):
-        real.ask("POST", "/endpoints", {"endpoint": {"service_id": service, "interface": interface, "region_id": "RegionOne",
-                                                     "url": f"http://127.0.0.1:{hadron.rest.port}"}})
+    real.network(f"http://127.0.0.1:{hadron.rest.port}")
     run = Openstack.by_password(f"{real.url}/v3", "red-manager", keystone.PASSWORD.format("red-manager"), "red")
     made = run("network create by-command")
     assert made["project_id"] == real.ids["red"]
@@ -147,7 +139,7 @@ def test_the_command_finds_hadron_in_keystones_catalog(place):
 
 
 def test_a_keystone_that_is_gone_is_503_and_not_an_open_door():
-    gone = authenticator({"mode": "keystone", "keystone": options("http://127.0.0.1:1")}, address="127.0.0.1")
+    gone = authenticator({"mode": "keystone", "keystone": keystone.options("http://127.0.0.1:1")}, address="127.0.0.1")
     with pytest.raises(Answered) as refused:
         gone(Request.blank("/v2.0/networks", headers={"X-Auth-Token": "anything"}))
     assert refused.value.status == 503
@@ -158,7 +150,7 @@ def test_a_keystone_that_is_gone_is_503_and_not_an_open_door():
 
 @pytest.mark.parametrize("config, text", [
     ({}, "auth.keystone"), ({"keystone": {}}, "auth.keystone"), ({"keystone": "http://x"}, "auth.keystone"),
-    ({"keystone": options("http://x"), "cache_seconds": 3600}, "cache_seconds"), ({"users": []}, "auth.users")])
+    ({"keystone": keystone.options("http://x"), "cache_seconds": 3600}, "cache_seconds"), ({"users": []}, "auth.users")])
 def test_a_wrong_configuration_is_named(config, text):
     with pytest.raises(ValueError, match=text) as wrong:
         authenticator({"mode": "keystone", **config}, address="127.0.0.1")

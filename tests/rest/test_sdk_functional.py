@@ -2,7 +2,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import openstack
 import pytest
@@ -10,21 +13,69 @@ import yaml
 
 from rest.extensions import EXTENSIONS
 from rest.unserved import UNSERVED
-from tests.kit import sdk_suite
+from tests.kit import keystone, sdk_suite
 from tests.rest.devstack import PASSWORD, Devstack
+from tests.rest.devstack import devstack as running_devstack
 
+WITH_KEYSTONE = "passes_with_keystone"
 TABLE = Path(__file__).with_name("sdk_functional.yaml")
 
 
 @pytest.fixture(scope="module")
 def outcomes(devstack: Devstack, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    url = devstack.auth_url
-    said = sdk_suite.clouds(url, PASSWORD)["clouds"]["devstack-admin"]
+    with operator(devstack.auth_url, PASSWORD) as network:
+        lead_outside(network)
+    return sdk_suite.run(tmp_path_factory.mktemp("sdk"), devstack.auth_url, PASSWORD)
+
+
+@contextmanager
+def operator(url: str, password: str) -> Iterator[Any]:
+    """What openstacksdk does with networks on the operator's behalf."""
+    said = sdk_suite.clouds(url, password)["clouds"]["devstack-admin"]
     with openstack.connect(load_envvars=False, load_yaml_config=False, **said) as cloud:
-        public = cloud.network.create_network(name="public", is_router_external=True, provider_network_type="flat",
-                                              provider_physical_network="public")
-        cloud.network.create_subnet(network_id=public.id, ip_version=4, cidr="172.24.4.0/24", is_dhcp_enabled=False)
-    return sdk_suite.run(tmp_path_factory.mktemp("sdk"), url, PASSWORD)
+        yield cloud.network
+
+
+def lead_outside(network: Any, **more: Any) -> None:
+    """There is an external network."""
+    public = network.create_network(name="public", is_router_external=True, provider_network_type="flat",
+                                    provider_physical_network="public", **more)
+    network.create_subnet(network_id=public.id, ip_version=4, cidr="172.24.4.0/24", is_dhcp_enabled=False)
+
+
+@pytest.fixture(scope="module")
+def with_keystone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., dict[str, list[str]]]]:
+    """Runs tests with a real Keystone beside; before each run there are no ranges that another has left behind."""
+    folder = tmp_path_factory.mktemp("keystone")
+    with keystone.keystone(folder) as real, running_devstack(auth={"mode": "keystone", "keystone": people(real)}) as cloud:
+        real.network(cloud.fabric.url)
+        with operator(real.url + "/v3", keystone.PASSWORD) as network:
+            lead_outside(network, is_default=True)
+            network.create_subnet_pool(name="default", is_default=True, is_shared=True, prefixes=["10.64.0.0/10"], default_prefix_length=24)
+
+            def run(*only: str, user: str) -> dict[str, list[str]]:
+                for one in network.network_segment_ranges(name="test_name"):
+                    network.delete_network_segment_range(one)
+                return sdk_suite.run(folder, real.url + "/v3", keystone.PASSWORD, *(f"{sdk_suite.SUITE}.{one}" for one in only), user=user)
+            yield run
+
+
+def people(real: keystone.Keystone) -> dict[str, str]:
+    """The users that the tests want, and Hadron's own; what Hadron's configuration says."""
+    real.user("hadron", "service", real.project("services"))
+    admin = next(one["id"] for one in real.ask("GET", "/projects?name=admin")["projects"])
+    for name in ("demo", "alt"):
+        real.user(name, "member", real.project(name))
+    for project in (admin, real.ids["demo"], None):
+        real.user("root", "admin", project)
+    return keystone.options(real.url)
+
+
+@pytest.mark.skipif(not keystone.there(), reason="`make test` installs a Keystone; it is not there")
+@pytest.mark.parametrize("row", yaml.safe_load(TABLE.read_text())[WITH_KEYSTONE], ids=lambda row: row["tests"][0])
+def test_what_is_keystones_or_the_operators_to_do_works_with_them(with_keystone: Callable[..., dict[str, list[str]]], row: dict[str, Any]) -> None:
+    found = with_keystone(*row["tests"], user=row["user"])
+    assert found and {name: why for name, (came, why) in found.items() if came != "passed"} == {}
 
 
 def expected(outcome: str) -> list[tuple[re.Pattern[str], str]]:

@@ -1,7 +1,8 @@
 """Statistics: what ports have sent and received, in all or between two moments, by steps, and what that is in a second.
 
     tx    what a machine has sent into its port, before anything judges it
-    rx    what was handed to a machine, after everything has judged it
+    rx    what was handed to a machine, after everything has judged it; with what its own limit of what it receives then drops,
+          as Open vSwitch counts a packet for every flow of its way
     dropped    what was refused of either, by reason, of ports that are watched or that a log is about (`logs.py`)
 
 The flows that count are others' (`count(...)` in `switching.py`, `limits.py`); `controller/stats.py` keeps what they count.

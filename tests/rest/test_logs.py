@@ -2,11 +2,13 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 
 from controller.journal import Journal
+from controller.store import StoreError
 from controller.store.entries import OF_PORT, Entries
 from rest.cli import main as hadron
 from tests.kit.served import Client
@@ -123,6 +125,32 @@ def test_packets_alike_within_a_minute_are_one_entry_that_counts_them(tmp_path: 
     assert [(one["times"], one["source_port"]) for one in drops] == [(61, 60), (39, 99)]
     assert (drops[0]["created_at"], drops[0]["updated_at"]) == ("1970-01-01T00:16:40Z", "1970-01-01T00:17:40Z")
     assert len(kept) == 102, "each connection that was allowed is one"
+
+
+def test_a_disk_that_takes_nothing_stops_neither_the_journal_nor_who_notes(tmp_path: Any) -> None:
+    class Full(Entries):
+        """Takes nothing at first."""
+
+        refusing = True
+
+        def save(self, *what: Any) -> list[int]:
+            if self.refusing:
+                self.refusing = False
+                raise StoreError("disk full")
+            return super().save(*what)
+
+    journal = Journal(Full(tmp_path / "entries"))
+    note(journal, 1000.0)
+    deadline = time.monotonic() + 20
+    while not list(journal.entries()) and time.monotonic() < deadline:
+        note(journal, 1001.0)
+    assert list(journal.entries()), "what comes later is kept"
+    journal.close()
+    kept = Entries(tmp_path / "entries")
+    (tmp_path / "other").write_bytes(b"no database" * 100)
+    with pytest.raises(StoreError):
+        Entries(tmp_path / "other")
+    assert kept.find(None, None)
 
 
 def test_the_newest_of_each_port_are_kept_over_a_restart_and_other_ports_lose_nothing(tmp_path: Any) -> None:

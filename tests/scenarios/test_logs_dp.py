@@ -106,6 +106,22 @@ def test_a_flood_is_counted_by_the_packet_and_told_of_as_far_as_its_meter_lets_i
     assert 0 < entry["times"] <= AT_ONCE + EACH_SECOND * (seconds + 1) and "allows udp/9" in entry["reason"]
 
 
+def test_entries_and_logs_are_there_after_hadron_was_killed(stage: Stage, own: str) -> None:
+    knock = frames.tcp(stage.client.mac, stage.server.mac, stage.client.ip, stage.server.ip, 40000, 111)
+    stage.client.nic.send(knock)
+    before = wait(lambda: stage.entries(destination_port=111), "not told", 20)
+    stage.site.hadron.kill()
+    stage.site.hadron.start()
+    assert stage.entries(destination_port=111) == before
+    wait(lambda: stage.site.ask("GET", "/v2.0/agents?alive=true")["agents"], "no switch is back", 20)
+
+    def told_again() -> bool:
+        stage.client.nic.send(knock)
+        return len(stage.entries(destination_port=111)) > len(before)
+
+    wait(told_again, "not told after the restart", 20)
+
+
 def test_what_is_allowed_passes_and_is_told_once_for_each_connection(stage: Stage) -> None:
     id = stage.log(target_id=stage.server.id, event="ACCEPT")
     known = {one["id"] for one in stage.entries(event="ACCEPT")}

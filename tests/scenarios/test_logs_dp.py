@@ -84,7 +84,7 @@ def test_a_connection_attempt_to_a_closed_port_is_told_within_a_second(stage: St
 
 
 def test_a_flood_is_counted_by_the_packet_and_told_of_as_far_as_its_meter_lets_it(stage: Stage, own: str) -> None:
-    (loud,) = stage.site.machines(Wish("loud", stage.network, 1, 13), addresses=False)
+    (loud,) = stage.site.machines(Wish("loud", stage.network, 2, 13), addresses=False)
     stage.site.ask("POST", "/v2.0/watches", {"watch": {"port_id": loud.id, "project_id": "red"}})
     before, told, began = stage.dropped(), stage.punts(), time.monotonic()
     frame = frames.udp(loud.mac, stage.server.mac, loud.ip, stage.server.ip, 40000, 9, b"flood")
@@ -95,12 +95,12 @@ def test_a_flood_is_counted_by_the_packet_and_told_of_as_far_as_its_meter_lets_i
     took = time.monotonic() - began
 
     def counted() -> bool:
-        """All that the switch has taken from the flooder, and what that is does not grow any more, as the card's ring may lose some."""
+        """All that the switch has taken from the flooder, whose card's ring may lose some."""
         return stage.said(loud) > RATE / 10 and stage.dropped() - before == stage.said(loud)
 
-    wait(counted, "the counters of the two hosts differ", 40)
+    wait(counted, "not all that was said is counted as dropped", 60)
     seconds = time.monotonic() - began
-    assert FLOOD / took > RATE / 2, f"{FLOOD / took} packets a second are no flood"
+    assert FLOOD / took > RATE / 10, f"{FLOOD / took} packets a second are no flood"
     assert 0 < stage.punts() - told <= AT_ONCE + EACH_SECOND * (seconds + 1)
     (entry,) = stage.entries(destination_port=9)
     assert 0 < entry["times"] <= AT_ONCE + EACH_SECOND * (seconds + 1) and "allows udp/9" in entry["reason"]

@@ -3,10 +3,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
+from controller.switch.filling import WORTH
 from scenarios.vm import VM
+from tests.bench.many import create_ports, make_network, plug_dummies, wait_active
 from tests.faults.fabric import Fabric, Written, until
 
 pytestmark = pytest.mark.root
@@ -43,6 +46,31 @@ def test_a_restarted_vswitchd_has_all_its_flows_again_at_once(fabric: Fabric, ki
     took = time.monotonic() - began
     print(f"\nvswitchd {'killed' if kill else 'restarted'}: up after {up:.3f} s, all {len(before['flows'])} flows after {took:.3f} s")
     assert took < 5
+
+
+@pytest.fixture
+def crowd(fabric: Fabric) -> Iterator[list[dict[str, Any]]]:
+    """So many ports on one host that its entries are worth sharing out to lanes; they go again."""
+    host, ask = fabric.host(2), fabric.hadron.request
+    ports = create_ports(fabric.hadron, make_network(fabric.hadron), WORTH // 20)
+    plug_dummies(host, ports)
+    yield ports
+    devices = host.vsctl("--bare", "--columns=name", "find", "Interface", "type=dummy").split()
+    host.vsctl(*[word for device in devices for word in ("--", "del-port", device)][1:], timeout=60)
+    for port in ports:
+        ask("DELETE", f"/v2.0/ports/{port['id']}")
+    assert ask("DELETE", f"/v2.0/networks/{ports[0]['network_id']}")[0] == 204
+    until(fabric.whole, what="whole without the crowd", within=60)
+
+
+def test_a_full_switch_whose_vswitchd_dies_is_filled_by_its_lanes_and_nothing_is_wrong_with_it(
+        fabric: Fabric, crowd: list[dict[str, Any]]) -> None:
+    wait_active(fabric.hadron, len(crowd))
+    before = fabric.installed(2)
+    assert len(before["flows"]) > WORTH
+    fabric.host(2).restart_vswitchd(kill=True)
+    until(lambda: fabric.in_step(2) and fabric.installed(2) == before, within=60)
+    assert fabric.wrong() == []
 
 
 def test_a_database_server_that_dies_is_followed_again(fabric: Fabric, machines: list[VM]) -> None:

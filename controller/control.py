@@ -37,7 +37,7 @@ from controller.store import StoreError
 from controller.switch import events
 from controller.switch.host_facts import HostFacts
 from controller.switch.sparing import Sparing
-from controller.switch.sync import Difference, difference, examples, held
+from controller.switch.sync import Difference, agrees, difference, examples, held
 from controller.switch_ports import SwitchPorts
 from controller.tidings import Tidings
 from controller.vigil import Vigil
@@ -278,7 +278,7 @@ class Control:
             standing.asked = standing.first is not None
             return
         foreseen = self._foreseen.pop(event.switch_id, None)
-        as_foreseen = foreseen is not None and foreseen is event.coming and not event.have
+        as_foreseen = foreseen is not None and foreseen is event.coming and agrees(event.have, foreseen)
         desired: Mapping[Any, Any] = event.coming if as_foreseen else self.compiler.desired(event.switch_id)
         if standing.first is None:
             self.rollout.gone(event.switch_id, self.passed())          # it is told everything at once

@@ -59,6 +59,11 @@ def difference(
     return found
 
 
+def agrees(have: Have, entries: Mapping[Key, Entry | None]) -> bool:
+    """Whether a switch holds nothing that is not among these entries, as they are."""
+    return all((entry := entries.get(key)) is not None and (entry.cookie, entry.body) == held for key, held in have.items())
+
+
 def held(entries: Mapping[Key, Entry | None]) -> dict[Key, tuple[int, bytes]]:
     """What a switch will hold that is told to hold these entries."""
     return {key: (entry.cookie, entry.body) for key, entry in entries.items() if entry is not None}

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from controller.switch.events import PortChanged, SwitchConfirmed, SwitchGreeted, SwitchRead
-from controller.switch.sync import difference
+from controller.switch.sync import agrees, difference
 from tests.kit.fake_switch import FakeSwitches
 from tests.switch.desk import Desk
 from tests.switch.entries import blocked, entries, flood, flow, flows, installed, limit, to_group, to_meter
@@ -148,3 +148,10 @@ def test_the_switch_says_what_it_is_through_the_framework() -> None:
         desk.know(A)
         fakes.add(A)
         desk.until(lambda: desk.row(A).get("description") == "Hadron fake 1")
+
+
+def test_a_switch_that_holds_a_part_of_what_is_coming_agrees_with_it_and_any_other_does_not() -> None:
+    coming = {**flows(5), **entries(limit(1, 5))}
+    assert agrees({}, coming) and agrees(installed(entries(limit(1, 5))), coming) and agrees(installed(coming), coming)
+    assert not agrees(installed(entries(limit(1, 6))), coming) and not agrees(installed(flows(6)), coming)
+    assert not agrees(installed(flows(1)), dict.fromkeys(flows(1)))

@@ -9,7 +9,7 @@ import pytest
 
 from controller.switch.filling import WORTH
 from scenarios.vm import VM
-from tests.bench.many import create_ports, make_network, plug_dummies, wait_active
+from tests.bench.many import create_ports, make_network, plug_dummies
 from tests.faults.fabric import Fabric, Written, until
 
 pytestmark = pytest.mark.root
@@ -65,9 +65,9 @@ def crowd(fabric: Fabric) -> Iterator[list[dict[str, Any]]]:
 
 def test_a_full_switch_whose_vswitchd_dies_is_filled_by_its_lanes_and_nothing_is_wrong_with_it(
         fabric: Fabric, crowd: list[dict[str, Any]]) -> None:
-    wait_active(fabric.hadron, len(crowd))
+    until(lambda: len(fabric.installed(2)["flows"]) > WORTH, what=f"flows of {len(crowd)} ports", within=60)
+    until(lambda: fabric.in_step(2) and fabric.whole(), within=60)
     before = fabric.installed(2)
-    assert len(before["flows"]) > WORTH
     fabric.host(2).restart_vswitchd(kill=True)
     until(lambda: fabric.in_step(2) and fabric.installed(2) == before, within=60)
     assert fabric.wrong() == []

@@ -48,31 +48,6 @@ def test_a_restarted_vswitchd_has_all_its_flows_again_at_once(fabric: Fabric, ki
     assert took < 5
 
 
-@pytest.fixture
-def crowd(fabric: Fabric) -> Iterator[list[dict[str, Any]]]:
-    """So many ports on one host that its entries are worth sharing out to lanes; they go again."""
-    host, ask = fabric.host(2), fabric.hadron.request
-    ports = create_ports(fabric.hadron, make_network(fabric.hadron), WORTH // 20)
-    plug_dummies(host, ports)
-    yield ports
-    devices = host.vsctl("--bare", "--columns=name", "find", "Interface", "type=dummy").split()
-    host.vsctl(*[word for device in devices for word in ("--", "del-port", device)][1:], timeout=60)
-    for port in ports:
-        ask("DELETE", f"/v2.0/ports/{port['id']}")
-    assert ask("DELETE", f"/v2.0/networks/{ports[0]['network_id']}")[0] == 204
-    until(fabric.whole, what="whole without the crowd", within=60)
-
-
-def test_a_full_switch_whose_vswitchd_dies_is_filled_by_its_lanes_and_nothing_is_wrong_with_it(
-        fabric: Fabric, crowd: list[dict[str, Any]]) -> None:
-    until(lambda: len(fabric.installed(2)["flows"]) > WORTH, what=f"flows of {len(crowd)} ports", within=60)
-    until(lambda: fabric.in_step(2) and fabric.whole(), within=60)
-    before = fabric.installed(2)
-    fabric.host(2).restart_vswitchd(kill=True)
-    until(lambda: fabric.in_step(2) and fabric.installed(2) == before, within=60)
-    assert fabric.wrong() == []
-
-
 def test_a_database_server_that_dies_is_followed_again(fabric: Fabric, machines: list[VM]) -> None:
     host = fabric.host(2)
     before, written = fabric.installed(2), Written(host)
@@ -256,3 +231,30 @@ def test_a_host_that_was_out_of_reach_gets_what_has_changed_meanwhile(fabric: Fa
     assert 0 < len(written.lines()) < 15, "the difference, not everything"
     fabric.remove(extra)
     fabric.becomes(*before)
+
+
+# ---- a host with many ports
+
+@pytest.fixture
+def crowd(fabric: Fabric) -> Iterator[list[dict[str, Any]]]:
+    """So many ports on one host that its entries are worth sharing out to lanes; they go again."""
+    host, ask = fabric.host(2), fabric.hadron.request
+    ports = create_ports(fabric.hadron, make_network(fabric.hadron), WORTH // 20)
+    plug_dummies(host, ports)
+    yield ports
+    devices = host.vsctl("--bare", "--columns=name", "find", "Interface", "type=dummy").split()
+    host.vsctl(*[word for device in devices for word in ("--", "del-port", device)][1:], timeout=60)
+    for port in ports:
+        ask("DELETE", f"/v2.0/ports/{port['id']}")
+    assert ask("DELETE", f"/v2.0/networks/{ports[0]['network_id']}")[0] == 204
+    until(fabric.whole, what="whole without the crowd", within=60)
+
+
+def test_a_full_switch_whose_vswitchd_dies_is_filled_by_its_lanes_and_nothing_is_wrong_with_it(
+        fabric: Fabric, crowd: list[dict[str, Any]]) -> None:
+    until(lambda: len(fabric.installed(2)["flows"]) > WORTH, what=f"flows of {len(crowd)} ports", within=60)
+    until(lambda: fabric.in_step(2) and fabric.whole(), within=60)
+    before = fabric.installed(2)
+    fabric.host(2).restart_vswitchd(kill=True)
+    until(lambda: fabric.in_step(2) and fabric.installed(2) == before, within=60)
+    assert fabric.wrong() == []

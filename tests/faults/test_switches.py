@@ -3,13 +3,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
-from controller.switch.filling import WORTH
 from scenarios.vm import VM
-from tests.bench.many import create_ports, make_network, plug_dummies
 from tests.faults.fabric import Fabric, Written, until
 
 pytestmark = pytest.mark.root
@@ -231,30 +228,3 @@ def test_a_host_that_was_out_of_reach_gets_what_has_changed_meanwhile(fabric: Fa
     assert 0 < len(written.lines()) < 15, "the difference, not everything"
     fabric.remove(extra)
     fabric.becomes(*before)
-
-
-# ---- a host with many ports
-
-@pytest.fixture
-def crowd(fabric: Fabric) -> Iterator[list[dict[str, Any]]]:
-    """So many ports on one host that its entries are worth sharing out to lanes; they go again."""
-    host, ask = fabric.host(2), fabric.hadron.request
-    ports = create_ports(fabric.hadron, make_network(fabric.hadron), WORTH // 20)
-    plug_dummies(host, ports)
-    yield ports
-    devices = host.vsctl("--bare", "--columns=name", "find", "Interface", "type=dummy").split()
-    host.vsctl(*[word for device in devices for word in ("--", "del-port", device)][1:], timeout=60)
-    for port in ports:
-        ask("DELETE", f"/v2.0/ports/{port['id']}")
-    assert ask("DELETE", f"/v2.0/networks/{ports[0]['network_id']}")[0] == 204
-    until(fabric.whole, what="whole without the crowd", within=60)
-
-
-def test_a_full_switch_whose_vswitchd_dies_is_filled_by_its_lanes_and_nothing_is_wrong_with_it(
-        fabric: Fabric, crowd: list[dict[str, Any]]) -> None:
-    until(lambda: len(fabric.installed(2)["flows"]) > WORTH, what=f"flows of {len(crowd)} ports", within=60)
-    until(lambda: fabric.in_step(2) and fabric.whole(), within=60)
-    before = fabric.installed(2)
-    fabric.host(2).restart_vswitchd(kill=True)
-    until(lambda: fabric.in_step(2) and fabric.installed(2) == before, within=60)
-    assert fabric.wrong() == []

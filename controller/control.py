@@ -90,6 +90,7 @@ class Control:
         self._strangers = Sparing(passed)
         self._early: set[str] = set()                                    # switches that are being read before the desk knows
         self._foreseen: dict[str, Difference] = {}                       # what switches that seem empty will be told
+        self._arriving: frozenset[str] = frozenset()                     # ports of which flows are being made
         self._next_audit: dict[str, float] = {}
         self._afterwards: tuple[Callable[[], None], float] | None = None
         self._on: dict[type, Callable[[Any], None]] = {
@@ -129,6 +130,7 @@ class Control:
 
     def _follow(self, changes: Sequence[Change]) -> None:
         self._foreseen.clear()
+        self._arriving = _ports_of_interfaces(changes)                   # with thousands at once that takes a while
         delta = self.compiler.update(changes)
         self.remembered.changed()
         self.fading.changed(changes)
@@ -146,6 +148,7 @@ class Control:
                 self._look_again(id)
         if delta.changes or delta.lingering.ends:
             self._send(delta)
+        self._arriving = frozenset()
         if self.announcements.urgent:
             self._hearing.update({switch: self.seq for switch in delta.changes
                                   if switch in self.standing and self.standing[switch].sent == self.seq})
@@ -393,7 +396,8 @@ class Control:
         if home is None:
             return "DOWN"
         standing = self.standing.get(home)
-        if standing is None or not standing.in_step or ("port", port_id) in self.confirmations.pending:
+        if standing is None or not standing.in_step or ("port", port_id) in self.confirmations.pending \
+                or port_id in self._arriving:
             return "BUILD"
         return "ACTIVE"
 
@@ -409,3 +413,13 @@ class Control:
         """A switch has come, or gone for good: how its ports do may be told."""
         self.tidings.may_differ([("switch", switch), *(
             ("port", seen.port_id) for seen in self.model.find("interface", "switch_id", switch) if seen.port_id)])
+
+
+def _ports_of_interfaces(changes: Iterable[Change]) -> frozenset[str]:
+    """The ports of interfaces that have come, or are elsewhere than before."""
+    return frozenset(after.port_id for kind, _, before, after, _ in changes if kind == "interface" and after is not None
+                     and after.port_id and (before is None or _place(before) != _place(after)))
+
+
+def _place(seen: Any) -> tuple:
+    return seen.port_id, seen.switch_id, seen.ofport

@@ -70,6 +70,22 @@ def test_a_port_is_told_to_become_active_and_down_again(cloud: Fabric) -> None:
     assert (others.next().event, others.next().data["network"]["name"]) == ("begin", "theirs"), "nothing of acme's between"
 
 
+def test_a_port_is_not_said_to_be_active_while_its_flows_are_being_made(cloud: Fabric, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = cloud.as_acme.create("port", network_id=net(cloud)["id"])
+    control, said = cloud.hadron.control, []
+    make = control.compiler.update
+
+    def made(changes: Any, **how: Any) -> Any:
+        delta = make(changes, **how)
+        said.append(control.status(port["id"]))              # flows are there, and nobody has been told of them yet
+        return delta
+
+    monkeypatch.setattr(control.compiler, "update", made)
+    cloud.plug(port, "host1")
+    cloud.until(lambda: cloud.settled() and control.status(port["id"]) == "ACTIVE")
+    assert said[0] == "BUILD" and "ACTIVE" not in said
+
+
 def test_a_switch_that_is_lost_and_comes_back_is_told_to_administrators_and_its_ports_to_their_own(cloud: Fabric) -> None:
     port = cloud.machine(cloud.as_acme, net(cloud), "web", "host1")
     cloud.until(lambda: cloud.hadron.writer.facts.told.get(("port", port["id"], "status")) == "ACTIVE")

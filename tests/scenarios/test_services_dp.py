@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -261,9 +262,19 @@ def memory(process: int) -> int:
 
 # ---- metadata of a compute manager; last, because Hadron is started anew for it
 
+def no_rules_linger(site: Site) -> bool:
+    """Whether groups have rules only where a port is in them: those of ports that have gone stay for seconds (rollout.py)."""
+    for host in site.cloud.hosts:
+        held = "\n".join(host.dump_flows())
+        if set(re.findall(r"table=28,.*reg8=(0x\w+)", held)) - set(re.findall(r"set_field:(0x\w+)->reg8", held)):
+            return False
+    return True
+
+
 @pytest.fixture(scope="module")
 def with_nova(world: World) -> World:
     site = world.site
+    wait(lambda: no_rules_linger(site), "rules of no port are still there")
     flows = [host.dump_flows() for host in site.cloud.hosts]
     site.hadron.stop()
     site.hadron.config["metadata"] = {"url": world.nova.url, "shared_secret": SECRET}

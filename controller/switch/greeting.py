@@ -8,7 +8,6 @@ from typing import Protocol
 
 from controller.openflow import frame
 from controller.openflow import messages as wire
-from controller.openflow.messages import Malformed
 from controller.switch import validate
 from controller.switch.link import Link, Refused
 from controller.switch.loop import Loop
@@ -50,25 +49,19 @@ class Greeting:
 
     def check(self, version: int, kind: int, length: int) -> None:
         """Judge a message by its header, before its body is waited for."""
-        try:
-            validate.header(version, kind, length, greeted=self._asked and kind in validate.UNASKED
-                            or bool(self.switch_id) and kind == frame.MULTIPART_REPLY)
-        except Malformed as error:
-            raise Refused(f"malformed: {error}") from error
+        validate.header(version, kind, length, greeted=self._asked and kind in validate.UNASKED
+                        or bool(self.switch_id) and kind == frame.MULTIPART_REPLY)
 
     def received(self, whole: bytes, kind: int, xid: int) -> None:
         """Take one message. What a switch tells unasked is passed over: its session asks for the ports anew."""
-        try:
-            if kind == frame.HELLO:
-                self._hello(whole, xid)
-            elif kind == frame.FEATURES_REPLY:
-                self._features(whole)
-            elif kind == frame.ECHO_REQUEST:
-                self.link.send(wire.echo_reply(whole))
-            elif kind == frame.ERROR:
-                raise Refused(f"it refuses the greeting: {wire.read_error(whole).text}")
-        except Malformed as error:
-            raise Refused(f"malformed: {error}") from error
+        if kind == frame.HELLO:
+            self._hello(whole, xid)
+        elif kind == frame.FEATURES_REPLY:
+            self._features(whole)
+        elif kind == frame.ECHO_REQUEST:
+            self.link.send(wire.echo_reply(whole))
+        elif kind == frame.ERROR:
+            raise Refused(f"it refuses the greeting: {wire.read_error(whole).text}")
 
     def _hello(self, whole: bytes, xid: int) -> None:
         validate.body(whole, frame.HELLO)

@@ -11,10 +11,9 @@ from collections.abc import Callable
 
 from controller.openflow import frame
 from controller.openflow import messages as wire
-from controller.openflow.messages import Malformed
 from controller.switch import validate
 from controller.switch.greeting import Greeting
-from controller.switch.link import Link, Peer, Refused
+from controller.switch.link import Link, Peer
 from controller.switch.loop import Loop
 from controller.switch.pulse import SILENCE_SECONDS
 from controller.switch.sender import BundleLost, BundleUnsupported, Sender
@@ -58,10 +57,7 @@ class Lane:
 
     def check(self, version: int, kind: int, length: int) -> None:
         """Judge a message by its header, before its body is waited for."""
-        try:
-            validate.header(version, kind, length, greeted=True)
-        except Malformed as error:
-            raise Refused(f"malformed: {error}") from error
+        validate.header(version, kind, length, greeted=True)
 
     def received(self, whole: bytes, kind: int, xid: int) -> None:
         """Take one message: an answer, or the question whether we are there. All else is passed over."""
@@ -71,8 +67,6 @@ class Lane:
             elif self.sender is not None and self._answered(self.sender, whole, kind, xid):
                 self.sender.go(self.link.loop.clock())
                 self._moved()
-        except Malformed as error:
-            raise Refused(f"malformed: {error}") from error
         except (BundleLost, BundleUnsupported) as error:
             self._failed(str(error))
 

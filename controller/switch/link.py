@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from controller.openflow.frame import Malformed
 from controller.switch.tls import peer_name
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ class Refused(Exception):
 
 
 class Peer(Protocol):
-    """What a link talks to: it judges frames by their header, takes them whole, and is told the end."""
+    """What a link talks to: it judges frames by their header, takes them whole, and is told the end. Refused, or Malformed of what
+    is unsound, ends the connection."""
 
     def opened(self, certificate: str) -> None: ...
     def check(self, version: int, kind: int, length: int) -> None: ...
@@ -196,6 +198,8 @@ class Link:
                     at += length
         except Refused as error:
             self.close(str(error))
+        except Malformed as error:
+            self.close(f"malformed: {error}")
         del data[:at]
 
     # ---- life

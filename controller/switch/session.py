@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from controller.openflow import frame
 from controller.openflow import messages as wire
 from controller.openflow.group import Entry, Key
-from controller.openflow.messages import Malformed, Refusal
+from controller.openflow.messages import Refusal
 from controller.switch import events, validate
 from controller.switch.counting import Counting
 from controller.switch.filling import UNNUMBERED, WORTH, Filling
@@ -98,21 +98,15 @@ class Session:
 
     def check(self, version: int, kind: int, length: int) -> None:
         """Judge a message by its header, before its body is waited for."""
-        try:
-            validate.header(version, kind, length, greeted=True)
-        except Malformed as error:
-            raise Refused(f"malformed: {error}") from error
+        validate.header(version, kind, length, greeted=True)
 
     def received(self, whole: bytes, kind: int, xid: int) -> None:
         """Take one message. What is unsound ends the connection."""
-        try:
-            if kind not in _JUDGED_BY_READER:
-                validate.body(whole, kind)
-            handler = self._handlers.get(kind)
-            if handler is not None:
-                handler(whole, xid)
-        except Malformed as error:
-            raise Refused(f"malformed: {error}") from error
+        if kind not in _JUDGED_BY_READER:
+            validate.body(whole, kind)
+        handler = self._handlers.get(kind)
+        if handler is not None:
+            handler(whole, xid)
         self.channel.deliver(whole, kind, xid)
 
     def ticked(self, now: float) -> None:
